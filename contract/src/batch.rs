@@ -1,0 +1,132 @@
+//! `batch.json`, a batch's description: written last, so that its presence means that the batch is complete.
+//! All that the load needs to know of a stream travels in it; the load never reads a manifest.
+
+use crate::run_id::RunId;
+use crate::unit::Unit;
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version that this program writes, and the newest it reads.
+pub const BATCH_VERSION: u32 = 1;
+
+/// What the batch holds of its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchMode {
+    /// Everything there is: what is absent has been deleted.
+    Snapshot,
+    /// What changed since the checkpoint.
+    Incremental,
+    /// A backfill of a range; it never moves the checkpoint.
+    Window,
+}
+
+impl BatchMode {
+    /// The word in files and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Incremental => "incremental",
+            Self::Window => "window",
+        }
+    }
+}
+
+/// How the load writes a batch into its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Write {
+    /// By primary key, with soft delete (the default with a primary key).
+    Merge,
+    /// The account's rows are replaced (the default for a snapshot without a key).
+    Replace,
+    /// New rows are added, the same row never twice (the default for the rest without a key).
+    Append,
+}
+
+/// The range of a backfill, as given by `--from` and `--to`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Start, included.
+    pub from: DateTime<Utc>,
+    /// End.
+    pub to: DateTime<Utc>,
+}
+
+/// One object of records, one JSON record a line, compressed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Path in the landing zone.
+    pub path: String,
+    /// Number of records in it.
+    pub records: u64,
+    /// Size of the stored (compressed) object.
+    pub bytes: u64,
+    /// crc32c of the stored object.
+    pub crc32c: u32,
+}
+
+/// The description of a complete batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Format version.
+    pub version: u32,
+    /// The run that extracted it.
+    pub run_id: RunId,
+    /// Source name.
+    pub source: String,
+    /// Account id.
+    pub account: String,
+    /// Stream name.
+    pub stream: String,
+    /// Target table, before quoting.
+    pub table: String,
+    /// Names of the record's fields that make its key; empty: none.
+    pub primary_key: Vec<String>,
+    /// The field whose later value wins among records of one key.
+    pub cursor_field: Option<String>,
+    /// What the batch covers.
+    pub mode: BatchMode,
+    /// The range of a `window` batch.
+    pub window: Option<Window>,
+    /// Whether a snapshot is known to be whole (design, section 7). Only then may the load delete.
+    pub stable: bool,
+    /// The state from which the next run goes on, once this batch is loaded.
+    pub state_after: Option<Value>,
+    /// Number of records in all parts.
+    pub records: u64,
+    /// Size of the records before compression, line ends included.
+    pub bytes: u64,
+    /// The parts, in the order of arrival.
+    pub parts: Vec<Part>,
+    /// When the extract of the unit began.
+    pub started_at: DateTime<Utc>,
+    /// When it was complete.
+    pub finished_at: DateTime<Utc>,
+    /// The program's version.
+    pub tool_version: String,
+    /// How to write it, where the manifest or the pipeline file says so.
+    #[serde(default)]
+    pub write: Option<Write>,
+    /// The manifest's JSON Schema of a record: type hints.
+    #[serde(default)]
+    pub schema: Option<Value>,
+}
+
+impl Batch {
+    /// The unit it belongs to.
+    pub fn unit(&self) -> Unit {
+        Unit { source: self.source.clone(), account: self.account.clone(), stream: self.stream.clone() }
+    }
+
+    /// How the load writes it: as told, or by the presence of a key.
+    pub fn write_mode(&self) -> Write {
+        self.write.unwrap_or(match (self.primary_key.is_empty(), self.mode) {
+            (false, _) => Write::Merge,
+            (true, BatchMode::Snapshot) => Write::Replace,
+            (true, _) => Write::Append,
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! What the three programs, the user and the tests agree on: the pipeline file, secrets, the landing zone, batches, checkpoints,
+//! run reports, work units, exit codes and telemetry. It knows no API, no warehouse and no cloud client beyond the landing zone.
+
+pub mod batch;
+pub mod exit;
+pub mod landing;
+pub mod lease;
+pub mod pipeline;
+pub mod report;
+pub mod run_id;
+pub mod secret;
+pub mod shutdown;
+pub mod stored;
+pub mod telemetry;
+pub mod unit;
+pub mod yaml;
+
+/// The version that reports and batches carry.
+pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,319 @@
+//! The pipeline file's types (design, section 2). Its JSON Schema is generated from them, and the same schema checks the file.
+//! Every type is strict: a key that is not here is an error.
+
+use crate::batch::Write;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A Drayage pipeline: which APIs to read, where the records land and which warehouse they go to.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineFile {
+    /// The landing zone: a folder (relative to this file) or `gs://bucket/prefix`.
+    pub landing: LandingEntry,
+    /// Where the tables are.
+    pub warehouse: WarehouseEntry,
+    /// What to read.
+    #[schemars(length(min = 1))]
+    pub sources: Vec<SourceEntry>,
+    /// How many units a task works on at the same time (default 4).
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 64))]
+    pub concurrency: Option<usize>,
+    /// How a run is started.
+    #[serde(default)]
+    pub orchestrator: OrchestratorEntry,
+    /// Who is told when a run ends.
+    #[serde(default)]
+    pub notify: NotifyEntry,
+}
+
+/// The landing zone, as a path or as a map.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum LandingEntry {
+    /// Only the place.
+    Path(String),
+    /// The place and how parts are compressed.
+    Map(LandingMap),
+}
+
+/// The landing zone with its settings.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LandingMap {
+    /// A folder or `gs://bucket/prefix`.
+    pub path: String,
+    /// How parts are compressed (default gzip).
+    #[serde(default)]
+    pub compression: Compression,
+}
+
+/// The compression of parts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// gzip, which BigQuery reads too.
+    #[default]
+    Gzip,
+    /// Zstandard: smaller and faster.
+    Zstd,
+}
+
+impl Compression {
+    /// The end of a part's name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Gzip => "gz",
+            Self::Zstd => "zst",
+        }
+    }
+}
+
+/// The warehouse.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum WarehouseEntry {
+    /// A DuckDB file on this machine.
+    Duckdb {
+        /// The file (relative to this file); it is created when missing.
+        path: String,
+        /// The schema of the tables (default `bronze`).
+        #[serde(default = "bronze")]
+        schema: String,
+        /// The schema of the log tables (default `management`).
+        #[serde(default = "management")]
+        log_schema: String,
+        /// Memory that DuckDB may use, for example `2GB` (default: 256MB, or more for huge tables on request).
+        #[serde(default)]
+        memory_limit: Option<String>,
+    },
+    /// Google BigQuery.
+    Bigquery {
+        /// The Google Cloud project.
+        project: String,
+        /// The dataset of the tables (default `bronze`).
+        #[serde(default = "bronze")]
+        dataset: String,
+        /// The dataset of the staging tables (default `staging`).
+        #[serde(default = "staging")]
+        staging_dataset: String,
+        /// The dataset of the log tables (default `management`).
+        #[serde(default = "management")]
+        log_dataset: String,
+        /// The location, for example `US`.
+        #[serde(default)]
+        location: Option<String>,
+        /// A query that would be billed for more bytes is refused.
+        #[serde(default)]
+        maximum_bytes_billed: Option<u64>,
+    },
+}
+
+fn bronze() -> String {
+    "bronze".into()
+}
+
+fn staging() -> String {
+    "staging".into()
+}
+
+fn management() -> String {
+    "management".into()
+}
+
+/// One source: a connector, its accounts and its streams.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceEntry {
+    /// A built-in connector's name, or the path of a manifest.
+    pub connector: String,
+    /// The source's name in paths and logs (default: the connector's name); unique.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The accounts (companies), each with its own credentials.
+    #[schemars(length(min = 1))]
+    pub accounts: Vec<AccountEntry>,
+    /// The streams to read (default: all of the connector's).
+    #[serde(default)]
+    pub streams: Option<Vec<StreamEntry>>,
+}
+
+/// One account of a source.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountEntry {
+    /// The account's id in paths, logs and the column `_etl_account`; unique in its source.
+    pub id: String,
+    /// The connector's settings; secrets as `${env:NAME}` or `${file:PATH}`.
+    #[serde(default)]
+    pub config: Map<String, Value>,
+    /// What is different in the warehouse for this account.
+    #[serde(default)]
+    pub warehouse: AccountWarehouse,
+}
+
+/// Warehouse settings of one account; what is missing comes from the pipeline's warehouse.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountWarehouse {
+    /// BigQuery: a project of its own.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// BigQuery: a dataset of its own.
+    #[serde(default)]
+    pub dataset: Option<String>,
+    /// BigQuery: a staging dataset of its own.
+    #[serde(default)]
+    pub staging_dataset: Option<String>,
+    /// BigQuery: a log dataset of its own.
+    #[serde(default)]
+    pub log_dataset: Option<String>,
+    /// BigQuery: a location of its own.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// DuckDB: a schema of its own.
+    #[serde(default)]
+    pub schema: Option<String>,
+}
+
+/// A stream by name, or with overrides.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum StreamEntry {
+    /// Only the name.
+    Name(String),
+    /// The name and what is different.
+    Map(StreamSettings),
+}
+
+/// What the pipeline file says of one stream.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSettings {
+    /// The stream's name in the manifest.
+    pub name: String,
+    /// The target table (default: the stream's name).
+    #[serde(default)]
+    pub table: Option<String>,
+    /// How the table is written.
+    #[serde(default)]
+    pub write: Option<Write>,
+    /// How the stream is read.
+    #[serde(default)]
+    pub mode: Option<StreamMode>,
+    /// More rejected records than this fail the unit (default 0).
+    #[serde(default)]
+    pub max_bad_records: Option<u64>,
+    /// A snapshot that would delete a larger share of an account's live rows fails (default 0.5).
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub max_delete_fraction: Option<f64>,
+    /// The types of columns, by the record's field name; they win over the manifest's.
+    #[serde(default)]
+    pub columns: BTreeMap<String, ColumnHint>,
+}
+
+/// How a stream is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamMode {
+    /// Everything, every time; what is absent is marked as deleted.
+    Snapshot,
+    /// What changed since the last run.
+    Incremental,
+    /// What is new since the last run; rows are only added.
+    Append,
+}
+
+/// A column's type, as a hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum ColumnHint {
+    Bool,
+    Int64,
+    Float64,
+    Numeric,
+    String,
+    Date,
+    Datetime,
+    Timestamp,
+    Json,
+}
+
+/// How a run is started.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrchestratorEntry {
+    /// `local`, or Cloud Run with its settings.
+    #[serde(default)]
+    pub launcher: LauncherEntry,
+    /// How many processes extract at the same time with the local launcher (default 1).
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 256))]
+    pub extract_tasks: Option<usize>,
+}
+
+/// Where the two jobs run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum LauncherEntry {
+    /// Only the kind.
+    Kind(LauncherKind),
+    /// Cloud Run.
+    Map(LauncherMap),
+}
+
+impl Default for LauncherEntry {
+    fn default() -> Self {
+        Self::Kind(LauncherKind::Local)
+    }
+}
+
+/// A launcher that needs no settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LauncherKind {
+    /// Processes on this machine.
+    Local,
+}
+
+/// A launcher with settings.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LauncherMap {
+    /// Cloud Run Jobs.
+    pub cloud_run: CloudRunEntry,
+}
+
+/// The two Cloud Run Jobs.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloudRunEntry {
+    /// The project of the jobs.
+    pub project: String,
+    /// Their region.
+    pub region: String,
+    /// Name of the extract job.
+    pub extract_job: String,
+    /// Name of the load job.
+    pub load_job: String,
+    /// Tasks of the extract job (default 1).
+    #[serde(default)]
+    pub extract_tasks: Option<usize>,
+    /// Tasks of the load job (default 1).
+    #[serde(default)]
+    pub load_tasks: Option<usize>,
+}
+
+/// Who is told when a run ends.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyEntry {
+    /// A Slack incoming webhook; the URL is a secret: `${env:SLACK_WEBHOOK}`.
+    #[serde(default)]
+    pub slack_webhook: Option<String>,
+}

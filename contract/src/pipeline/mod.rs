@@ -1,0 +1,281 @@
+//! The pipeline file, read and checked: one strict YAML file for all three programs.
+//! Reading does not resolve accounts' secrets: only the extract needs them, and asks for them late.
+
+mod file;
+mod problem;
+mod schema;
+
+pub use file::{
+    AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, LandingEntry, LauncherEntry, LauncherKind,
+    LauncherMap, NotifyEntry, OrchestratorEntry, PipelineFile, SourceEntry, StreamEntry, StreamMode, StreamSettings,
+    WarehouseEntry,
+};
+pub use problem::{Problem, Problems, did_you_mean, key_path};
+pub use schema::{check, pipeline_schema};
+
+use crate::landing::paths::is_safe_segment;
+use crate::secret::{self, Secret, SecretSource};
+use crate::yaml::{self, Node};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Units that a task works on at the same time unless the file says otherwise.
+pub const DEFAULT_CONCURRENCY: usize = 4;
+
+/// A pipeline file that holds together.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// The file as the user named it, for messages.
+    pub name: String,
+    /// The folder that relative paths start at.
+    pub base: PathBuf,
+    /// Folder (made absolute against `base`) or `gs://` URI of the landing zone.
+    pub landing: String,
+    /// How parts are compressed.
+    pub compression: Compression,
+    /// The warehouse; a DuckDB path is made absolute against `base`.
+    pub warehouse: WarehouseEntry,
+    /// The sources; each has its `name`.
+    pub sources: Vec<Source>,
+    /// Units side by side in one task.
+    pub concurrency: usize,
+    /// How a run is started.
+    pub orchestrator: OrchestratorEntry,
+    /// Who is told.
+    pub notify: NotifyEntry,
+    document: Node,
+}
+
+/// One source of the pipeline.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Unique name.
+    pub name: String,
+    /// Built-in name or manifest path (relative to the pipeline file) as written.
+    pub connector: String,
+    /// At least one.
+    pub accounts: Vec<AccountEntry>,
+    /// The streams asked for; `None` means all of the connector's.
+    pub streams: Option<Vec<StreamSettings>>,
+    /// Its place in the file's list.
+    pub index: usize,
+}
+
+impl Source {
+    /// What the file says of a stream; default settings where it says nothing.
+    pub fn stream(&self, name: &str) -> StreamSettings {
+        let listed = self.streams.iter().flatten().find(|stream| stream.name == name);
+        listed.cloned().unwrap_or_else(|| StreamSettings { name: name.to_owned(), ..StreamSettings::default() })
+    }
+}
+
+impl Pipeline {
+    /// Reads a pipeline file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in one report.
+    pub fn read(path: &str, from: &dyn SecretSource) -> Result<Self, Problems> {
+        if path.starts_with("gs://") {
+            return Err(Problems::one(path, 0, "", "a pipeline file in Cloud Storage is not supported yet; use a path"));
+        }
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Problems::one(path, 0, "", format!("the file cannot be read: {error}")))?;
+        let base = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::parse(path, &text, base, from)
+    }
+
+    /// Reads a pipeline from its text; `base` is the folder of relative paths.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in one report.
+    pub fn parse(name: &str, text: &str, base: &Path, from: &dyn SecretSource) -> Result<Self, Problems> {
+        let document = yaml::parse(text).map_err(|error| Problems::one(name, error.line, "", error.message))?;
+        let mut list = check(&pipeline_schema(), &document).map_err(|error| Problems::one(name, 0, "", error))?;
+        list.extend(conflicts(&document));
+        // Places and names outside the accounts may hold references too; accounts are resolved when they are used.
+        let mut value = document.to_json();
+        for key in ["landing", "warehouse"] {
+            let Some(part) = value.get_mut(key) else { continue };
+            match secret::resolve(part, base, from) {
+                Ok((resolved, _)) => *part = resolved,
+                Err(unresolved) => list.extend(unresolved.iter().map(|u| locate(&document, &format!("/{key}"), u))),
+            }
+        }
+        if !list.is_empty() {
+            list.sort();
+            list.dedup();
+            return Err(Problems { file: name.into(), list });
+        }
+        let file: PipelineFile =
+            serde_json::from_value(value).map_err(|error| Problems::one(name, 0, "", error.to_string()))?;
+        Ok(Self::build(name, base, file, document))
+    }
+
+    fn build(name: &str, base: &Path, file: PipelineFile, document: Node) -> Self {
+        let (landing, compression) = match file.landing {
+            LandingEntry::Path(path) => (path, Compression::default()),
+            LandingEntry::Map(map) => (map.path, map.compression),
+        };
+        let below = |path: &str| base.join(path).to_string_lossy().into_owned();
+        let landing = if landing.starts_with("gs://") { landing } else { below(&landing) };
+        let mut warehouse = file.warehouse;
+        if let WarehouseEntry::Duckdb { path, .. } = &mut warehouse {
+            *path = below(path);
+        }
+        let sources = file.sources.into_iter().enumerate().map(|(index, entry)| Source {
+            name: source_name(entry.name.as_deref(), &entry.connector),
+            connector: entry.connector,
+            accounts: entry.accounts,
+            streams: entry.streams.map(|streams| streams.into_iter().map(settings).collect()),
+            index,
+        });
+        Self {
+            name: name.to_owned(),
+            base: base.to_owned(),
+            landing,
+            compression,
+            warehouse,
+            sources: sources.collect(),
+            concurrency: file.concurrency.unwrap_or(DEFAULT_CONCURRENCY),
+            orchestrator: file.orchestrator,
+            notify: file.notify,
+            document,
+        }
+    }
+
+    /// An account's settings with all references resolved, and the secrets among them.
+    ///
+    /// # Errors
+    /// Every reference that cannot be resolved, with its line.
+    pub fn resolve_config(
+        &self,
+        source: &Source,
+        account: &str,
+        from: &dyn SecretSource,
+    ) -> Result<(Value, Vec<Secret>), Problems> {
+        let index = source.accounts.iter().position(|entry| entry.id == account).unwrap_or_default();
+        let config = source.accounts.get(index).map(|entry| entry.config.clone()).unwrap_or_default();
+        let pointer = format!("/sources/{}/accounts/{index}/config", source.index);
+        secret::resolve(&Value::Object(config), &self.base, from).map_err(|unresolved| Problems {
+            file: self.name.clone(),
+            list: unresolved.iter().map(|u| locate(&self.document, &pointer, u)).collect(),
+        })
+    }
+
+    /// The Slack webhook, resolved; `None` if the file names none.
+    ///
+    /// # Errors
+    /// A reference that cannot be resolved, with its line.
+    pub fn resolve_slack_webhook(&self, from: &dyn SecretSource) -> Result<Option<Secret>, Problems> {
+        let Some(text) = &self.notify.slack_webhook else { return Ok(None) };
+        match secret::resolve(&Value::String(text.clone()), &self.base, from) {
+            Ok((resolved, _)) => Ok(resolved.as_str().map(Secret::new)),
+            Err(unresolved) => Err(Problems {
+                file: self.name.clone(),
+                list: unresolved.iter().map(|u| locate(&self.document, "/notify/slack_webhook", u)).collect(),
+            }),
+        }
+    }
+
+    /// The line of a place in the file, given as a JSON pointer (`/sources/0/accounts/1/config`), for messages.
+    pub fn line_of(&self, pointer: &str) -> usize {
+        self.document.nearest(pointer).line
+    }
+
+    /// The part of the file at a JSON pointer, with its lines.
+    pub fn node(&self, pointer: &str) -> &Node {
+        self.document.nearest(pointer)
+    }
+
+    /// Which (source, account) pairs the filters select; an empty filter selects all.
+    ///
+    /// # Errors
+    /// A filter that names nothing in the file.
+    pub fn select(&self, sources: &[String], accounts: &[String]) -> Result<Vec<(&Source, &AccountEntry)>, String> {
+        for name in sources {
+            if !self.sources.iter().any(|source| source.name == *name) {
+                let near = did_you_mean(name, self.sources.iter().map(|source| source.name.as_str()));
+                return Err(format!("--source {name}: there is no such source in {}{near}", self.name));
+            }
+        }
+        let all = || self.sources.iter().flat_map(|source| source.accounts.iter().map(|account| account.id.as_str()));
+        for id in accounts {
+            if !all().any(|known| known == id) {
+                return Err(format!("--account {id}: there is no such account in {}{}", self.name, did_you_mean(id, all())));
+            }
+        }
+        let picked = |filter: &[String], name: &String| filter.is_empty() || filter.contains(name);
+        let pairs = self.sources.iter().filter(|source| picked(sources, &source.name)).flat_map(|source| {
+            source.accounts.iter().filter(|account| picked(accounts, &account.id)).map(move |account| (source, account))
+        });
+        Ok(pairs.collect())
+    }
+}
+
+fn settings(entry: StreamEntry) -> StreamSettings {
+    match entry {
+        StreamEntry::Name(name) => StreamSettings { name, ..StreamSettings::default() },
+        StreamEntry::Map(settings) => settings,
+    }
+}
+
+/// A source's name: as given, or the connector's (of a path, the file's name without its ending).
+fn source_name(given: Option<&str>, connector: &str) -> String {
+    given.map_or_else(
+        || Path::new(connector).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        str::to_owned,
+    )
+}
+
+fn locate(document: &Node, pointer: &str, unresolved: &secret::Unresolved) -> Problem {
+    let pointer = format!("{pointer}{}", unresolved.pointer);
+    Problem { line: document.nearest(&pointer).line, key: key_path(&pointer), message: unresolved.message.clone() }
+}
+
+/// What no schema can say: names that are doubled or cannot stand in a path, settings that do not fit the warehouse.
+fn conflicts(document: &Node) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut add = |line: usize, key: String, message: String| problems.push(Problem { line, key, message });
+    let duckdb = document.nearest("/warehouse/type").as_str() == Some("duckdb");
+    let mut sources = BTreeSet::new();
+    for (s, source) in document.get("sources").map(Node::items).unwrap_or_default().iter().enumerate() {
+        let connector = source.get("connector").and_then(Node::as_str).unwrap_or_default();
+        let name = source_name(source.get("name").and_then(Node::as_str), connector);
+        if !connector.is_empty() && !is_safe_segment(&name) {
+            add(source.line, format!("sources[{s}].name"), unsafe_name(&name));
+        }
+        if !sources.insert(name.clone()) {
+            add(source.line, format!("sources[{s}].name"), format!("the source name `{name}` is used twice; set `name`"));
+        }
+        let mut accounts = BTreeSet::new();
+        for (a, account) in source.get("accounts").map(Node::items).unwrap_or_default().iter().enumerate() {
+            let key = format!("sources[{s}].accounts[{a}]");
+            let Some(id) = account.get("id").and_then(Node::as_str) else { continue };
+            if !is_safe_segment(id) {
+                add(account.line_of("id"), format!("{key}.id"), unsafe_name(id));
+            }
+            if !accounts.insert(id.to_owned()) {
+                add(account.line_of("id"), format!("{key}.id"), format!("the account `{id}` is listed twice"));
+            }
+            for entry in account.get("warehouse").map(Node::entries).unwrap_or_default() {
+                if duckdb != (entry.key == "schema") {
+                    let kind = if duckdb { "duckdb" } else { "bigquery" };
+                    add(entry.line, format!("{key}.warehouse.{}", entry.key), format!("not a setting of a {kind} warehouse"));
+                }
+            }
+        }
+        let mut streams = BTreeSet::new();
+        for (t, stream) in source.get("streams").map(Node::items).unwrap_or_default().iter().enumerate() {
+            let Some(name) = stream.as_str().or_else(|| stream.get("name").and_then(Node::as_str)) else { continue };
+            if !streams.insert(name.to_owned()) {
+                add(stream.line, format!("sources[{s}].streams[{t}]"), format!("the stream `{name}` is listed twice"));
+            }
+        }
+    }
+    problems
+}
+
+fn unsafe_name(name: &str) -> String {
+    format!("`{}` cannot stand in a path: use letters, digits, `_`, `-` and `.`, not starting with a dot", name.escape_default())
+}

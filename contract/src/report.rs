@@ -1,0 +1,183 @@
+//! Run reports: what each task of a stage did with each unit. `--output json` prints them, the orchestrator adds them up,
+//! the load writes them into the log tables.
+
+use crate::run_id::RunId;
+use crate::unit::Unit;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// `runs/<run_id>/plan.json`: the units of a run's extract, written before the first request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The run.
+    pub run_id: RunId,
+    /// Into how many tasks the extract is divided.
+    pub tasks: usize,
+    /// All units that the run extracts, over all tasks.
+    pub units: Vec<Unit>,
+}
+
+/// How a unit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitStatus {
+    /// All went well.
+    Done,
+    /// Nothing was to be done, for example because the batch was complete already.
+    Skipped,
+    /// Nothing of it was published or changed; `error` says why.
+    Failed,
+}
+
+impl UnitStatus {
+    /// The word in files and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a stage did with one unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnitReport {
+    /// Source name.
+    pub source: String,
+    /// Account id.
+    pub account: String,
+    /// Stream name.
+    pub stream: String,
+    /// Target table.
+    pub table: String,
+    /// How it ended.
+    pub status: UnitStatus,
+    /// `snapshot`, `incremental`, `window`; empty if it failed before that was known.
+    pub mode: String,
+    /// Records received from the API (extract), or read from the batch (load).
+    pub rows_extracted: u64,
+    /// Rows inserted into the target.
+    #[serde(default)]
+    pub rows_inserted: u64,
+    /// Rows updated or restored in the target.
+    #[serde(default)]
+    pub rows_updated: u64,
+    /// Rows marked as deleted in the target.
+    #[serde(default)]
+    pub rows_deleted: u64,
+    /// Rows whose content was the same.
+    #[serde(default)]
+    pub rows_unchanged: u64,
+    /// Records kept under `rejects/`.
+    #[serde(default)]
+    pub rows_rejected: u64,
+    /// Bytes of records before compression.
+    pub bytes: u64,
+    /// Start of the unit.
+    pub started_at: DateTime<Utc>,
+    /// End of the unit.
+    pub finished_at: DateTime<Utc>,
+    /// The difference, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it failed.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// What the user should know though it did not fail.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+impl UnitReport {
+    /// A report of a unit that begins now; its counts are zero and its status is `Done` until told otherwise.
+    pub fn start(unit: &Unit, table: &str, now: DateTime<Utc>) -> Self {
+        Self {
+            source: unit.source.clone(),
+            account: unit.account.clone(),
+            stream: unit.stream.clone(),
+            table: table.to_owned(),
+            status: UnitStatus::Done,
+            mode: String::new(),
+            rows_extracted: 0,
+            rows_inserted: 0,
+            rows_updated: 0,
+            rows_deleted: 0,
+            rows_unchanged: 0,
+            rows_rejected: 0,
+            bytes: 0,
+            started_at: now,
+            finished_at: now,
+            duration_ms: 0,
+            error: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The unit.
+    pub fn unit(&self) -> Unit {
+        Unit { source: self.source.clone(), account: self.account.clone(), stream: self.stream.clone() }
+    }
+
+    /// Sets the end and the duration.
+    pub fn finish(mut self, now: DateTime<Utc>) -> Self {
+        self.finished_at = now;
+        self.duration_ms = (now - self.started_at).num_milliseconds().max(0).unsigned_abs();
+        self
+    }
+
+    /// Marks the unit as failed.
+    pub fn fail(mut self, error: impl Into<String>, now: DateTime<Utc>) -> Self {
+        self.status = UnitStatus::Failed;
+        self.error = Some(error.into());
+        self.finish(now)
+    }
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// Some units are still to come.
+    Running,
+    /// All units have ended, well or not.
+    Finished,
+    /// The task was told to stop before all units had ended.
+    Interrupted,
+}
+
+/// `runs/<run_id>/<stage>-<i>-of-<n>.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Format version.
+    pub version: u32,
+    /// The run.
+    pub run_id: RunId,
+    /// `extract` or `load`.
+    pub stage: String,
+    /// This task, from 0.
+    pub task_index: usize,
+    /// All tasks of the stage.
+    pub task_count: usize,
+    /// Where the task stands.
+    pub status: TaskStatus,
+    /// Start of the task.
+    pub started_at: DateTime<Utc>,
+    /// When this report was written.
+    pub finished_at: DateTime<Utc>,
+    /// The program's version.
+    pub tool_version: String,
+    /// The units that have ended.
+    pub units: Vec<UnitReport>,
+}
+
+impl RunReport {
+    /// How the task ends: failed units make it 1.
+    pub fn exit(&self) -> crate::exit::Exit {
+        let failed = self.units.iter().any(|unit| unit.status == UnitStatus::Failed);
+        if failed || self.status != TaskStatus::Finished {
+            crate::exit::Exit::SomeFailed
+        } else {
+            crate::exit::Exit::Done
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! References to secrets in the pipeline file: `${env:NAME}` and `${file:PATH}`. They are resolved late, and what they resolve to
+//! is kept in a type that neither prints nor serialises; [`Redactor`] removes it from texts that come from elsewhere.
+
+use serde_json::Value;
+use std::fmt;
+use std::path::Path;
+
+/// A text that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Where references are looked up; a value so that tests need no environment.
+pub trait SecretSource {
+    /// An environment variable.
+    fn env(&self, name: &str) -> Option<String>;
+    /// A file's content.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn file(&self, path: &Path) -> std::io::Result<String>;
+}
+
+/// The process's environment and the machine's files.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine;
+
+impl SecretSource for Machine {
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &Path) -> std::io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+}
+
+/// A reference that cannot be resolved: where it stands (JSON pointer) and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    /// JSON pointer below the value that was given.
+    pub pointer: String,
+    /// What is wrong, with the reference's name.
+    pub message: String,
+}
+
+/// Replaces every reference in the strings of `value`; returns it with the secrets it now holds.
+/// Relative `${file:…}` paths start at `base`.
+///
+/// # Errors
+/// All references that cannot be resolved.
+pub fn resolve(value: &Value, base: &Path, from: &dyn SecretSource) -> Result<(Value, Vec<Secret>), Vec<Unresolved>> {
+    let mut walk = Walk { base, from, secrets: Vec::new(), unresolved: Vec::new() };
+    let resolved = walk.value(value, String::new());
+    if walk.unresolved.is_empty() { Ok((resolved, walk.secrets)) } else { Err(walk.unresolved) }
+}
+
+struct Walk<'a> {
+    base: &'a Path,
+    from: &'a dyn SecretSource,
+    secrets: Vec<Secret>,
+    unresolved: Vec<Unresolved>,
+}
+
+impl Walk<'_> {
+    fn value(&mut self, value: &Value, pointer: String) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(text, &pointer)),
+            Value::Array(items) => {
+                items.iter().enumerate().map(|(index, item)| self.value(item, format!("{pointer}/{index}"))).collect()
+            }
+            Value::Object(map) => Value::Object(
+                map.iter().map(|(key, item)| (key.clone(), self.value(item, format!("{pointer}/{key}")))).collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+
+    fn text(&mut self, text: &str, pointer: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            out.push_str(&rest[..start]);
+            let after = &rest[start + 2..];
+            let Some(end) = after.find('}') else {
+                self.refuse(pointer, format!("the reference `{}` has no closing brace", &rest[start..]));
+                return out;
+            };
+            match self.lookup(&after[..end]) {
+                Ok(found) => {
+                    out.push_str(&found);
+                    self.secrets.push(Secret::new(found));
+                }
+                Err(message) => self.refuse(pointer, message),
+            }
+            rest = &after[end + 1..];
+        }
+        out.push_str(rest);
+        out
+    }
+
+    fn lookup(&self, reference: &str) -> Result<String, String> {
+        match reference.split_once(':') {
+            Some(("env", name)) => match self.from.env(name) {
+                Some(found) if !found.is_empty() => Ok(found),
+                Some(_) => Err(format!("the environment variable {name} is empty")),
+                None => Err(format!("the environment variable {name} is not set")),
+            },
+            Some(("file", path)) => match self.from.file(&self.base.join(path)) {
+                Ok(text) => Ok(text.trim_end_matches(['\n', '\r']).to_owned()),
+                Err(error) => Err(format!("the file {path} cannot be read: {error}")),
+            },
+            Some(("secret", name)) => {
+                Err(format!("`${{secret:{name}}}`: Secret Manager is not supported yet; use ${{env:…}} or ${{file:…}}"))
+            }
+            _ => Err(format!("`${{{reference}}}` is no reference; use ${{env:NAME}} or ${{file:PATH}}")),
+        }
+    }
+
+    fn refuse(&mut self, pointer: &str, message: String) {
+        self.unresolved.push(Unresolved { pointer: pointer.to_owned(), message });
+    }
+}
+
+/// Removes known secrets from texts that come from outside (an API may echo what it was sent).
+#[derive(Clone, Default)]
+pub struct Redactor(Vec<Secret>);
+
+impl Redactor {
+    /// A redactor of these secrets; those under four characters are too short to be told from other text.
+    pub fn new(secrets: Vec<Secret>) -> Self {
+        Self(secrets.into_iter().filter(|secret| secret.0.len() >= 4).collect())
+    }
+
+    /// Adds a secret, for example a token that was issued.
+    pub fn add(&mut self, secret: Secret) {
+        if secret.0.len() >= 4 && !self.0.contains(&secret) {
+            self.0.push(secret);
+        }
+    }
+
+    /// The text with every known secret replaced by `***`.
+    pub fn redact(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(&secret.0, "***"))
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} secrets)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    struct Fixed;
+
+    impl SecretSource for Fixed {
+        fn env(&self, name: &str) -> Option<String> {
+            (name == "KEY").then(|| "k-123".to_owned())
+        }
+
+        fn file(&self, path: &Path) -> std::io::Result<String> {
+            if path == Path::new("/base/token") { Ok("t-456\n".into()) } else { Err(std::io::ErrorKind::NotFound.into()) }
+        }
+    }
+
+    #[test]
+    fn references_resolve_inside_texts() {
+        let value = json!({"a": "${env:KEY}", "b": ["x-${file:token}-y"], "c": 3, "d": "$5"});
+        let (resolved, secrets) = resolve(&value, Path::new("/base"), &Fixed).unwrap();
+        assert_eq!(resolved, json!({"a": "k-123", "b": ["x-t-456-y"], "c": 3, "d": "$5"}));
+        let redactor = Redactor::new(secrets);
+        assert_eq!(redactor.redact("key k-123 and t-456"), "key *** and ***");
+        assert!(!format!("{redactor:?}").contains("k-123"));
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named() {
+        let value = json!({"a": "${env:NO}", "b": ["${file:none}"], "c": "${secret:projects/p}", "d": "${x}", "e": "${env:KEY"});
+        let unresolved = resolve(&value, Path::new("/base"), &Fixed).unwrap_err();
+        let found: Vec<String> = unresolved.iter().map(|u| format!("{} {}", u.pointer, u.message)).collect();
+        assert_eq!(found.len(), 5);
+        assert_eq!(found[0], "/a the environment variable NO is not set");
+        assert!(found[1].starts_with("/b/0 the file none cannot be read"));
+        assert!(found[2].contains("Secret Manager is not supported yet"));
+    }
+}

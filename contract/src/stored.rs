@@ -1,0 +1,156 @@
+//! Small JSON files of the landing zone read and written: batches, checkpoints, plans, reports, the newest run.
+//! A file that is no such JSON, or of a newer version, is refused; it is never taken for absent.
+
+use crate::batch::{BATCH_VERSION, Batch};
+use crate::landing::{Landing, LandingError, PutMode, paths};
+use crate::report::{Plan, RunReport};
+use crate::run_id::RunId;
+use crate::unit::{Task, Unit};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Why a stored file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredError {
+    /// The landing zone refused.
+    #[error(transparent)]
+    Landing(#[from] LandingError),
+    /// The content is not what it should be.
+    #[error("{path} cannot be read: {message}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// `checkpoints/…json`: where the next extract of a unit goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The run whose batch was applied last.
+    pub run_id: RunId,
+    /// The stream's state after it; null where it has none.
+    pub state: Value,
+    /// When the load moved it.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// `runs/latest.json`: the newest run whose extract has finished, with the durations that balance the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latest {
+    /// The run.
+    pub run_id: RunId,
+    /// When its last extract task ended.
+    pub finished_at: DateTime<Utc>,
+    /// Milliseconds that each unit's extract took, by `source/account/stream`.
+    pub durations_ms: BTreeMap<String, u64>,
+}
+
+/// Reads a JSON file; `None` if there is none.
+///
+/// # Errors
+/// The zone refuses, or the content does not fit `T`.
+pub async fn read<T: DeserializeOwned>(landing: &dyn Landing, path: &str) -> Result<Option<T>, StoredError> {
+    let Some(object) = landing.get(path).await? else { return Ok(None) };
+    let malformed = |message: String| StoredError::Malformed { path: path.to_owned(), message };
+    serde_json::from_slice(&object.bytes).map(Some).map_err(|error| malformed(error.to_string()))
+}
+
+/// Writes a JSON file, replacing an older one.
+///
+/// # Errors
+/// The zone refuses.
+pub async fn write<T: Serialize>(landing: &dyn Landing, path: &str, value: &T) -> Result<(), StoredError> {
+    Ok(landing.put(path, encode(path, value)?, PutMode::Overwrite).await?)
+}
+
+pub(crate) fn encode<T: Serialize>(path: &str, value: &T) -> Result<Bytes, StoredError> {
+    let malformed = |error: serde_json::Error| StoredError::Malformed { path: path.into(), message: error.to_string() };
+    let mut text = serde_json::to_vec_pretty(value).map_err(malformed)?;
+    text.push(b'\n');
+    Ok(text.into())
+}
+
+/// The complete batch of a unit in a run; `None` if its extract has not finished.
+///
+/// # Errors
+/// The zone refuses, the file is broken, of a newer version, or describes another unit.
+pub async fn read_batch(landing: &dyn Landing, unit: &Unit, run: &RunId) -> Result<Option<Batch>, StoredError> {
+    let path = paths::batch(unit, run);
+    let Some(raw) = read::<Value>(landing, &path).await? else { return Ok(None) };
+    let malformed = |message: String| StoredError::Malformed { path: path.clone(), message };
+    let version = raw.get("version").and_then(Value::as_u64).unwrap_or(0);
+    if version != u64::from(BATCH_VERSION) {
+        return Err(malformed(format!("its version is {version}; this program reads version {BATCH_VERSION}")));
+    }
+    let batch: Batch = serde_json::from_value(raw).map_err(|error| malformed(error.to_string()))?;
+    if batch.unit() != *unit || batch.run_id != *run {
+        return Err(malformed(format!("it describes {} of run {}", batch.unit(), batch.run_id)));
+    }
+    let counted: u64 = batch.parts.iter().map(|part| part.records).sum();
+    if counted != batch.records {
+        return Err(malformed(format!("its parts hold {counted} records, but it says {}", batch.records)));
+    }
+    Ok(Some(batch))
+}
+
+/// The checkpoint of a unit; `None` if nothing was ever loaded.
+///
+/// # Errors
+/// The zone refuses or the file is broken.
+pub async fn read_checkpoint(landing: &dyn Landing, unit: &Unit) -> Result<Option<Checkpoint>, StoredError> {
+    read(landing, &paths::checkpoint(unit)).await
+}
+
+/// The report of one task of a stage; `None` if it has not begun.
+///
+/// # Errors
+/// The zone refuses or the file is broken.
+pub async fn read_report(
+    landing: &dyn Landing,
+    run: &RunId,
+    stage: &str,
+    task: Task,
+) -> Result<Option<RunReport>, StoredError> {
+    read(landing, &paths::report(run, stage, task)).await
+}
+
+/// Adds units to the run's plan (creating it) and returns the whole plan. Tasks of one run do so side by side.
+///
+/// # Errors
+/// The zone refuses, or the file is broken.
+pub async fn extend_plan(landing: &dyn Landing, run: &RunId, add: &Plan) -> Result<Plan, StoredError> {
+    let path = paths::plan(run);
+    for _ in 0..50 {
+        let found = landing.get(&path).await?;
+        let (mut plan, mode) = match &found {
+            None => (Plan { units: Vec::new(), ..add.clone() }, PutMode::Create),
+            Some(object) => {
+                let plan: Plan = serde_json::from_slice(&object.bytes)
+                    .map_err(|error| StoredError::Malformed { path: path.clone(), message: error.to_string() })?;
+                (plan, PutMode::Replace(object.version.clone()))
+            }
+        };
+        let before = plan.clone();
+        plan.tasks = add.tasks;
+        for unit in &add.units {
+            if !plan.units.contains(unit) {
+                plan.units.push(unit.clone());
+            }
+        }
+        if found.is_some() && plan == before {
+            return Ok(plan);
+        }
+        match landing.put(&path, encode(&path, &plan)?, mode).await {
+            Ok(()) => return Ok(plan),
+            Err(LandingError::Precondition { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoredError::Malformed { path, message: "other tasks keep on changing it".into() })
+}
