@@ -1,0 +1,321 @@
+//! The command line of `extract-job` (design, section 8). Every flag has an environment variable `DRAYAGE_<FLAG>`.
+//! Results go to standard output, everything else to the log on standard error.
+
+use crate::run::check::{Checked, check_manifest, check_pipeline};
+use crate::run::dry_run::{Preview, preview};
+use crate::run::plan::Selection;
+use crate::run::read::{ReadOptions, read};
+use crate::run::streams::{StreamLine, list};
+use crate::run::{ExtractError, Options, extract};
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::builder::FalseyValueParser;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use contract::exit::Exit;
+use contract::report::{RunReport, UnitStatus};
+use contract::run_id::RunId;
+use contract::secret::Machine;
+use contract::shutdown::Shutdown;
+use contract::telemetry;
+use contract::unit::Task;
+
+/// Extracts records from REST APIs into the landing zone.
+#[derive(Debug, Parser)]
+#[command(name = "extract-job", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    extract: ExtractArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Validates a pipeline or a manifest without extracting
+    Check(CheckArgs),
+    /// Prints the records of a manifest to standard output
+    Read(ReadArgs),
+    /// Lists streams, tables, modes and keys
+    Streams(StreamsArgs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+struct PipelineArgs {
+    /// The pipeline file
+    #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
+    pipeline: Option<String>,
+    /// Only these sources (repeat, or separate by commas)
+    #[arg(long, env = "DRAYAGE_SOURCE", value_delimiter = ',', value_name = "NAME")]
+    source: Vec<String>,
+    /// Only these accounts
+    #[arg(long, env = "DRAYAGE_ACCOUNT", value_delimiter = ',', value_name = "ID")]
+    account: Vec<String>,
+    /// Only these streams
+    #[arg(long, env = "DRAYAGE_STREAM", value_delimiter = ',', value_name = "NAME")]
+    stream: Vec<String>,
+    /// How results are printed
+    #[arg(long, env = "DRAYAGE_OUTPUT", value_enum, default_value = "text")]
+    output: Output,
+    /// Multiplies the waits between tries; for tests
+    #[arg(long, env = "DRAYAGE_WAIT_FACTOR", default_value = "1", hide = true)]
+    wait_factor: f64,
+}
+
+#[derive(Debug, Args)]
+struct ExtractArgs {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    /// The run that this belongs to (default: a new one)
+    #[arg(long, env = "DRAYAGE_RUN_ID", value_name = "ID")]
+    run_id: Option<RunId>,
+    /// Ignores checkpoints and reads everything
+    #[arg(long, env = "DRAYAGE_FULL_REFRESH", value_parser = FalseyValueParser::new())]
+    full_refresh: bool,
+    /// Start of a backfill: a date or an RFC 3339 time; checkpoints do not move
+    #[arg(long, env = "DRAYAGE_FROM", value_name = "TS", requires = "to", value_parser = moment)]
+    from: Option<DateTime<Utc>>,
+    /// End of a backfill
+    #[arg(long, env = "DRAYAGE_TO", value_name = "TS", requires = "from", value_parser = moment)]
+    to: Option<DateTime<Utc>>,
+    /// Stops each stream after so many records; the batch then deletes nothing and moves no checkpoint
+    #[arg(long, env = "DRAYAGE_LIMIT", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Prints what would be requested, and sends nothing
+    #[arg(long, env = "DRAYAGE_DRY_RUN", value_parser = FalseyValueParser::new())]
+    dry_run: bool,
+    /// Waits for another run to end instead of giving up
+    #[arg(long, env = "DRAYAGE_WAIT", value_parser = FalseyValueParser::new())]
+    wait: bool,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    /// A manifest file or the name of a built-in connector, instead of a pipeline
+    #[arg(long, env = "DRAYAGE_MANIFEST", value_name = "FILE")]
+    manifest: Option<String>,
+    /// Also makes one request for each account
+    #[arg(long, env = "DRAYAGE_CONNECT", value_parser = FalseyValueParser::new())]
+    connect: bool,
+}
+
+#[derive(Debug, Args)]
+struct StreamsArgs {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+}
+
+#[derive(Debug, Args)]
+struct ReadArgs {
+    /// A manifest file or the name of a built-in connector
+    #[arg(long, env = "DRAYAGE_MANIFEST", value_name = "FILE")]
+    manifest: String,
+    /// A YAML or JSON file with the connector's settings; may hold ${env:NAME} and ${file:PATH}
+    #[arg(long, env = "DRAYAGE_CONFIG", value_name = "FILE")]
+    config: Option<String>,
+    /// Only these streams
+    #[arg(long, env = "DRAYAGE_STREAM", value_delimiter = ',', value_name = "NAME")]
+    stream: Vec<String>,
+    /// A JSON file with a state for each stream
+    #[arg(long, env = "DRAYAGE_STATE", value_name = "FILE")]
+    state: Option<String>,
+    /// At most so many records of each stream
+    #[arg(long, env = "DRAYAGE_LIMIT", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Multiplies the waits between tries; for tests
+    #[arg(long, env = "DRAYAGE_WAIT_FACTOR", default_value = "1", hide = true)]
+    wait_factor: f64,
+}
+
+/// Reads the command line; wrong usage ends the process with exit code 2.
+pub fn parse() -> Cli {
+    Cli::parse()
+}
+
+/// Runs a command.
+pub async fn run(cli: Cli) -> Exit {
+    let shutdown = match Shutdown::on_signals() {
+        Ok(shutdown) => shutdown,
+        Err(error) => return fail(&ExtractError::Machine(format!("handle signals: {error}"))),
+    };
+    let result = match cli.command {
+        None => run_extract(cli.extract, &shutdown).await,
+        Some(command) => tokio::select! {
+            result = run_command(command) => result,
+            _ = shutdown.requested() => Ok(Exit::SomeFailed),
+        },
+    };
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+async fn run_command(command: Command) -> Result<Exit, ExtractError> {
+    match command {
+        Command::Check(args) => run_check(args).await,
+        Command::Read(args) => {
+            let options = ReadOptions {
+                manifest: args.manifest,
+                config: args.config,
+                streams: args.stream,
+                state: args.state,
+                limit: args.limit,
+                wait_factor: args.wait_factor,
+            };
+            read(&options, &Machine, &mut std::io::stdout()).await
+        }
+        Command::Streams(args) => {
+            let (selection, output) = (args.pipeline.selection(), args.pipeline.output);
+            let lines = list(&args.pipeline.file()?, &selection, &Machine)?;
+            show(output, &lines, &stream_lines(&lines));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn run_extract(args: ExtractArgs, shutdown: &Shutdown) -> Result<Exit, ExtractError> {
+    let options = args.options()?;
+    let output = args.pipeline.output;
+    if args.dry_run {
+        let previews = preview(&options, &Machine).await?;
+        show(output, &previews, &preview_lines(&previews));
+        return Ok(if previews.iter().any(|preview| preview.error.is_some()) { Exit::SomeFailed } else { Exit::Done });
+    }
+    let report = extract(&options, &Machine, shutdown).await?;
+    show(output, &report, &report_lines(&report));
+    Ok(report.exit())
+}
+
+async fn run_check(args: CheckArgs) -> Result<Exit, ExtractError> {
+    let checked = match &args.manifest {
+        Some(manifest) => check_manifest(manifest)?,
+        None => check_pipeline(&args.pipeline.options()?, &Machine, args.connect).await?,
+    };
+    let Checked { passed, failed, warnings } = checked;
+    warnings.iter().for_each(|line| telemetry::print(&format!("warning: {line}")));
+    passed.iter().for_each(|line| telemetry::print(&format!("ok: {line}")));
+    failed.iter().for_each(|line| telemetry::print(&format!("failed: {line}")));
+    Ok(if failed.is_empty() { Exit::Done } else { Exit::SomeFailed })
+}
+
+impl PipelineArgs {
+    fn file(&self) -> Result<String, ExtractError> {
+        self.pipeline.clone().ok_or_else(|| {
+            let mut command = Cli::command();
+            let message = "the pipeline file is missing: give --pipeline FILE or set DRAYAGE_PIPELINE";
+            command.error(clap::error::ErrorKind::MissingRequiredArgument, message).exit()
+        })
+    }
+
+    fn selection(&self) -> Selection {
+        Selection { sources: self.source.clone(), accounts: self.account.clone(), streams: self.stream.clone() }
+    }
+
+    fn options(&self) -> Result<Options, ExtractError> {
+        Ok(Options {
+            pipeline: self.file()?,
+            run_id: None,
+            selection: self.selection(),
+            full_refresh: false,
+            range: None,
+            limit: None,
+            task: Task::ONLY,
+            wait: false,
+            wait_factor: self.wait_factor,
+        })
+    }
+}
+
+impl ExtractArgs {
+    fn options(&self) -> Result<Options, ExtractError> {
+        let usage = |message: String| -> ExtractError {
+            Cli::command().error(clap::error::ErrorKind::ValueValidation, message).exit()
+        };
+        let task = Task::from_env(|name| std::env::var(name).ok()).map_err(usage)?;
+        let range = self.from.zip(self.to);
+        if let Some((from, to)) = range.filter(|(from, to)| from > to) {
+            return Err(usage(format!("--from {from} is later than --to {to}")));
+        }
+        let (run_id, limit) = (self.run_id.clone(), self.limit);
+        Ok(Options {
+            run_id,
+            full_refresh: self.full_refresh,
+            range,
+            limit,
+            task,
+            wait: self.wait,
+            ..self.pipeline.options()?
+        })
+    }
+}
+
+/// A date (midnight UTC) or an RFC 3339 time.
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+        return Ok(moment.to_utc());
+    }
+    let date = text.parse::<NaiveDate>().ok().and_then(|date| date.and_hms_opt(0, 0, 0));
+    date.map(|midnight| midnight.and_utc())
+        .ok_or_else(|| "expected a date (2026-01-31) or a time (2026-01-31T08:00:00Z)".into())
+}
+
+fn fail(error: &ExtractError) -> Exit {
+    tracing::error!("{error}");
+    error.exit()
+}
+
+fn show<T: serde::Serialize>(output: Output, value: &T, lines: &[String]) {
+    match output {
+        Output::Text => lines.iter().for_each(|line| telemetry::print(line)),
+        Output::Json => telemetry::print(&serde_json::to_string_pretty(value).unwrap_or_default()),
+    }
+}
+
+fn stream_lines(lines: &[StreamLine]) -> Vec<String> {
+    let width =
+        lines.iter().map(|line| line.source.len() + line.account.len() + line.stream.len() + 2).max().unwrap_or(0);
+    lines
+        .iter()
+        .map(|line| {
+            let unit = format!("{}/{}/{}", line.source, line.account, line.stream);
+            let key = if line.primary_key.is_empty() { "-".to_owned() } else { line.primary_key.join(", ") };
+            format!("{unit:width$}  {:11}  key {key}  → {}", line.mode, line.table)
+        })
+        .collect()
+}
+
+fn preview_lines(previews: &[Preview]) -> Vec<String> {
+    let line = |preview: &Preview| {
+        let state = preview.state.as_ref().map_or_else(String::new, |state| format!(", from state {state}"));
+        let what = match (&preview.error, &preview.request) {
+            (Some(error), _) => format!("error: {error}"),
+            (None, Some(request)) => request.clone(),
+            (None, None) => "nothing to request".to_owned(),
+        };
+        format!("{} ({}{state}): {what}", preview.unit, preview.mode)
+    };
+    previews.iter().map(line).collect()
+}
+
+fn report_lines(report: &RunReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for unit in &report.units {
+        let seconds = unit.duration_ms as f64 / 1000.0;
+        let (status, name) = (unit.status.as_str(), unit.unit());
+        lines.push(format!(
+            "{status:7}  {name}  {} records, {:.1} MB, {seconds:.1} s",
+            unit.rows_extracted,
+            unit.bytes as f64 / 1e6
+        ));
+        lines.extend(unit.error.iter().map(|error| format!("         error: {error}")));
+        lines.extend(unit.warnings.iter().map(|warning| format!("         warning: {warning}")));
+    }
+    let count = |status: UnitStatus| report.units.iter().filter(|unit| unit.status == status).count();
+    let (done, skipped, failed) = (count(UnitStatus::Done), count(UnitStatus::Skipped), count(UnitStatus::Failed));
+    lines.push(format!("run {}: {done} done, {skipped} skipped, {failed} failed", report.run_id));
+    lines
+}

@@ -1,0 +1,95 @@
+//! DeclarativeStream: one output of a source: its name, its key, how it is read and what its records look like.
+
+use super::datetime_based_cursor::DatetimeBasedCursor;
+use super::inline_schema_loader;
+use super::simple_retriever::SimpleRetriever;
+use crate::manifest::reader::Reader;
+use contract::pipeline::StreamMode;
+use contract::yaml::{Kind, Node};
+use serde_json::Value;
+
+#[derive(Debug)]
+pub(crate) struct DeclarativeStream {
+    pub(crate) name: String,
+    pub(crate) primary_key: Vec<String>,
+    pub(crate) retriever: SimpleRetriever,
+    pub(crate) cursor: Option<DatetimeBasedCursor>,
+    pub(crate) schema: Option<Value>,
+    mode: Option<StreamMode>,
+}
+
+impl DeclarativeStream {
+    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
+        if reader.kind() != "DeclarativeStream" {
+            reader.unsupported("DeclarativeStream");
+            return None;
+        }
+        let name = reader.text("name").filter(|name| !name.is_empty());
+        match &name {
+            None => reader.error("DeclarativeStream needs `name`"),
+            Some(name) if !contract::landing::paths::is_safe_segment(name) => {
+                reader.error_at("name", "cannot stand in a path: use letters, digits, `_`, `-` and `.`");
+            }
+            Some(_) => {}
+        }
+        let primary_key = read_key(reader);
+        let retriever = reader.required_child("retriever").and_then(|child| SimpleRetriever::read(&child));
+        let had_cursor = reader.has("incremental_sync");
+        let cursor = reader.child("incremental_sync").and_then(|child| DatetimeBasedCursor::read(&child));
+        let schema = reader.child("schema_loader").and_then(|child| inline_schema_loader::read(&child));
+        let mode = read_mode(reader);
+        reader.refuse(&["transformations", "state_migrations", "file_uploader"]);
+        reader.finish();
+        let retriever = retriever?;
+        let stateful = had_cursor || retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token());
+        if had_cursor && retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token()) {
+            reader.error("has both `incremental_sync` and `x-keep-token`: a stream has one state");
+        }
+        if matches!(mode, Some(StreamMode::Incremental)) && !stateful {
+            reader.error_at("x-mode", "is incremental, but the stream has neither a cursor nor `x-keep-token`");
+        }
+        Some(Self { name: name?, primary_key, retriever, cursor, schema, mode })
+    }
+
+    /// How the stream is read, unless the pipeline file says otherwise.
+    pub(crate) fn mode(&self) -> StreamMode {
+        self.mode.unwrap_or(if self.is_stateful() { StreamMode::Incremental } else { StreamMode::Snapshot })
+    }
+
+    /// Whether a state moves from run to run.
+    pub(crate) fn is_stateful(&self) -> bool {
+        self.cursor.is_some() || self.keeps_token()
+    }
+
+    pub(crate) fn keeps_token(&self) -> bool {
+        self.retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token())
+    }
+}
+
+/// A text, a list of texts, or a list of paths (joined by dots).
+fn read_key(reader: &Reader<'_>) -> Vec<String> {
+    let Some(node) = reader.get("primary_key") else { return Vec::new() };
+    let segment = |node: &Node| match &node.kind {
+        Kind::String(text) => Some(text.clone()),
+        Kind::Seq(path) => path.iter().map(Node::as_str).collect::<Option<Vec<_>>>().map(|path| path.join(".")),
+        _ => None,
+    };
+    let items = if let Kind::Seq(items) = &node.kind { items.as_slice() } else { std::slice::from_ref(node) };
+    let key: Option<Vec<String>> = items.iter().map(segment).collect();
+    key.unwrap_or_else(|| {
+        reader.error_at("primary_key", "must be a field's name, or a list of names");
+        Vec::new()
+    })
+}
+
+fn read_mode(reader: &Reader<'_>) -> Option<StreamMode> {
+    match reader.text("x-mode")?.as_str() {
+        "snapshot" => Some(StreamMode::Snapshot),
+        "incremental" => Some(StreamMode::Incremental),
+        "append" => Some(StreamMode::Append),
+        _ => {
+            reader.error_at("x-mode", "must be snapshot, incremental or append");
+            None
+        }
+    }
+}

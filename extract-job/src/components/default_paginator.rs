@@ -1,0 +1,131 @@
+//! DefaultPaginator: how a slice is cut into pages. Our `x-` keys tell what the format cannot: the total, the API's own word on
+//! whether more follows, and how many pages may be in flight.
+
+use super::cursor_pagination::CursorPagination;
+use super::expression::{Expression, ExpressionError, Scope};
+use super::offset_increment::OffsetIncrement;
+use super::page_increment::{PageIncrement, evaluate_page_size};
+use super::request_option::{Injection, Place, RequestOption};
+use crate::manifest::reader::Reader;
+use crate::template::Names;
+use serde_json::Value;
+
+/// The most pages in flight for one slice unless `x-read-ahead` says otherwise.
+const READ_AHEAD: u64 = 8;
+
+#[derive(Debug)]
+pub(crate) enum Strategy {
+    Page(PageIncrement),
+    Offset(OffsetIncrement),
+    Cursor(CursorPagination),
+}
+
+#[derive(Debug)]
+pub(crate) struct DefaultPaginator {
+    strategy: Strategy,
+    page_token_option: Option<RequestOption>,
+    page_size_option: Option<RequestOption>,
+    total: Option<Expression>,
+    has_more: Option<Expression>,
+    read_ahead: usize,
+}
+
+impl DefaultPaginator {
+    /// Reads a paginator; `NoPagination` gives none. The outer option is empty where it cannot be read.
+    pub(crate) fn read(reader: &Reader<'_>) -> Option<Option<Self>> {
+        match reader.kind() {
+            "NoPagination" => {
+                reader.finish();
+                return Some(None);
+            }
+            "DefaultPaginator" => {}
+            _ => {
+                reader.unsupported("DefaultPaginator, NoPagination");
+                return None;
+            }
+        }
+        let strategy = reader.required_child("pagination_strategy").and_then(|child| match child.kind() {
+            "PageIncrement" => PageIncrement::read(&child).map(Strategy::Page),
+            "OffsetIncrement" => OffsetIncrement::read(&child).map(Strategy::Offset),
+            "CursorPagination" => CursorPagination::read(&child).map(Strategy::Cursor),
+            _ => {
+                child.unsupported("PageIncrement, OffsetIncrement, CursorPagination");
+                None
+            }
+        });
+        let page_token_option = reader.child("page_token_option").and_then(|child| RequestOption::read(&child));
+        let page_size_option = reader.child("page_size_option").and_then(|child| RequestOption::read(&child));
+        let total = reader.expression("x-total", Names::PAGINATION);
+        let has_more = reader.expression("x-has-more", Names::PAGINATION);
+        let read_ahead = reader.integer("x-read-ahead", 1).unwrap_or(READ_AHEAD).min(64);
+        // Obsolete in the format; the requester's own base is used.
+        reader.accept(&["url_base", "decoder"]);
+        let strategy = strategy?;
+        if has_more.is_some() && matches!(strategy, Strategy::Cursor(_)) {
+            reader.error_at("x-has-more", "goes with PageIncrement and OffsetIncrement; use `stop_condition` here");
+        }
+        if page_size_option.is_some() && strategy.page_size().is_none() {
+            reader.error_at("page_size_option", "needs a `page_size` in the pagination strategy");
+        }
+        reader.finish();
+        let read_ahead = usize::try_from(read_ahead).unwrap_or(1);
+        Some(Some(Self { strategy, page_token_option, page_size_option, total, has_more, read_ahead }))
+    }
+
+    pub(crate) fn strategy(&self) -> &Strategy {
+        &self.strategy
+    }
+
+    /// The most pages in flight: 1 where only an answer tells the next page.
+    pub(crate) fn read_ahead(&self) -> usize {
+        if matches!(self.strategy, Strategy::Cursor(_)) { 1 } else { self.read_ahead }
+    }
+
+    pub(crate) fn page_size(&self, scope: &Scope) -> Result<Option<u64>, String> {
+        self.strategy.page_size().map(|size| evaluate_page_size(size, scope)).transpose()
+    }
+
+    /// Whether the last token is the stream's state.
+    pub(crate) fn keeps_token(&self) -> bool {
+        matches!(&self.strategy, Strategy::Cursor(cursor) if cursor.keeps_token())
+    }
+
+    pub(crate) fn has_total(&self) -> bool {
+        self.total.is_some()
+    }
+
+    /// What the paginator adds to the request of a page.
+    pub(crate) fn injections(&self, token: Option<&Value>, scope: &Scope) -> Result<Vec<Injection>, String> {
+        let mut injections = Vec::new();
+        if let (Some(option), Some(token)) = (&self.page_token_option, token) {
+            injections.push(option.inject(token.clone(), scope).map_err(|error| error.to_string())?);
+        }
+        if let (Some(option), Some(size)) = (&self.page_size_option, self.page_size(scope)?) {
+            injections.push(option.inject(Value::from(size), scope).map_err(|error| error.to_string())?);
+        }
+        // A link to the next page comes with its own parameters; the size stays as it was asked.
+        let follows_link = injections.iter().any(|injection| injection.place == Place::Path);
+        injections.retain(|injection| !follows_link || injection.place != Place::Parameter || token.is_none());
+        Ok(injections)
+    }
+
+    /// The total number of records, where the API tells it.
+    pub(crate) fn total(&self, scope: &Scope) -> Result<Option<u64>, ExpressionError> {
+        self.total.as_ref().map_or(Ok(None), |total| total.value(scope).map(|value| value.as_u64()))
+    }
+
+    /// The API's own word on whether more pages follow.
+    pub(crate) fn has_more(&self, scope: &Scope) -> Result<Option<bool>, ExpressionError> {
+        self.has_more.as_ref().map(|more| more.condition(scope)).transpose()
+    }
+}
+
+impl Strategy {
+    pub(crate) fn page_size(&self) -> Option<&Expression> {
+        match self {
+            Self::Page(strategy) => strategy.page_size(),
+            Self::Offset(strategy) => strategy.page_size(),
+            Self::Cursor(strategy) => strategy.page_size(),
+        }
+    }
+}

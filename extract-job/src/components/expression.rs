@@ -1,0 +1,53 @@
+//! A template together with the `$parameters` of the component it stands in.
+
+use crate::template::{Names, Shared, Template};
+use serde_json::Value;
+use std::sync::Arc;
+
+pub(crate) use crate::template::{Context as Scope, TemplateError as ExpressionError};
+
+/// A field that is evaluated when a request is made or an answer has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Expression {
+    template: Template,
+    parameters: Shared,
+}
+
+impl Expression {
+    pub(crate) fn new(template: Template, parameters: &Arc<Value>) -> Self {
+        Self { template, parameters: Shared::from(&**parameters) }
+    }
+
+    fn scope(&self, scope: &Scope) -> Scope {
+        scope.clone().with(Names::PARAMETERS, &self.parameters)
+    }
+
+    /// The value by the literal rule of the format.
+    pub(crate) fn value(&self, scope: &Scope) -> Result<Value, ExpressionError> {
+        self.template.value(&self.scope(scope))
+    }
+
+    /// The value as text.
+    pub(crate) fn text(&self, scope: &Scope) -> Result<String, ExpressionError> {
+        self.template.text(&self.scope(scope))
+    }
+
+    pub(crate) fn condition(&self, scope: &Scope) -> Result<bool, ExpressionError> {
+        self.template.condition(&self.scope(scope))
+    }
+
+    /// The text of a header; nothing drops the header.
+    pub(crate) fn header(&self, scope: &Scope) -> Result<Option<String>, ExpressionError> {
+        self.template.header(&self.scope(scope))
+    }
+
+    /// The value of a body field; nothing drops the field.
+    pub(crate) fn option(&self, scope: &Scope) -> Result<Option<Value>, ExpressionError> {
+        self.template.option(&self.scope(scope))
+    }
+
+    /// The values of a query parameter or form field; nothing drops it, several repeat it.
+    pub(crate) fn parameter(&self, scope: &Scope) -> Result<Option<Vec<String>>, ExpressionError> {
+        self.template.parameter(&self.scope(scope))
+    }
+}

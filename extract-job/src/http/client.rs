@@ -1,0 +1,210 @@
+//! One HTTP exchange: timeouts, a cap on the body's size, and the rule that credentials go to the API's own host alone.
+//! Redirects are followed here: within the host as they are, to another host without anything of ours.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Method, Url};
+use std::time::Duration;
+
+/// ServiceTitan cuts requests after 100 s and asks its clients for the same limit.
+const READ_TIMEOUT: Duration = Duration::from_secs(100);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A body of more bytes than this is refused: no page of a sensible API is as large.
+const MAX_BODY: usize = 512 * 1024 * 1024;
+const MAX_REDIRECTS: usize = 5;
+
+/// What a request carries in its body.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Body {
+    Json(serde_json::Value),
+    Form(Vec<(String, String)>),
+}
+
+/// A request, ready to go.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    /// The host that may see headers, body and credentials.
+    pub(crate) home: Url,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Body>,
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// The host that answered is not the API's own, so that it got no credentials.
+    pub(crate) foreign: bool,
+}
+
+/// Why there is no complete answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    /// Worth another try: connection, DNS, timeout, a body that was cut.
+    #[error("{0}")]
+    Transport(String),
+    /// The request cannot be sent as it is.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The HTTP client of one process; cheap to clone, keeps connections open.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    inner: reqwest::Client,
+}
+
+impl Client {
+    pub(crate) fn new() -> Result<Self, ExchangeError> {
+        let inner = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("drayage/", env!("CARGO_PKG_VERSION")))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| ExchangeError::Refused(format!("set up the HTTP client: {}", describe(&error))))?;
+        Ok(Self { inner })
+    }
+
+    /// Sends a request and reads the whole answer. `expected` is the size the body will probably have.
+    pub(crate) async fn exchange(&self, outgoing: &Outgoing, expected: usize) -> Result<Answer, ExchangeError> {
+        let mut url = outgoing.url.clone();
+        let mut method = outgoing.method.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let home = same_host(&url, &outgoing.home);
+            let response = self.request(outgoing, &method, &url, home)?.send().await.map_err(transport)?;
+            let status = response.status().as_u16();
+            let target = match status {
+                301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),
+                _ => None,
+            };
+            let Some(target) = target else {
+                return read(response, expected, !home).await;
+            };
+            url = redirect_target(&url, target)?;
+            if method != Method::GET {
+                if status != 303 {
+                    return Err(ExchangeError::Refused(format!("the API redirects a {method} request ({status})")));
+                }
+                method = Method::GET;
+            }
+        }
+        Err(ExchangeError::Refused(format!("more than {MAX_REDIRECTS} redirects in a row")))
+    }
+
+    fn request(
+        &self,
+        outgoing: &Outgoing,
+        method: &Method,
+        url: &Url,
+        home: bool,
+    ) -> Result<reqwest::RequestBuilder, ExchangeError> {
+        let mut request = self.inner.request(method.clone(), url.clone());
+        if !home {
+            return Ok(request);
+        }
+        for (name, value) in &outgoing.headers {
+            let header = HeaderName::try_from(name.as_str());
+            let value = HeaderValue::try_from(value.as_str());
+            let (Ok(header), Ok(mut value)) = (header, value) else {
+                return Err(ExchangeError::Refused(format!("the header `{name}` cannot be sent as it is")));
+            };
+            value.set_sensitive(true);
+            request = request.header(header, value);
+        }
+        Ok(match &outgoing.body {
+            Some(Body::Json(value)) if *method == outgoing.method => {
+                request.header("content-type", "application/json").body(value.to_string())
+            }
+            Some(Body::Form(pairs)) if *method == outgoing.method => request.form(pairs),
+            _ => request,
+        })
+    }
+}
+
+async fn read(mut response: reqwest::Response, expected: usize, foreign: bool) -> Result<Answer, ExchangeError> {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let is_success = (200..300).contains(&status);
+    let mut body = Vec::with_capacity(announced.unwrap_or(if is_success { expected } else { 0 }).min(MAX_BODY / 8));
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(ExchangeError::Refused(format!("the answer is larger than {} MiB", MAX_BODY >> 20)));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, headers, body, foreign })
+}
+
+fn redirect_target(from: &Url, location: &HeaderValue) -> Result<Url, ExchangeError> {
+    let target = location.to_str().ok().and_then(|text| from.join(text).ok());
+    match target {
+        Some(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err(ExchangeError::Refused("the API redirects to an address that is no URL".into())),
+    }
+}
+
+/// The same host and port, and no step down from https to http.
+pub(crate) fn same_host(url: &Url, home: &Url) -> bool {
+    url.host_str() == home.host_str()
+        && url.port_or_known_default() == home.port_or_known_default()
+        && url.scheme() == home.scheme()
+}
+
+fn transport(error: reqwest::Error) -> ExchangeError {
+    let what = if error.is_timeout() {
+        format!("no answer in time ({} s)", READ_TIMEOUT.as_secs())
+    } else if error.is_connect() {
+        format!("cannot connect: {}", describe(&error))
+    } else if error.is_body() || error.is_decode() {
+        "the answer broke off".to_owned()
+    } else {
+        describe(&error)
+    };
+    if error.is_builder() { ExchangeError::Refused(what) } else { ExchangeError::Transport(what) }
+}
+
+/// The innermost cause, without the URL (it may hold secrets).
+fn describe(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let text = cause.to_string();
+    if text.contains("://") { "the request failed".to_owned() } else { text }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_host_port_or_a_step_down_is_foreign() {
+        let home = Url::parse("https://api.example.com/v2").unwrap();
+        let cases = [
+            ("https://api.example.com/other?x=1", true),
+            ("https://api.example.com:443/", true),
+            ("https://api.example.com:8443/", false),
+            ("http://api.example.com/", false),
+            ("https://api.example.com.evil.org/", false),
+            ("https://evil.org/api.example.com", false),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(same_host(&Url::parse(url).unwrap(), &home), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn redirects_stay_on_http() {
+        let from = Url::parse("https://a.example/x/y").unwrap();
+        let target = |text: &str| redirect_target(&from, &HeaderValue::from_str(text).unwrap());
+        assert_eq!(target("../z").unwrap().as_str(), "https://a.example/z");
+        assert!(target("file:///etc/passwd").is_err());
+    }
+}

@@ -1,0 +1,48 @@
+//! Where manifests come from: the connectors that are built in, by name, or a file by its path.
+
+use contract::pipeline::{Problems, did_you_mean};
+use std::path::Path;
+
+/// Name and text of each built-in connector.
+const BUILT_IN: [(&str, &str); 1] = [("servicetitan", include_str!("../../connectors/servicetitan.yaml"))];
+
+/// The text of a connector and the name of its file for messages. A relative path starts at `base`.
+///
+/// # Errors
+/// No such built-in connector and no such file.
+pub(crate) fn find(connector: &str, base: &Path) -> Result<(String, String), Problems> {
+    if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == connector) {
+        return Ok((format!("connectors/{name}.yaml"), (*text).to_owned()));
+    }
+    let is_path = connector.contains(['/', '\\']) || connector.ends_with(".yaml") || connector.ends_with(".yml");
+    if !is_path {
+        let near = did_you_mean(connector, BUILT_IN.iter().map(|(name, _)| *name));
+        let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        let message = format!(
+            "there is no built-in connector of this name{near} (built in: {}; or give a path)",
+            names.join(", ")
+        );
+        return Err(Problems::one(connector, 0, "", message));
+    }
+    let path = base.join(connector);
+    let name = path.to_string_lossy().into_owned();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(Problems::one(&name, 0, "", format!("the manifest cannot be read: {error}"))),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_built_in_and_paths_are_read() {
+        assert_eq!(find("servicetitan", Path::new(".")).unwrap().0, "connectors/servicetitan.yaml");
+        let near = find("servicetitn", Path::new(".")).unwrap_err().to_string();
+        assert!(near.contains("did you mean `servicetitan`"), "{near}");
+        let missing = find("./none.yaml", Path::new(".")).unwrap_err().to_string();
+        assert!(missing.contains("cannot be read"), "{missing}");
+    }
+}

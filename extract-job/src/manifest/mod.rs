@@ -1,0 +1,77 @@
+//! A manifest from its text to components: references, missing types, parameters, then typed reading.
+//! Nothing is sent before all of this has succeeded; everything that is wrong is told at once.
+
+pub(crate) mod component_types;
+pub(crate) mod connectors;
+pub(crate) mod parameters;
+pub(crate) mod problem;
+pub(crate) mod reader;
+pub(crate) mod references;
+pub(crate) mod spec;
+
+use crate::components::declarative_source::DeclarativeSource;
+use contract::pipeline::{Problem, Problems, did_you_mean};
+use std::path::Path;
+
+/// A manifest that can be run.
+#[derive(Debug)]
+pub struct Manifest {
+    /// Its file, for messages.
+    pub file: String,
+    pub(crate) source: DeclarativeSource,
+    /// What is ignored in it.
+    pub warnings: Vec<Problem>,
+}
+
+impl Manifest {
+    /// Loads a built-in connector by name, or a manifest file by path (relative to `base`).
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(connector: &str, base: &Path) -> Result<Self, Problems> {
+        let (file, text) = connectors::find(connector, base)?;
+        Self::parse(&file, &text)
+    }
+
+    /// Reads a manifest's text; `file` is its name for messages.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        let root = contract::yaml::parse(text).map_err(|error| Problems::one(file, error.line, "", error.message))?;
+        let found = problem::Problems::default();
+        let resolved = references::resolve(&root, &found);
+        let source = if found.has_errors() {
+            None
+        } else {
+            let tree = parameters::spread(component_types::fill(resolved));
+            reader::Reader::new(&tree, "manifest".into(), &found).and_then(|reader| DeclarativeSource::read(&reader))
+        };
+        if let Some(source) = &source {
+            unknown_settings(source, &found);
+        }
+        let (errors, warnings) = found.into_sorted();
+        match source {
+            Some(source) if errors.is_empty() => Ok(Self { file: file.to_owned(), source, warnings }),
+            _ if errors.is_empty() => Err(Problems::one(file, root.line, "", "the manifest cannot be read")),
+            _ => Err(Problems { file: file.to_owned(), list: errors }),
+        }
+    }
+}
+
+/// Templates that read a setting which the spec does not know: they would quietly render to nothing.
+fn unknown_settings(source: &DeclarativeSource, found: &problem::Problems) {
+    let Some(known) = source.spec.as_ref().and_then(spec::Spec::closed_names) else { return };
+    for read in found.settings_read() {
+        if !known.contains(&read.name.as_str()) {
+            let near = did_you_mean(&read.name, known.iter().copied());
+            let message =
+                format!("{}: the template reads config.{}, which the spec does not name{near}", read.place, read.name);
+            found.error(read.line, message);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -1,0 +1,62 @@
+//! What is wrong with a manifest, gathered: every problem with its line, so that all are told at once.
+//! An error stops the load of the manifest; a warning does not.
+
+use contract::pipeline::Problem;
+use std::cell::RefCell;
+
+/// The problems found so far while one manifest is read.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    errors: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
+    settings: RefCell<Vec<SettingRead>>,
+}
+
+/// A place where a template reads a setting of the user's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SettingRead {
+    pub(crate) line: usize,
+    pub(crate) place: String,
+    pub(crate) name: String,
+}
+
+impl Problems {
+    pub(crate) fn error(&self, line: usize, message: impl Into<String>) {
+        push(&self.errors, line, message.into());
+    }
+
+    pub(crate) fn warning(&self, line: usize, message: impl Into<String>) {
+        push(&self.warnings, line, message.into());
+    }
+
+    pub(crate) fn reads_setting(&self, line: usize, place: &str, name: &str) {
+        self.settings.borrow_mut().push(SettingRead { line, place: place.to_owned(), name: name.to_owned() });
+    }
+
+    pub(crate) fn settings_read(&self) -> Vec<SettingRead> {
+        self.settings.borrow().clone()
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.borrow().is_empty()
+    }
+
+    /// Errors and warnings, each in the order of the file.
+    pub(crate) fn into_sorted(self) -> (Vec<Problem>, Vec<Problem>) {
+        let sorted = |found: RefCell<Vec<Problem>>| {
+            let mut found = found.into_inner();
+            found.sort();
+            found
+        };
+        (sorted(self.errors), sorted(self.warnings))
+    }
+}
+
+/// The same problem is told once, although a shared definition is read for every stream that refers to it.
+fn push(into: &RefCell<Vec<Problem>>, line: usize, message: String) {
+    let problem = Problem { line, key: String::new(), message };
+    let mut found = into.borrow_mut();
+    if !found.contains(&problem) {
+        found.push(problem);
+    }
+}

@@ -1,0 +1,10 @@
+//! Reading a stream: its windows, the pages of each in their order, and the records in each page.
+//! Pages are read ahead; what they hold at once in memory is bounded for the whole process.
+
+pub(crate) mod cpu;
+pub(crate) mod http_pages;
+pub(crate) mod memory;
+pub(crate) mod page;
+pub(crate) mod read_ahead;
+pub(crate) mod stability;
+pub(crate) mod stream_reader;

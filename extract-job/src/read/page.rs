@@ -1,0 +1,97 @@
+//! One page of a stream: its body, where the records are in it, and what the templates of the paginator see of it.
+
+use super::memory::Reservation;
+use crate::components::expression::Scope;
+use crate::components::windows::Window;
+use crate::template::Names;
+use async_trait::async_trait;
+use chrono::{DateTime, FixedOffset};
+use serde_json::Value;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Why a stream cannot be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct ReadError(pub(crate) String);
+
+/// Which page is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ask {
+    /// From 0 within its slice.
+    pub(crate) index: u64,
+    pub(crate) token: Option<Value>,
+    pub(crate) window: Option<Window>,
+}
+
+/// The bytes of a page, and the memory that was reserved for them.
+#[derive(Debug)]
+pub(crate) struct PageBody {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) reservation: Option<Reservation>,
+}
+
+/// A page that has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    pub(crate) body: Arc<PageBody>,
+    /// Where its records are, in order.
+    pub(crate) records: Vec<Range<usize>>,
+    /// The body without the records.
+    pub(crate) response: Value,
+    pub(crate) headers: Value,
+    /// The highest cursor value among its records.
+    pub(crate) highest: Option<DateTime<FixedOffset>>,
+    /// Tells apart pages of different records.
+    pub(crate) fingerprint: u64,
+}
+
+/// What came of asking for a page.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    Page(Page),
+    /// An error answer that the manifest says to pass over: it ends the slice.
+    Ignored(u16),
+}
+
+/// Where pages come from: the API, or a fake in tests.
+#[async_trait]
+pub(crate) trait PageSource: Send + Sync + 'static {
+    /// Gets one page, with all tries. `expected` is the size that it will probably have.
+    async fn fetch(&self, ask: &Ask, expected: usize) -> Result<Fetched, ReadError>;
+}
+
+impl Page {
+    pub(crate) fn count(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    /// What the paginator's templates see after this page.
+    pub(crate) fn scope(&self, scope: &Scope) -> Scope {
+        let last: Option<Value> =
+            self.records.last().and_then(|range| serde_json::from_slice(self.body.bytes.get(range.clone())?).ok());
+        let mut scope = scope.clone().with(Names::RESPONSE, &self.response).with(Names::HEADERS, &self.headers);
+        scope.set(Names::LAST_PAGE_SIZE, self.count());
+        if let Some(last) = last {
+            scope.set(Names::LAST_RECORD, last);
+        }
+        scope
+    }
+
+    /// Keeps the first records alone.
+    pub(crate) fn truncate(&mut self, records: u64) {
+        self.records.truncate(usize::try_from(records).unwrap_or(usize::MAX));
+    }
+}
+
+/// Tells pages of different records apart: the checksum of all of them, mixed with a hash of the first and the last.
+pub(crate) fn fingerprint(body: &[u8], records: &[Range<usize>]) -> u64 {
+    let (Some(first), Some(last)) = (records.first(), records.last()) else { return 0 };
+    let mut hasher = DefaultHasher::new();
+    records.len().hash(&mut hasher);
+    body.get(first.clone()).hash(&mut hasher);
+    body.get(last.clone()).hash(&mut hasher);
+    crc32c::crc32c(body.get(first.start..last.end).unwrap_or_default()).hash(&mut hasher);
+    hasher.finish()
+}

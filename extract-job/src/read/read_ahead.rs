@@ -1,0 +1,290 @@
+//! The pages of one slice, in page order, read ahead where their numbers are known beforehand.
+//! After a full page the window opens (1, 2, 4, 8; at once where the total is known); a page beyond the end is thrown away.
+
+use super::memory::{Estimate, PageMemory, Reservation};
+use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError};
+use super::stability::Tally;
+use crate::components::default_paginator::{DefaultPaginator, Strategy};
+use crate::components::expression::Scope;
+use crate::components::windows::Window;
+use serde_json::Value;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Reads the pages of one slice.
+pub(crate) struct PageReader<'a> {
+    source: Arc<dyn PageSource>,
+    paginator: Option<&'a DefaultPaginator>,
+    scope: Scope,
+    window: Option<Window>,
+    memory: PageMemory,
+    estimate: Estimate,
+    page_size: Option<u64>,
+    in_flight: VecDeque<InFlight>,
+    /// How many pages may be in flight.
+    width: usize,
+    /// The next page to hand out; nothing after the last one.
+    head: Option<Ask>,
+    /// Records received so far: where the next offset starts.
+    offset: u64,
+    tally: Tally,
+    /// Fingerprints of the pages so far.
+    previous: Option<u64>,
+    pages: HashSet<u64>,
+    tokens: HashSet<u64>,
+    last_token: Option<Value>,
+}
+
+struct InFlight {
+    ask: Ask,
+    task: AbortOnDrop,
+}
+
+type FetchedPage = Result<(Fetched, Option<Reservation>), ReadError>;
+
+/// A page that nobody waits for any more is not fetched any further.
+struct AbortOnDrop(JoinHandle<FetchedPage>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<'a> PageReader<'a> {
+    /// `token` is what a former run has kept; `scope` holds the slice.
+    ///
+    /// # Errors
+    /// A page size that is none.
+    pub(crate) fn new(
+        source: Arc<dyn PageSource>,
+        paginator: Option<&'a DefaultPaginator>,
+        scope: Scope,
+        window: Option<Window>,
+        memory: PageMemory,
+        token: Option<Value>,
+    ) -> Result<Self, ReadError> {
+        let page_size =
+            paginator.map(|paginator| paginator.page_size(&scope)).transpose().map_err(ReadError)?.flatten();
+        let token = token.or_else(|| match paginator.map(DefaultPaginator::strategy) {
+            Some(Strategy::Page(strategy)) => strategy.token(0),
+            Some(Strategy::Offset(strategy)) => strategy.token(0),
+            _ => None,
+        });
+        let head = Some(Ask { index: 0, token: token.clone(), window });
+        let reader = Self {
+            source,
+            paginator,
+            scope,
+            window,
+            memory,
+            estimate: Estimate::default(),
+            page_size,
+            in_flight: VecDeque::new(),
+            width: 1,
+            head,
+            offset: 0,
+            tally: Tally::default(),
+            previous: None,
+            pages: HashSet::new(),
+            tokens: HashSet::new(),
+            last_token: token,
+        };
+        Ok(reader)
+    }
+
+    /// Uses what an earlier slice of the stream has learned of the size of pages.
+    pub(crate) fn with_estimate(mut self, estimate: Estimate) -> Self {
+        self.estimate = estimate;
+        self
+    }
+
+    pub(crate) fn estimate(&self) -> Estimate {
+        self.estimate
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The last token that the API gave: the state of a stream that keeps it.
+    pub(crate) fn last_token(&self) -> Option<&Value> {
+        self.last_token.as_ref()
+    }
+
+    /// The next page; nothing after the last.
+    ///
+    /// # Errors
+    /// A page that cannot be had, a template that cannot be evaluated, a page or a token that repeats.
+    pub(crate) async fn next(&mut self) -> Result<Option<Page>, ReadError> {
+        let Some(head) = self.head.take() else { return Ok(None) };
+        if self.in_flight.is_empty() {
+            // Nothing of this stream is held up here: its earlier pages are on their way out by themselves.
+            let reservation = self.memory.reserve(self.estimate.bytes()).await;
+            self.start(head.clone(), reservation);
+        }
+        let Some(mut flight) = self.in_flight.pop_front() else { return Ok(None) };
+        let joined = (&mut flight.task.0).await.map_err(|_| ReadError("the reading of a page was cut off".into()))?;
+        let (fetched, reservation) = joined?;
+        let mut page = match fetched {
+            Fetched::Page(page) => page,
+            Fetched::Ignored(status) => {
+                tracing::debug!(status, page = head.index, "answer passed over: the slice ends");
+                self.in_flight.clear();
+                return Ok(None);
+            }
+        };
+        self.settle(&mut page, reservation);
+        self.advance(&head, &page)?;
+        Ok(Some(page))
+    }
+
+    fn start(&mut self, ask: Ask, reservation: Option<Reservation>) {
+        let (source, task_ask, expected) = (self.source.clone(), ask.clone(), self.estimate.expected());
+        let task = tokio::spawn(async move { Ok((source.fetch(&task_ask, expected).await?, reservation)) });
+        self.in_flight.push_back(InFlight { ask, task: AbortOnDrop(task) });
+    }
+
+    /// Ties the reserved memory to the body, so that it is free again when the body is gone.
+    fn settle(&mut self, page: &mut Page, reservation: Option<Reservation>) {
+        let size = page.body.bytes.capacity();
+        self.estimate.seen(page.body.bytes.len());
+        if let (Some(mut reservation), Some(body)) = (reservation, Arc::get_mut(&mut page.body)) {
+            reservation.settle(size);
+            *body = PageBody { bytes: std::mem::take(&mut body.bytes), reservation: Some(reservation) };
+        }
+    }
+
+    /// Decides what follows a page, and starts it.
+    fn advance(&mut self, ask: &Ask, page: &Page) -> Result<(), ReadError> {
+        let scope = page.scope(&self.scope);
+        let total = match self.paginator {
+            Some(paginator) => paginator.total(&scope).map_err(|error| ReadError(format!("`x-total`: {error}")))?,
+            None => None,
+        };
+        let told = self.paginator.is_some_and(DefaultPaginator::has_total);
+        self.tally.page(total, told, page.count());
+        self.offset += page.count();
+        let next = self.next_token(ask, page, &scope)?;
+        self.refuse_repetition(page, next.is_some())?;
+        let Some(token) = next else {
+            self.in_flight.clear();
+            return Ok(());
+        };
+        let next = Ask { index: ask.index + 1, token: Some(token), window: self.window };
+        if self.in_flight.front().is_some_and(|flight| flight.ask != next) {
+            // A short page in the middle: what was asked for ahead starts at the wrong place.
+            self.in_flight.clear();
+        }
+        self.open_window(page, total);
+        self.top_up(&next, total);
+        self.head = Some(next);
+        Ok(())
+    }
+
+    /// The token of the page after this one; nothing if this one is the last.
+    fn next_token(&mut self, ask: &Ask, page: &Page, scope: &Scope) -> Result<Option<Value>, ReadError> {
+        let Some(paginator) = self.paginator else { return Ok(None) };
+        let failed = |what: &str, error: &dyn std::fmt::Display| ReadError(format!("`{what}`: {error}"));
+        if let Strategy::Cursor(cursor) = paginator.strategy() {
+            let token = cursor.token(scope).map_err(|error| failed("cursor_value", &error))?;
+            if token.is_some() {
+                self.last_token.clone_from(&token);
+            }
+            if cursor.stops(scope).map_err(|error| failed("stop_condition", &error))? {
+                return Ok(None);
+            }
+            let Some(token) = token else { return Ok(None) };
+            let hash = |token: &Value| {
+                let mut hasher = DefaultHasher::new();
+                token.to_string().hash(&mut hasher);
+                hasher.finish()
+            };
+            self.tokens.extend(ask.token.as_ref().map(hash));
+            if !self.tokens.insert(hash(&token)) {
+                let number = ask.index + 1;
+                return Err(ReadError(format!("the page token repeats after page {number}: reading would never end")));
+            }
+            return Ok(Some(token));
+        }
+        let more = match paginator.has_more(scope).map_err(|error| failed("x-has-more", &error))? {
+            Some(more) => more,
+            None => page.count() > 0 && self.page_size.is_none_or(|size| page.count() >= size),
+        };
+        if !more {
+            return Ok(None);
+        }
+        match paginator.strategy() {
+            Strategy::Page(strategy) => Ok(strategy.token(ask.index + 1)),
+            Strategy::Offset(_) if page.count() == 0 => {
+                Err(ReadError("the API says that more follows, but gives no records".into()))
+            }
+            Strategy::Offset(strategy) => Ok(strategy.token(self.offset)),
+            Strategy::Cursor(_) => Ok(None),
+        }
+    }
+
+    /// The same records once more, and still more to come: the API pays no heed to the page that was asked for.
+    fn refuse_repetition(&mut self, page: &Page, continues: bool) -> Result<(), ReadError> {
+        let in_a_row = self.previous.replace(page.fingerprint) == Some(page.fingerprint);
+        // Records without keys can be alike by chance, one by one; whole pages of them are not.
+        let again = page.records.len() > 1 && !self.pages.insert(page.fingerprint);
+        let by_token = matches!(self.paginator.map(DefaultPaginator::strategy), Some(Strategy::Cursor(_)));
+        // Export feeds may give several empty pages in a row, each with a token of its own.
+        if again || (continues && in_a_row && !(by_token && page.records.is_empty())) {
+            return Err(ReadError("a page repeats an earlier one: reading would never end, or miss records".into()));
+        }
+        Ok(())
+    }
+
+    fn open_window(&mut self, page: &Page, total: Option<u64>) {
+        let most = self.paginator.map_or(1, DefaultPaginator::read_ahead);
+        let is_full = self.page_size.is_some_and(|size| page.count() >= size);
+        self.width = match total {
+            Some(_) if self.page_size.is_some() => most,
+            _ if is_full => (self.width * 2).min(most),
+            _ => self.width,
+        };
+    }
+
+    /// Starts pages until the window is full, as far as memory is free and there are pages.
+    fn top_up(&mut self, next: &Ask, total: Option<u64>) {
+        while self.in_flight.len() < self.width {
+            let ahead = self.in_flight.len() as u64;
+            let Some(ask) = self.ask_ahead(next, ahead) else { return };
+            if ahead > 0 && !self.may_exist(ahead, total) {
+                return;
+            }
+            let Some(reservation) = self.memory.try_reserve(self.estimate.bytes()) else { return };
+            self.start(ask, Some(reservation));
+        }
+    }
+
+    /// The page that many after the next, if its token is known beforehand.
+    fn ask_ahead(&self, next: &Ask, ahead: u64) -> Option<Ask> {
+        if ahead == 0 {
+            return Some(next.clone());
+        }
+        let index = next.index + ahead;
+        let token = match self.paginator?.strategy() {
+            Strategy::Page(strategy) => strategy.token(index),
+            Strategy::Offset(strategy) => strategy.token(self.offset + ahead * self.page_size?),
+            Strategy::Cursor(_) => None,
+        }?;
+        Some(Ask { index, token: Some(token), window: self.window })
+    }
+
+    /// Whether the total leaves room for a page that many after the next.
+    fn may_exist(&self, ahead: u64, total: Option<u64>) -> bool {
+        match (total, self.page_size) {
+            (Some(total), Some(size)) => self.offset + ahead * size < total,
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -1,0 +1,97 @@
+//! `extract-job check`: everything that is wrong with a pipeline or a manifest, at once; with `--connect` also one page per account.
+
+use super::plan::{Selection, plan};
+use super::{ExtractError, Options, shared};
+use crate::http::client::Client;
+use crate::http::retry::Waits;
+use crate::manifest::Manifest;
+use crate::read::page::{Page, ReadError};
+use crate::read::stream_reader::{Plan, RecordSink, StreamReader};
+use async_trait::async_trait;
+use chrono::Utc;
+use contract::pipeline::Pipeline;
+use contract::run_id::RunId;
+use contract::secret::SecretSource;
+use contract::unit::Unit;
+use std::path::Path;
+
+/// What a check has found to be in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// A line for each thing that is in order.
+    pub passed: Vec<String>,
+    /// A line for each account that cannot be reached; empty without `--connect`.
+    pub failed: Vec<String>,
+    /// What is ignored.
+    pub warnings: Vec<String>,
+}
+
+/// Checks a manifest by itself.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn check_manifest(path: &str) -> Result<Checked, ExtractError> {
+    let manifest = Manifest::load(path, Path::new("."))?;
+    let names: Vec<&str> = manifest.source.streams.iter().map(|stream| stream.name.as_str()).collect();
+    let passed = vec![format!("{}: {} streams: {}", manifest.file, names.len(), names.join(", "))];
+    let warnings = manifest.warnings.iter().map(|w| format!("{}:{}: {}", manifest.file, w.line, w.message)).collect();
+    Ok(Checked { passed, failed: Vec::new(), warnings })
+}
+
+/// Checks a pipeline file, its connectors and settings, and with `connect` each account's connection.
+///
+/// # Errors
+/// Everything that is wrong with the files.
+pub async fn check_pipeline(
+    options: &Options,
+    from: &(dyn SecretSource + Sync),
+    connect: bool,
+) -> Result<Checked, ExtractError> {
+    let now = Utc::now();
+    let pipeline = Pipeline::read(&options.pipeline, from)?;
+    let accounts = plan(&pipeline, &Selection::clone(&options.selection), from)?;
+    let mut checked = Checked::default();
+    if !connect {
+        for account in &accounts {
+            checked.passed.push(format!("{}/{}: {} streams", account.source, account.id, account.units.len()));
+        }
+        return Ok(checked);
+    }
+    let shared = shared(&pipeline, options, RunId::new(now), now)?;
+    let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
+    for account_plan in &accounts {
+        let account = account_plan.open(&client, Waits { factor: options.wait_factor });
+        let first = account_plan.units.first().map(|work| work.stream.clone());
+        let streams =
+            if account_plan.check.is_empty() { first.into_iter().collect() } else { account_plan.check.clone() };
+        for stream in streams {
+            let unit = Unit {
+                source: account_plan.source.clone(),
+                account: account_plan.id.clone(),
+                stream: stream.name.clone(),
+            };
+            let label = unit.to_string();
+            let reader =
+                StreamReader::new(account.clone(), stream, unit, now, shared.memory.clone(), shared.cpu.clone());
+            match reader.read(&Plan { limit: Some(1), ..Plan::default() }, &mut Nowhere).await {
+                Ok(_) => checked.passed.push(format!("{label}: connected")),
+                Err(error) => checked.failed.push(format!("{label}: {}", account.redactor.clean(&error.to_string()))),
+            }
+        }
+    }
+    Ok(checked)
+}
+
+/// Takes pages and forgets them.
+struct Nowhere;
+
+#[async_trait]
+impl RecordSink for Nowhere {
+    async fn page(&mut self, _page: Page, _total: Option<u64>) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    async fn restart(&mut self) -> Result<(), ReadError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! A run's extract: the units of this task side by side, each by itself; the report after every one of them.
+
+pub(crate) mod check;
+pub(crate) mod dry_run;
+pub(crate) mod plan;
+pub(crate) mod read;
+pub(crate) mod report;
+pub(crate) mod streams;
+pub(crate) mod unit;
+
+use crate::components::datetime_based_cursor::Backfill;
+use crate::http::account::Account;
+use crate::http::client::Client;
+use crate::http::retry::Waits;
+use crate::read::cpu::Cpu;
+use crate::read::memory::{PAGE_MEMORY, PageMemory};
+use chrono::{DateTime, Utc};
+use contract::exit::Exit;
+use contract::landing::{self, Landing, LandingError};
+use contract::lease::{Lease, LeaseError};
+use contract::pipeline::{Compression, Pipeline, Problems};
+use contract::report::{Plan as RunPlan, RunReport, TaskStatus, UnitReport};
+use contract::run_id::RunId;
+use contract::secret::SecretSource;
+use contract::shutdown::Shutdown;
+use contract::stored::{self, Latest, StoredError};
+use contract::unit::{Task, Unit, shares};
+use futures::StreamExt;
+use plan::{AccountPlan, PlanError, Selection, WorkUnit};
+use report::Reporter;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What an extract is to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The pipeline file.
+    pub pipeline: String,
+    /// The run; a new one by default.
+    pub run_id: Option<RunId>,
+    /// Which part of the pipeline.
+    pub selection: Selection,
+    /// Ignore checkpoints.
+    pub full_refresh: bool,
+    /// Read this range (start, end) instead of what is new; moves no checkpoint.
+    pub range: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Stop each unit after so many records; the batch then never deletes and moves no checkpoint.
+    pub limit: Option<u64>,
+    /// Which task of how many this is.
+    pub task: Task,
+    /// Wait for another run to end instead of giving up.
+    pub wait: bool,
+    /// Multiplies every wait between two tries; 1 outside of tests.
+    pub wait_factor: f64,
+}
+
+/// Why nothing was extracted.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// Wrong usage, pipeline file, manifest or settings.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The landing zone is out of reach.
+    #[error("the landing zone is out of reach: {0}")]
+    Landing(#[from] LandingError),
+    /// A file in the landing zone cannot be used.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
+    /// Another run is going on.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// This machine.
+    #[error("{0}")]
+    Machine(String),
+}
+
+impl From<Problems> for ExtractError {
+    fn from(problems: Problems) -> Self {
+        Self::Plan(PlanError(vec![problems]))
+    }
+}
+
+impl ExtractError {
+    /// The exit code that says it.
+    pub fn exit(&self) -> Exit {
+        if matches!(self, Self::Plan(_)) { Exit::Usage } else { Exit::Unreachable }
+    }
+}
+
+/// How units are read, other than by default.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Modes {
+    pub(crate) full_refresh: bool,
+    pub(crate) backfill: Option<Backfill>,
+    pub(crate) limit: Option<u64>,
+}
+
+/// What all units of a task share.
+pub(crate) struct Shared {
+    pub(crate) landing: Arc<dyn Landing>,
+    pub(crate) run: RunId,
+    pub(crate) modes: Modes,
+    pub(crate) compression: Compression,
+    pub(crate) memory: PageMemory,
+    pub(crate) cpu: Cpu,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// Extracts this task's share of the pipeline into the landing zone.
+///
+/// # Errors
+/// Nothing was started, for the reason given. A unit that fails is no error here: the report tells.
+pub async fn extract(
+    options: &Options,
+    from: &(dyn SecretSource + Sync),
+    shutdown: &Shutdown,
+) -> Result<RunReport, ExtractError> {
+    let now = Utc::now();
+    let pipeline = Pipeline::read(&options.pipeline, from)?;
+    let accounts = plan::plan(&pipeline, &options.selection, from)?;
+    let run = options.run_id.clone().unwrap_or_else(|| RunId::new(now));
+    let shared = shared(&pipeline, options, run, now)?;
+    let lease = Lease::take(shared.landing.clone(), &shared.run, "extract-job", options.wait, shutdown).await?;
+    let report = run_task(&pipeline, options, &accounts, shared, shutdown).await;
+    if let Err(error) = lease.release().await {
+        tracing::warn!(%error, "failed to give back the lease; it expires by itself");
+    }
+    report
+}
+
+pub(crate) fn shared(
+    pipeline: &Pipeline,
+    options: &Options,
+    run: RunId,
+    now: DateTime<Utc>,
+) -> Result<Shared, ExtractError> {
+    let backfill = options.range.map(|(from, to)| Backfill { from, to });
+    Ok(Shared {
+        landing: landing::open(&pipeline.landing)?,
+        run,
+        modes: Modes { full_refresh: options.full_refresh, backfill, limit: options.limit },
+        compression: pipeline.compression,
+        memory: PageMemory::new(PAGE_MEMORY),
+        cpu: Cpu::new(),
+        now,
+    })
+}
+
+async fn run_task(
+    pipeline: &Pipeline,
+    options: &Options,
+    accounts: &[AccountPlan],
+    shared: Shared,
+    shutdown: &Shutdown,
+) -> Result<RunReport, ExtractError> {
+    let units: Vec<Unit> =
+        accounts.iter().flat_map(|account| account.units.iter().map(|work| work.unit.clone())).collect();
+    let task = options.task;
+    let plan = RunPlan { run_id: shared.run.clone(), tasks: task.count, units };
+    stored::extend_plan(shared.landing.as_ref(), &shared.run, &plan).await?;
+    let latest = report::read_latest(shared.landing.as_ref()).await?;
+    let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
+    let waits = Waits { factor: options.wait_factor };
+    let mut mine: Vec<(Arc<Account>, &WorkUnit)> = Vec::new();
+    let share = my_accounts(accounts, &latest, task);
+    for account in accounts.iter().filter(|account| share.contains(&(account.source.clone(), account.id.clone()))) {
+        let open = account.open(&client, waits);
+        mine.extend(account.units.iter().map(|work| (open.clone(), work)));
+    }
+    // The longest first, so that none of them is left alone at the end.
+    mine.sort_by_key(|(_, work)| std::cmp::Reverse(latest.durations_ms.get(&work.unit.to_string()).copied()));
+    let shared = Arc::new(shared);
+    let reporter = Reporter::start(shared.clone(), task).await?;
+    futures::stream::iter(mine)
+        .for_each_concurrent(pipeline.concurrency, |(account, work)| {
+            let (shared, reporter) = (&shared, &reporter);
+            async move {
+                if let Some(report) = run_unit(shared, &account, work, shutdown).await {
+                    reporter.add(report).await;
+                }
+            }
+        })
+        .await;
+    let status = if shutdown.is_requested() { TaskStatus::Interrupted } else { TaskStatus::Finished };
+    let report = reporter.finish(status).await?;
+    report::update_latest(shared.landing.as_ref(), &shared.run, task).await?;
+    Ok(report)
+}
+
+/// One unit, unless work is to stop: then it is abandoned where it stands, with nothing published.
+async fn run_unit(shared: &Shared, account: &Arc<Account>, work: &WorkUnit, shutdown: &Shutdown) -> Option<UnitReport> {
+    if shutdown.is_requested() {
+        return None;
+    }
+    let started = Utc::now();
+    tokio::select! {
+        report = unit::extract(shared, account, work) => Some(report),
+        reason = shutdown.requested() => {
+            let report = UnitReport::start(&work.unit, &work.table, started);
+            Some(report.fail(format!("stopped by {reason}"), Utc::now()))
+        }
+    }
+}
+
+/// The accounts of this task: rate limits are per account, so that an account is never divided.
+fn my_accounts(accounts: &[AccountPlan], latest: &Latest, task: Task) -> BTreeSet<(String, String)> {
+    let mut weights: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for account in accounts {
+        let known = account.units.iter().filter_map(|work| latest.durations_ms.get(&work.unit.to_string()));
+        let sum: u64 = known.sum();
+        if sum > 0 {
+            weights.insert((account.source.clone(), account.id.clone()), sum);
+        }
+    }
+    let groups: Vec<_> = accounts.iter().map(|account| (account.source.clone(), account.id.clone())).collect();
+    shares(&groups, &weights, task.count).into_iter().nth(task.index).unwrap_or_default().into_iter().collect()
+}

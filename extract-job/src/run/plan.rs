@@ -1,0 +1,255 @@
+//! From the pipeline file to work units: connectors loaded, settings resolved and checked, streams chosen.
+//! Everything that is wrong, in any file, is told at once and before anything is started.
+
+use crate::components::declarative_stream::DeclarativeStream;
+use crate::components::http_api_budget::HttpApiBudget;
+use crate::http::account::Account;
+use crate::http::client::Client;
+use crate::http::retry::Waits;
+use crate::manifest::Manifest;
+use crate::manifest::spec::with_lines;
+use crate::redactor::Redactor;
+use contract::batch::Write;
+use contract::pipeline::{AccountEntry, Pipeline, Problem, Problems, Source, StreamMode, did_you_mean, key_path};
+use contract::secret::SecretSource;
+use contract::unit::Unit;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Which part of the pipeline is meant; an empty list means all.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Names of sources.
+    pub sources: Vec<String>,
+    /// Ids of accounts.
+    pub accounts: Vec<String>,
+    /// Names of streams.
+    pub streams: Vec<String>,
+}
+
+/// All that is wrong, file by file.
+#[derive(Debug)]
+pub struct PlanError(pub Vec<Problems>);
+
+impl std::error::Error for PlanError {}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&texts.join("\n"))
+    }
+}
+
+/// One stream of one account.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkUnit {
+    pub(crate) unit: Unit,
+    pub(crate) table: String,
+    pub(crate) stream: Arc<DeclarativeStream>,
+    pub(crate) mode: StreamMode,
+    pub(crate) write: Option<Write>,
+}
+
+/// One account and its work.
+#[derive(Debug)]
+pub(crate) struct AccountPlan {
+    pub(crate) source: String,
+    pub(crate) id: String,
+    pub(crate) units: Vec<WorkUnit>,
+    /// The streams by which a connection is checked.
+    pub(crate) check: Vec<Arc<DeclarativeStream>>,
+    config: Value,
+    redactor: Redactor,
+    budget: Arc<HttpApiBudget>,
+}
+
+impl AccountPlan {
+    /// The account with its connections; nothing is sent yet.
+    pub(crate) fn open(&self, client: &Client, waits: Waits) -> Arc<Account> {
+        let label = format!("{}/{}", self.source, self.id);
+        let redactor = self.redactor.clone();
+        Arc::new(Account::new(label, &self.config, client.clone(), self.budget.clone(), redactor, waits))
+    }
+}
+
+/// The accounts that are selected, in the order of the pipeline file.
+///
+/// # Errors
+/// Everything that is wrong with filters, manifests and settings.
+pub(crate) fn plan(
+    pipeline: &Pipeline,
+    selection: &Selection,
+    from: &dyn SecretSource,
+) -> Result<Vec<AccountPlan>, PlanError> {
+    let pairs = pipeline
+        .select(&selection.sources, &selection.accounts)
+        .map_err(|message| PlanError(vec![Problems::one(&pipeline.name, 0, "", message)]))?;
+    let mut wrong = Wrong::default();
+    let mut manifests: BTreeMap<&str, Option<Arc<Manifest>>> = BTreeMap::new();
+    let mut accounts = Vec::new();
+    let mut known = Vec::new();
+    for (source, entry) in pairs {
+        let manifest = manifests.entry(&source.name).or_insert_with(|| {
+            let manifest = load(pipeline, source, &mut wrong);
+            if let Some(manifest) = &manifest {
+                known.extend(manifest.source.streams.iter().map(|stream| stream.name.clone()));
+            }
+            manifest
+        });
+        let Some(manifest) = manifest.clone() else { continue };
+        accounts.extend(account(pipeline, source, entry, &manifest, selection, from, &mut wrong));
+    }
+    for name in &selection.streams {
+        if !known.is_empty() && !known.contains(name) {
+            let near = did_you_mean(name, known.iter().map(String::as_str));
+            wrong.add(&pipeline.name, 0, "", format!("--stream {name}: no selected source has such a stream{near}"));
+        }
+    }
+    if wrong.0.is_empty() { Ok(accounts) } else { Err(PlanError(wrong.0)) }
+}
+
+/// Problems, gathered by file.
+#[derive(Default)]
+struct Wrong(Vec<Problems>);
+
+impl Wrong {
+    fn extend(&mut self, problems: Problems) {
+        match self.0.iter_mut().find(|have| have.file == problems.file) {
+            Some(have) => have.list.extend(problems.list),
+            None => self.0.push(problems),
+        }
+    }
+
+    fn add(&mut self, file: &str, line: usize, key: &str, message: impl Into<String>) {
+        self.extend(Problems::one(file, line, key, message));
+    }
+}
+
+/// The source's manifest, if it can be used; its stream list is checked against it.
+fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<Manifest>> {
+    let pointer = format!("/sources/{}", source.index);
+    let manifest = match Manifest::load(&source.connector, &pipeline.base) {
+        Ok(manifest) => Arc::new(manifest),
+        Err(problems) if problems.file == source.connector => {
+            let line = pipeline.node(&pointer).line_of("connector");
+            let key = key_path(&format!("{pointer}/connector"));
+            for problem in problems.list {
+                wrong.add(&pipeline.name, line, &key, format!("`{}`: {}", source.connector, problem.message));
+            }
+            return None;
+        }
+        Err(problems) => {
+            wrong.extend(problems);
+            return None;
+        }
+    };
+    for problem in &manifest.warnings {
+        tracing::warn!(file = %manifest.file, line = problem.line, "{}", problem.message);
+    }
+    for (index, settings) in source.streams.iter().flatten().enumerate() {
+        let pointer = format!("{pointer}/streams/{index}");
+        let mut add = |message: String| {
+            wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
+        };
+        match manifest.source.stream(&settings.name) {
+            None => {
+                let names = manifest.source.streams.iter().map(|stream| stream.name.as_str());
+                let near = did_you_mean(&settings.name, names);
+                add(format!("the connector has no stream `{}`{near}", settings.name));
+            }
+            Some(stream) if settings.mode == Some(StreamMode::Incremental) && !stream.is_stateful() => {
+                add(format!("the stream `{}` has no cursor, so that its mode cannot be incremental", settings.name));
+            }
+            Some(_) => {}
+        }
+    }
+    Some(manifest)
+}
+
+fn account(
+    pipeline: &Pipeline,
+    source: &Source,
+    entry: &AccountEntry,
+    manifest: &Manifest,
+    selection: &Selection,
+    from: &dyn SecretSource,
+    wrong: &mut Wrong,
+) -> Option<AccountPlan> {
+    let redactor = Redactor::default();
+    let config = config(pipeline, source, entry, manifest, &redactor, from, wrong)?;
+    let mut units = Vec::new();
+    for stream in &manifest.source.streams {
+        let listed = source.streams.as_ref().is_none_or(|list| list.iter().any(|s| s.name == stream.name));
+        let picked = selection.streams.is_empty() || selection.streams.contains(&stream.name);
+        if !(listed && picked) {
+            continue;
+        }
+        match Unit::new(&source.name, &entry.id, &stream.name) {
+            Ok(unit) => units.push(work_unit(source, unit, stream)),
+            Err(message) => wrong.add(&pipeline.name, 0, "", message),
+        }
+    }
+    let check = manifest.source.check.stream_names.iter().filter_map(|name| manifest.source.stream(name).cloned());
+    Some(AccountPlan {
+        source: source.name.clone(),
+        id: entry.id.clone(),
+        units,
+        check: check.collect(),
+        config,
+        redactor,
+        budget: manifest.source.budget.clone(),
+    })
+}
+
+fn work_unit(source: &Source, unit: Unit, stream: &Arc<DeclarativeStream>) -> WorkUnit {
+    let settings = source.stream(&stream.name);
+    let mode = settings.mode.unwrap_or_else(|| stream.mode());
+    let write = settings.write.or((mode == StreamMode::Append).then_some(Write::Append));
+    let table = settings.table.unwrap_or_else(|| stream.name.clone());
+    WorkUnit { unit, table, stream: stream.clone(), mode, write }
+}
+
+/// The account's settings: references resolved, defaults filled in, checked by the connector's spec.
+fn config(
+    pipeline: &Pipeline,
+    source: &Source,
+    entry: &AccountEntry,
+    manifest: &Manifest,
+    redactor: &Redactor,
+    from: &dyn SecretSource,
+    wrong: &mut Wrong,
+) -> Option<Value> {
+    let (value, secrets) = match pipeline.resolve_config(source, &entry.id, from) {
+        Ok(resolved) => resolved,
+        Err(problems) => {
+            wrong.extend(problems);
+            return None;
+        }
+    };
+    secrets.iter().for_each(|secret| redactor.add(secret.expose()));
+    let index = source.accounts.iter().position(|account| account.id == entry.id).unwrap_or_default();
+    let pointer = format!("/sources/{}/accounts/{index}/config", source.index);
+    let place = pipeline.node(&pointer);
+    let (config, problems) = complete(manifest, with_lines(&value, place), redactor);
+    for problem in &problems {
+        let separator = if problem.key.is_empty() || problem.key.starts_with('[') { "" } else { "." };
+        let key = format!("{}{separator}{}", key_path(&pointer), problem.key);
+        wrong.add(&pipeline.name, problem.line, &key, problem.message.clone());
+    }
+    problems.is_empty().then_some(config)
+}
+
+/// Settings with the spec's defaults, and what is wrong with them; secret values become known to the redactor.
+pub(crate) fn complete(
+    manifest: &Manifest,
+    config: contract::yaml::Node,
+    redactor: &Redactor,
+) -> (Value, Vec<Problem>) {
+    let Some(spec) = &manifest.source.spec else { return (config.to_json(), Vec::new()) };
+    let node = spec.complete(config);
+    let value = node.to_json();
+    spec.secrets(&value).iter().for_each(|secret| redactor.add(secret));
+    (value, spec.problems(&node))
+}

@@ -1,0 +1,189 @@
+//! One unit's extract: state in, pages to parts, `batch.json` last. Whatever goes wrong, nothing is published.
+
+use super::plan::WorkUnit;
+use super::{Modes, Shared};
+use crate::batch::batch_writer::{BatchWriter, Stored};
+use crate::batch::part_writer::PartWriter;
+use crate::components::datetime_based_cursor::Backfill;
+use crate::http::account::Account;
+use crate::read::page::ReadError;
+use crate::read::stream_reader::{Outcome, Plan, StreamReader};
+use chrono::{DateTime, Utc};
+use contract::TOOL_VERSION;
+use contract::batch::{BATCH_VERSION, Batch, BatchMode, Window};
+use contract::landing::paths;
+use contract::pipeline::StreamMode;
+use contract::report::{UnitReport, UnitStatus};
+use contract::stored;
+use contract::telemetry::{self, Event};
+use std::sync::Arc;
+
+/// How a unit is read in this run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Way {
+    pub(crate) mode: BatchMode,
+    pub(crate) backfill: Option<Backfill>,
+    pub(crate) limit: Option<u64>,
+}
+
+impl Way {
+    /// A limited batch is not all there is: it is marked as a `window` without a state, so that the load neither deletes by it nor
+    /// moves a checkpoint. Streams without a cursor have no part in a backfill.
+    pub(crate) fn new(work: &WorkUnit, modes: &Modes) -> Option<Self> {
+        if modes.backfill.is_some() && work.stream.cursor.is_none() {
+            return None;
+        }
+        let whole = match (work.mode, work.stream.is_stateful()) {
+            (StreamMode::Snapshot, _) => BatchMode::Snapshot,
+            (StreamMode::Incremental | StreamMode::Append, _) => BatchMode::Incremental,
+        };
+        let part = modes.backfill.is_some() || modes.limit.is_some();
+        Some(Self { mode: if part { BatchMode::Window } else { whole }, backfill: modes.backfill, limit: modes.limit })
+    }
+}
+
+/// Extracts a unit. Never fails as a call: the report says how it went.
+pub(crate) async fn extract(shared: &Shared, account: &Arc<Account>, work: &WorkUnit) -> UnitReport {
+    let report = UnitReport::start(&work.unit, &work.table, Utc::now());
+    telemetry::emit(&Event::UnitStarted { stage: "extract".into(), unit: work.unit.clone(), total: None });
+    let report = match try_extract(shared, account, work, report.clone()).await {
+        Ok(report) => report,
+        Err(error) => report.fail(account.redactor.clean(&error.to_string()), Utc::now()),
+    };
+    telemetry::emit(&Event::UnitFinished {
+        stage: "extract".into(),
+        unit: work.unit.clone(),
+        status: report.status.as_str().into(),
+        records: report.rows_extracted,
+        duration_ms: report.duration_ms,
+        error: report.error.clone(),
+    });
+    report
+}
+
+async fn try_extract(
+    shared: &Shared,
+    account: &Arc<Account>,
+    work: &WorkUnit,
+    mut report: UnitReport,
+) -> Result<UnitReport, ReadError> {
+    let stored_error = |error: stored::StoredError| ReadError(error.to_string());
+    if let Some(batch) =
+        stored::read_batch(shared.landing.as_ref(), &work.unit, &shared.run).await.map_err(stored_error)?
+    {
+        return Ok(already_done(report, &batch));
+    }
+    let Some(way) = Way::new(work, &shared.modes) else {
+        report.status = UnitStatus::Skipped;
+        report.warnings.push("the stream has no cursor: it has no part in a backfill".into());
+        return Ok(report.finish(Utc::now()));
+    };
+    report.mode = way.mode.as_str().into();
+    let plan = reading_plan(shared, work, &way).await?;
+    let reader = reader(shared, account, work);
+    let compression = shared.compression;
+    let parts = PartWriter::new(shared.landing.clone(), work.unit.clone(), shared.run.clone(), compression.extension());
+    let mut writer = BatchWriter::new(work.unit.clone(), parts, compression, shared.cpu.clone());
+    let outcome = reader.read(&plan, &mut writer).await?;
+    let stored = writer.finish().await?;
+    (report.rows_extracted, report.bytes) = (stored.records, stored.bytes);
+    report.warnings.extend(outcome.warnings.iter().cloned());
+    let batch = describe(shared, work, &way, outcome, stored, report.started_at);
+    let path = paths::batch(&work.unit, &shared.run);
+    stored::write(shared.landing.as_ref(), &path, &batch).await.map_err(stored_error)?;
+    Ok(report.finish(Utc::now()))
+}
+
+/// What to read: from the checkpoint on, unless the mode says otherwise.
+pub(crate) async fn reading_plan(shared: &Shared, work: &WorkUnit, way: &Way) -> Result<Plan, ReadError> {
+    let fresh = shared.modes.full_refresh || work.mode == StreamMode::Snapshot || way.backfill.is_some();
+    let state = if fresh || !work.stream.is_stateful() {
+        None
+    } else {
+        let checkpoint = stored::read_checkpoint(shared.landing.as_ref(), &work.unit).await;
+        checkpoint.map_err(|error| ReadError(error.to_string()))?.map(|checkpoint| checkpoint.state)
+    };
+    let snapshot = work.mode == StreamMode::Snapshot && way.backfill.is_none();
+    Ok(Plan { state, backfill: way.backfill, limit: way.limit, snapshot })
+}
+
+pub(crate) fn reader(shared: &Shared, account: &Arc<Account>, work: &WorkUnit) -> StreamReader {
+    let (memory, cpu) = (shared.memory.clone(), shared.cpu.clone());
+    StreamReader::new(account.clone(), work.stream.clone(), work.unit.clone(), shared.now, memory, cpu)
+}
+
+fn describe(
+    shared: &Shared,
+    work: &WorkUnit,
+    way: &Way,
+    outcome: Outcome,
+    stored: Stored,
+    started_at: DateTime<Utc>,
+) -> Batch {
+    let scope_free_field = work.stream.cursor.as_ref().and_then(|cursor| cursor.plain_field());
+    Batch {
+        version: BATCH_VERSION,
+        run_id: shared.run.clone(),
+        source: work.unit.source.clone(),
+        account: work.unit.account.clone(),
+        stream: work.unit.stream.clone(),
+        table: work.table.clone(),
+        primary_key: work.stream.primary_key.clone(),
+        cursor_field: scope_free_field,
+        mode: way.mode,
+        window: way.backfill.map(|Backfill { from, to }| Window { from, to }),
+        // Only a snapshot can be unstable; whatever else there is never deletes.
+        stable: way.mode != BatchMode::Snapshot || outcome.stable,
+        state_after: if way.mode == BatchMode::Window { None } else { outcome.state_after },
+        records: stored.records,
+        bytes: stored.bytes,
+        parts: stored.parts,
+        started_at,
+        finished_at: Utc::now(),
+        tool_version: TOOL_VERSION.into(),
+        write: work.write,
+        schema: work.stream.schema.clone(),
+    }
+}
+
+/// The report of a unit whose batch an earlier try of this task has completed.
+fn already_done(mut report: UnitReport, batch: &Batch) -> UnitReport {
+    report.status = UnitStatus::Skipped;
+    report.mode = batch.mode.as_str().into();
+    (report.rows_extracted, report.bytes) = (batch.records, batch.bytes);
+    report.warnings.push("its batch of this run was complete already".into());
+    report.finish(Utc::now())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::manifest::Manifest;
+    use contract::unit::Unit;
+
+    fn work(name: &str) -> WorkUnit {
+        let manifest = Manifest::load("servicetitan", std::path::Path::new(".")).unwrap();
+        let stream = manifest.source.stream(name).unwrap().clone();
+        let unit = Unit::new("s", "a", name).unwrap();
+        WorkUnit { unit, table: name.into(), mode: stream.mode(), stream, write: None }
+    }
+
+    #[test]
+    fn modes_of_whole_limited_and_backfilled_batches() {
+        let backfill = Backfill { from: DateTime::UNIX_EPOCH, to: Utc::now() };
+        let whole = Modes::default();
+        let limited = Modes { limit: Some(5), ..Modes::default() };
+        let filled = Modes { backfill: Some(backfill), ..Modes::default() };
+        let cases = [
+            ("business_units", &whole, Some(BatchMode::Snapshot)),
+            ("jobs", &whole, Some(BatchMode::Incremental)),
+            ("business_units", &limited, Some(BatchMode::Window)),
+            ("jobs", &filled, Some(BatchMode::Window)),
+            ("business_units", &filled, None),
+        ];
+        for (stream, modes, expected) in cases {
+            assert_eq!(Way::new(&work(stream), modes).map(|way| way.mode), expected, "{stream} {modes:?}");
+        }
+    }
+}

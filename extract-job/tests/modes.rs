@@ -1,0 +1,149 @@
+//! Ways to read other than by default: limits, backfills, full refresh, dry run; and listing and checking.
+
+use crate::support::{APP_KEY, Bench, SECRET, Secrets, of, unit};
+use chrono::Utc;
+use contract::batch::BatchMode;
+use contract::landing::paths;
+use contract::report::UnitStatus;
+use contract::stored::{self, Checkpoint};
+use extract_job::{ReadOptions, check_pipeline, list_streams, preview, read};
+use sandbox::fault::{Fault, FaultAction};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limited_batch_never_deletes_and_moves_nothing() {
+    let bench = Bench::new(300).await;
+    let mut options = bench.options(&["jobs", "campaigns"]);
+    options.limit = Some(5);
+    let report = bench.try_extract(options).await.unwrap();
+    for stream in ["jobs", "campaigns"] {
+        let (batch, lines) = bench.records(&report.run_id, stream).await;
+        assert_eq!((lines.len(), batch.mode, batch.state_after), (5, BatchMode::Window, None), "{stream}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_reads_its_range_and_skips_streams_without_a_cursor() {
+    let bench = Bench::new(300).await;
+    let mut options = bench.options(&["jobs", "campaigns"]);
+    let (from, to) = ("2026-02-01T00:00:00Z".parse().unwrap(), "2026-03-01T00:00:00Z".parse().unwrap());
+    options.range = Some((from, to));
+    let report = bench.try_extract(options).await.unwrap();
+    assert_eq!(of(&report, "campaigns").status, UnitStatus::Skipped);
+    let batch = bench.batch(&report.run_id, "jobs").await.unwrap();
+    assert_eq!((batch.mode, batch.state_after), (BatchMode::Window, None));
+    assert_eq!(batch.window.map(|window| (window.from, window.to)), Some((from, to)));
+    let asked = bench.server.requests();
+    let jobs: Vec<_> = asked.iter().filter(|request| request.path.ends_with("/jobs")).collect();
+    assert!(jobs.iter().all(|request| request.query.contains("modifiedOnOrAfter=2026-02-01T00")), "{jobs:?}");
+}
+
+async fn checkpoint(bench: &Bench, stream: &str, state: serde_json::Value) {
+    let run_id = contract::run_id::RunId::new(Utc::now());
+    let checkpoint = Checkpoint { run_id, state, updated_at: Utc::now() };
+    stored::write(bench.landing().as_ref(), &paths::checkpoint(&unit(stream)), &checkpoint).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_refresh_ignores_the_checkpoint() {
+    let bench = Bench::new(100).await;
+    checkpoint(&bench, "jobs", json!({"modifiedOn": "2099-01-01T00:00:00.000000Z"})).await;
+    let report = bench.extract(&["jobs"]).await;
+    assert_eq!(of(&report, "jobs").rows_extracted, 0, "nothing is newer");
+    let state = bench.batch(&report.run_id, "jobs").await.unwrap().state_after.unwrap();
+    assert_eq!(state, json!({"modifiedOn": "2099-01-01T00:00:00.000000Z"}));
+    let mut options = bench.options(&["jobs"]);
+    options.full_refresh = true;
+    let report = bench.try_extract(options).await.unwrap();
+    assert_eq!(of(&report, "jobs").rows_extracted, 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_sends_nothing_and_tells_what_it_would() {
+    let bench = Bench::new(100).await;
+    checkpoint(&bench, "jobs", json!({"modifiedOn": "2026-03-01T12:20:00.000000Z"})).await;
+    checkpoint(&bench, "jobs_export", json!({"next_page_token": "tok-1"})).await;
+    let previews = preview(&bench.options(&[]), &Secrets).await.unwrap();
+    assert!(bench.server.requests().is_empty());
+    assert!(previews.iter().all(|preview| preview.error.is_none()), "{previews:?}");
+    let request = |stream: &str| {
+        let found = previews.iter().find(|preview| preview.unit == format!("servicetitan/acme/{stream}")).unwrap();
+        (found.mode.clone(), found.request.clone().unwrap())
+    };
+    let (mode, url) = request("jobs");
+    assert_eq!(mode, "incremental");
+    for part in ["page=1", "pageSize=100", "sort=%2BId", "modifiedOnOrAfter=2026-03-01T1"] {
+        assert!(url.contains(part), "{part}: {url}");
+    }
+    assert!(request("jobs_export").1.ends_with("/export/jobs?from=tok-1"), "{}", request("jobs_export").1);
+    assert_eq!(request("campaigns").0, "snapshot");
+    let text = format!("{previews:?}");
+    assert!(!text.contains(SECRET) && !text.contains(APP_KEY));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_are_listed_and_connections_checked() {
+    let bench = Bench::new(100).await;
+    bench.write_pipeline(100, "    streams: [jobs, {name: campaigns, table: ads, mode: append}]\n");
+    let options = bench.options(&[]);
+    let lines = list_streams(&options.pipeline, &options.selection, &Secrets).unwrap();
+    let texts: Vec<_> = lines.iter().map(|line| format!("{} {} {}", line.stream, line.table, line.mode)).collect();
+    assert_eq!(texts, ["campaigns ads append", "jobs jobs incremental"]);
+    let checked = check_pipeline(&options, &Secrets, true).await.unwrap();
+    assert_eq!((checked.passed.len(), checked.failed.len()), (1, 0), "{checked:?}");
+    bench.server.script(Fault::once("/business-units", FaultAction::Status(403)));
+    let checked = check_pipeline(&options, &Secrets, true).await.unwrap();
+    assert!(checked.failed[0].contains("lacks the scope"), "{checked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_wrong_is_told_at_once_and_nothing_is_sent() {
+    let bench = Bench::new(10).await;
+    let text = std::fs::read_to_string(bench.pipeline()).unwrap();
+    let broken = text.replace("page_size: 100", "page_size: 9000").replace("tenant_id:", "tenant:");
+    std::fs::write(bench.pipeline(), broken + "    streams: [jobz]\n").unwrap();
+    let error = bench.try_extract(bench.options(&[])).await.unwrap_err();
+    assert_eq!(error.exit(), contract::exit::Exit::Usage);
+    let text = error.to_string();
+    for part in ["no stream `jobz`; did you mean `jobs`", "`tenant_id` is missing", "unknown key `tenant`", "page_size"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let mut options = bench.options(&["jobz"]);
+    bench.write_pipeline(100, "");
+    let error = bench.try_extract(options.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("--stream jobz") && error.contains("did you mean `jobs`"), "{error}");
+    options.selection.streams.clear();
+    std::fs::write(
+        bench.pipeline(),
+        std::fs::read_to_string(bench.pipeline()).unwrap().replace("ST_APP_KEY", "NOT_SET"),
+    )
+    .unwrap();
+    let error = bench.try_extract(options).await.unwrap_err().to_string();
+    assert!(error.contains("NOT_SET is not set") && error.contains("pipeline.yaml:11"), "{error}");
+    assert!(bench.server.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manifest_of_the_user_is_read_and_printed() {
+    let bench = Bench::new(60).await;
+    let url = bench.server.url();
+    let config = bench.folder.path().join("config.yaml");
+    let text = format!(
+        "tenant_id: \"900100\"\nclient_id: cid.sandbox\nclient_secret: ${{env:ST_CLIENT_SECRET}}\napp_key: ${{env:ST_APP_KEY}}\napi_url: {url}\nauth_url: {url}\npage_size: 20\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let options = ReadOptions {
+        manifest: "servicetitan".into(),
+        config: Some(config.to_string_lossy().into_owned()),
+        streams: vec!["campaigns".into()],
+        state: None,
+        limit: Some(30),
+        wait_factor: 0.01,
+    };
+    let mut out = Vec::new();
+    assert_eq!(read(&options, &Secrets, &mut out).await.unwrap(), contract::exit::Exit::Done);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.lines().count(), 30);
+    assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).unwrap().is_object()));
+}

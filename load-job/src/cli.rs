@@ -1,0 +1,163 @@
+//! The command line of `load-job` (design, section 8), and what its result looks like on standard output.
+//! Parsing, then checking, then connecting: each step ends with its own exit code.
+
+use crate::run::{self, Options, RunError, select_run};
+use crate::warehouse::WarehouseError;
+use clap::{Parser, ValueEnum};
+use contract::exit::Exit;
+use contract::landing;
+use contract::lease::{Lease, LeaseError};
+use contract::pipeline::Pipeline;
+use contract::report::{RunReport, UnitReport, UnitStatus};
+use contract::run_id::RunId;
+use contract::secret::Machine;
+use contract::shutdown::Shutdown;
+use contract::telemetry;
+use contract::unit::Task;
+
+/// Loads the batches of a run into the warehouse.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "load-job", version, about)]
+pub struct Cli {
+    /// The pipeline file.
+    #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
+    pub pipeline: String,
+    /// The run to load, or `latest`: the newest whose extract has finished.
+    #[arg(long, env = "DRAYAGE_RUN_ID", value_name = "ID", default_value = "latest")]
+    pub run_id: String,
+    /// Only this source (repeatable).
+    #[arg(long, env = "DRAYAGE_SOURCE", value_name = "S", value_delimiter = ',')]
+    pub source: Vec<String>,
+    /// Only this account (repeatable).
+    #[arg(long, env = "DRAYAGE_ACCOUNT", value_name = "A", value_delimiter = ',')]
+    pub account: Vec<String>,
+    /// Only this stream (repeatable).
+    #[arg(long, env = "DRAYAGE_STREAM", value_name = "T", value_delimiter = ',')]
+    pub stream: Vec<String>,
+    /// Let a snapshot mark any share of an account's rows as deleted.
+    #[arg(long, env = "DRAYAGE_ALLOW_MASS_DELETE")]
+    pub allow_mass_delete: bool,
+    /// Apply a batch that is older than the last one applied.
+    #[arg(long, env = "DRAYAGE_FORCE")]
+    pub force: bool,
+    /// Write every row of the batch anew, also where its content is the same (after a change of hints).
+    #[arg(long, env = "DRAYAGE_REWRITE")]
+    pub rewrite: bool,
+    /// Show what would change, and change nothing.
+    #[arg(long, env = "DRAYAGE_DRY_RUN")]
+    pub dry_run: bool,
+    /// Wait for a run that is going on instead of stopping.
+    #[arg(long, env = "DRAYAGE_WAIT")]
+    pub wait: bool,
+    /// What goes to standard output.
+    #[arg(long, env = "DRAYAGE_OUTPUT", value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// The form of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A line a unit.
+    Text,
+    /// The run report.
+    Json,
+}
+
+/// Runs the command; the only place that turns errors into exit codes.
+pub async fn run(cli: Cli) -> Exit {
+    match execute(&cli).await {
+        Ok(report) => {
+            print(&report, &cli);
+            report.exit()
+        }
+        Err((exit, message)) => {
+            tracing::error!("{message}");
+            exit
+        }
+    }
+}
+
+async fn execute(cli: &Cli) -> Result<RunReport, (Exit, String)> {
+    let usage = |message: String| (Exit::Usage, message);
+    let unreachable = |message: String| (Exit::Unreachable, message);
+    let pipeline = Pipeline::read(&cli.pipeline, &Machine).map_err(|problems| usage(problems.to_string()))?;
+    let task = Task::from_env(|name| std::env::var(name).ok()).map_err(usage)?;
+    let run_id = match cli.run_id.as_str() {
+        "latest" | "" => None,
+        text => Some(text.parse::<RunId>().map_err(|error| usage(format!("--run-id: {error}")))?),
+    };
+    let options = Options {
+        run_id,
+        sources: cli.source.clone(),
+        accounts: cli.account.clone(),
+        streams: cli.stream.clone(),
+        allow_mass_delete: cli.allow_mass_delete,
+        force: cli.force,
+        rewrite: cli.rewrite,
+        dry_run: cli.dry_run,
+    };
+    let landing = landing::open(&pipeline.landing).map_err(|error| unreachable(error.to_string()))?;
+    let shutdown = Shutdown::on_signals().map_err(|error| unreachable(error.to_string()))?;
+    let run_id = select_run(landing.as_ref(), &options).await.map_err(|error| (exit_of(&error), error.to_string()))?;
+    // A dry run only reads: it may look while another run goes on.
+    let lease = if cli.dry_run {
+        None
+    } else {
+        let lease = Lease::take(landing.clone(), &run_id, "load-job", cli.wait, &shutdown).await;
+        Some(lease.map_err(|error: LeaseError| unreachable(error.to_string()))?)
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let work = {
+        let (landing, run_id) = (landing.clone(), run_id.clone());
+        tokio::task::spawn_blocking(move || {
+            run::load(&pipeline, &landing, &options, &run_id, task, &shutdown, &runtime)
+        })
+    };
+    let result = work.await;
+    if let Some(lease) = lease
+        && let Err(error) = lease.release().await
+    {
+        tracing::warn!(%error, "failed to give the lease back; it expires by itself");
+    }
+    match result {
+        Ok(report) => report.map_err(|error| (exit_of(&error), error.to_string())),
+        Err(error) => Err(unreachable(format!("the load broke off: {error}"))),
+    }
+}
+
+fn exit_of(error: &RunError) -> Exit {
+    match error {
+        RunError::Usage(_) => Exit::Usage,
+        RunError::Stored(_)
+        | RunError::Warehouse(
+            WarehouseError::Unreachable { .. } | WarehouseError::Statement { .. } | WarehouseError::Table { .. },
+        ) => Exit::Unreachable,
+    }
+}
+
+fn print(report: &RunReport, cli: &Cli) {
+    if cli.output == Output::Json {
+        match serde_json::to_string_pretty(report) {
+            Ok(text) => telemetry::print(&text),
+            Err(error) => tracing::error!(%error, "failed to print the report"),
+        }
+        return;
+    }
+    for unit in &report.units {
+        telemetry::print(&line(unit, cli.dry_run));
+    }
+}
+
+/// One unit's result: `+inserted ~updated -deleted =unchanged`.
+fn line(unit: &UnitReport, dry_run: bool) -> String {
+    let name = format!("{} -> {}", unit.unit(), unit.table);
+    if unit.status == UnitStatus::Failed {
+        return format!("{name}: failed: {}", unit.error.as_deref().unwrap_or("unknown"));
+    }
+    let rejected = if unit.rows_rejected > 0 { format!(" !{} rejected", unit.rows_rejected) } else { String::new() };
+    let would = if dry_run { "would be " } else { "" };
+    format!(
+        "{name}: {would}+{} ~{} -{} ={}{rejected}",
+        unit.rows_inserted, unit.rows_updated, unit.rows_deleted, unit.rows_unchanged
+    )
+}

@@ -1,0 +1,73 @@
+//! Records that cannot be loaded: counted, kept aside in a temporary file, and stored under `rejects/` with their reasons.
+//! One line a record: its reason, and the record as it was (text, where it is no JSON).
+
+use contract::landing::{Landing, LandingError, paths};
+use contract::run_id::RunId;
+use contract::unit::Unit;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use tokio::runtime::Handle;
+
+/// The rejects of one batch.
+#[derive(Default)]
+pub(super) struct Rejects {
+    /// How many.
+    pub(super) count: u64,
+    /// Why the first one was rejected.
+    pub(super) first_reason: Option<String>,
+    file: Option<GzEncoder<File>>,
+}
+
+impl Rejects {
+    /// Keeps a record aside.
+    ///
+    /// # Errors
+    /// There is no room for the temporary file.
+    pub(super) fn add(&mut self, record: &[u8], reason: &str) -> io::Result<()> {
+        self.count += 1;
+        self.first_reason.get_or_insert_with(|| reason.to_owned());
+        let file = match &mut self.file {
+            Some(file) => file,
+            empty => empty.insert(GzEncoder::new(tempfile::tempfile()?, Compression::fast())),
+        };
+        let line = match serde_json::from_slice::<&RawValue>(record) {
+            Ok(raw) => json!({ "reason": reason, "record": raw }),
+            Err(_) => json!({ "reason": reason, "record": String::from_utf8_lossy(record) }),
+        };
+        writeln!(file, "{line}")
+    }
+
+    /// Stores what was kept aside; nothing if there was nothing.
+    ///
+    /// # Errors
+    /// The temporary file or the landing zone fails.
+    pub(super) fn store(
+        self,
+        landing: &dyn Landing,
+        runtime: &Handle,
+        unit: &Unit,
+        run: &RunId,
+    ) -> Result<(), LandingError> {
+        let Some(encoder) = self.file else { return Ok(()) };
+        let path = paths::rejects(unit, run);
+        let failed = |source| LandingError::Unavailable { what: "write", path: path.clone(), source };
+        let mut file = encoder.finish().map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        runtime.block_on(async {
+            let mut writer = landing.write(&path).await?;
+            let mut chunk = vec![0; 256 * 1024];
+            loop {
+                let read = file.read(&mut chunk).map_err(failed)?;
+                if read == 0 {
+                    break;
+                }
+                writer.write(chunk[..read].to_vec().into()).await?;
+            }
+            writer.finish().await.map(|_| ())
+        })
+    }
+}

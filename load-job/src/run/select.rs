@@ -1,0 +1,107 @@
+//! Which units a load takes: those of the run's plan that the pipeline file and the filters name, grouped by target table,
+//! dealt to tasks by the size of what was extracted.
+
+use super::{Options, RunError, TableGroup, UnitWork};
+use crate::warehouse::TableName;
+use contract::landing::{Landing, paths};
+use contract::pipeline::{Pipeline, WarehouseEntry, did_you_mean};
+use contract::report::{Plan, RunReport};
+use contract::run_id::RunId;
+use contract::stored::{self, Latest, StoredError};
+use contract::unit::{Task, shares};
+use std::collections::{BTreeMap, HashMap};
+use tokio::runtime::Handle;
+
+/// The run that is meant: the one asked for, else the newest whose extract has finished.
+///
+/// # Errors
+/// No extract has finished yet, or the landing zone refuses.
+pub async fn select_run(landing: &dyn Landing, options: &Options) -> Result<RunId, RunError> {
+    if let Some(run_id) = &options.run_id {
+        return Ok(run_id.clone());
+    }
+    let latest: Option<Latest> = stored::read(landing, paths::LATEST).await?;
+    latest.map(|latest| latest.run_id).ok_or_else(|| {
+        RunError::Usage(format!("no extract has finished in {} yet; run extract-job first", landing.location()))
+    })
+}
+
+/// The reports of all tasks of a run's extract.
+pub(super) async fn extract_reports(landing: &dyn Landing, run_id: &RunId) -> Result<Vec<RunReport>, StoredError> {
+    let plan: Option<Plan> = stored::read(landing, &paths::plan(run_id)).await?;
+    let count = plan.map_or(0, |plan| plan.tasks);
+    let mut reports = Vec::new();
+    for index in 0..count {
+        reports.extend(stored::read_report(landing, run_id, "extract", Task { index, count }).await?);
+    }
+    Ok(reports)
+}
+
+/// This task's tables.
+pub(super) fn groups(
+    pipeline: &Pipeline,
+    landing: &dyn Landing,
+    options: &Options,
+    run_id: &RunId,
+    task: Task,
+    runtime: &Handle,
+) -> Result<Vec<TableGroup>, RunError> {
+    let plan: Option<Plan> = runtime.block_on(stored::read(landing, &paths::plan(run_id)))?;
+    let plan = plan.ok_or_else(|| {
+        RunError::Usage(format!(
+            "there is no run {run_id} in {}: nothing was extracted under that id",
+            landing.location()
+        ))
+    })?;
+    let accounts = pipeline.select(&options.sources, &options.accounts).map_err(RunError::Usage)?;
+    for stream in &options.streams {
+        if !plan.units.iter().any(|unit| unit.stream == *stream) {
+            let near = did_you_mean(stream, plan.units.iter().map(|unit| unit.stream.as_str()));
+            return Err(RunError::Usage(format!("--stream {stream}: run {run_id} has no such stream{near}")));
+        }
+    }
+    let reports = runtime.block_on(extract_reports(landing, run_id))?;
+    let extracted: HashMap<_, _> =
+        reports.iter().flat_map(|report| &report.units).map(|unit| (unit.unit(), unit)).collect();
+    let mut tables: BTreeMap<TableName, Vec<UnitWork>> = BTreeMap::new();
+    let mut weights: BTreeMap<TableName, u64> = BTreeMap::new();
+    for unit in &plan.units {
+        let Some((source, account)) =
+            accounts.iter().find(|(source, account)| source.name == unit.source && account.id == unit.account)
+        else {
+            continue;
+        };
+        if !options.streams.is_empty() && !options.streams.contains(&unit.stream) {
+            continue;
+        }
+        let settings = source.stream(&unit.stream);
+        let batch_table = extracted.get(unit).map(|report| report.table.clone()).filter(|table| !table.is_empty());
+        let name = settings.table.clone().or(batch_table).unwrap_or_else(|| unit.stream.clone());
+        if !is_table_name(&name) {
+            return Err(RunError::Usage(format!(
+                "table `{name}` of {unit}: use letters, digits and underscores, not starting with a digit"
+            )));
+        }
+        let schema = account.warehouse.schema.clone().or(account.warehouse.dataset.clone());
+        let table = TableName { schema: schema.unwrap_or_else(|| schema_of(pipeline)), table: name };
+        *weights.entry(table.clone()).or_default() += extracted.get(unit).map_or(1, |report| report.bytes.max(1));
+        tables.entry(table).or_default().push(UnitWork { unit: unit.clone(), settings });
+    }
+    let names: Vec<TableName> = tables.keys().cloned().collect();
+    let mine = shares(&names, &weights, task.count).into_iter().nth(task.index).unwrap_or_default();
+    Ok(mine.into_iter().filter_map(|table| tables.remove(&table).map(|units| TableGroup { table, units })).collect())
+}
+
+fn schema_of(pipeline: &Pipeline) -> String {
+    match &pipeline.warehouse {
+        WarehouseEntry::Duckdb { schema, .. } => schema.clone(),
+        WarehouseEntry::Bigquery { dataset, .. } => dataset.clone(),
+    }
+}
+
+fn is_table_name(name: &str) -> bool {
+    let first = name.bytes().next();
+    first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && name.len() <= 200
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

@@ -1,0 +1,22 @@
+//! Shaping raw records into typed columns (design, section 6): names, types, drift, hashes, rejects.
+//! It knows no warehouse: its output is Arrow batches under a [`TablePlan`].
+
+mod column_type;
+mod hash;
+mod hint;
+mod kind;
+mod name;
+mod observe;
+mod record;
+mod shaper;
+mod table_plan;
+
+pub use column_type::ColumnType;
+pub use hint::hints;
+pub use kind::{Kind, Kinds};
+pub use observe::Observed;
+pub(crate) use shaper::{BatchContext, ShapedBlock, Shaper};
+pub use table_plan::{ColumnPlan, ExistingColumn, FieldPlan, SchemaChange, SchemaChangeKind, TablePlan, Widening};
+
+/// The audit columns, in their order after the data columns.
+pub const AUDIT_COLUMNS: [&str; 4] = ["_etl_synced", "_etl_operation", "_etl_account", "_etl_row_hash"];

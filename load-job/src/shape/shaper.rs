@@ -1,0 +1,421 @@
+//! Turns blocks of NDJSON lines into Arrow batches under a [`TablePlan`], and observes every value on the way.
+//! Many shapers work side by side; the CPU-heavy middle of the load.
+
+use super::column_type::ColumnType;
+use super::hash;
+use super::kind::{self, Kind, Kinds};
+use super::observe::Observed;
+use super::record::{self, Fields};
+use super::table_plan::TablePlan;
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, RecordBatch,
+    StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::error::ArrowError;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a shaper must know of the batch that a block comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct BatchContext {
+    /// Goes into `_etl_account`.
+    pub(crate) account: String,
+    /// The fields of the primary key.
+    pub(crate) keys: Vec<String>,
+}
+
+/// Why a record cannot be loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RejectReason {
+    /// Not valid JSON, or no object.
+    NoObject(String),
+    /// A field of the primary key is missing or null.
+    KeyMissing(String),
+    /// A field of the primary key holds a value that its column cannot hold.
+    KeyMisfit(String, &'static str),
+}
+
+impl std::fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoObject(why) => write!(f, "the record is no JSON object: {why}"),
+            Self::KeyMissing(field) => write!(f, "the primary key field `{field}` is missing or null"),
+            Self::KeyMisfit(field, ty) => {
+                write!(f, "the primary key field `{field}` does not fit its column's type {ty}")
+            }
+        }
+    }
+}
+
+/// What came of a block.
+pub(crate) struct ShapedBlock {
+    /// The rows: the plan's columns, then `_etl_account`, `_etl_row_hash` and `_etl_seq`.
+    pub(crate) rows: RecordBatch,
+    /// The lines that could not be loaded, each with its reason.
+    pub(crate) rejects: Vec<(std::ops::Range<usize>, RejectReason)>,
+}
+
+/// Shapes blocks, one after the other.
+pub(crate) struct Shaper {
+    plan: Arc<TablePlan>,
+    schema: Arc<Schema>,
+    index: HashMap<String, usize>,
+    /// Field plan of the n-th field of the last record: records of a stream mostly look alike.
+    expected: Vec<usize>,
+    /// The last record's fields sorted by name, to be used again while records look alike.
+    order: Vec<u32>,
+    kinds: Vec<(Kinds, (u64, u32))>,
+    others: Observed,
+}
+
+const UNKNOWN: usize = usize::MAX;
+
+impl Shaper {
+    pub(crate) fn new(plan: Arc<TablePlan>) -> Self {
+        let mut fields: Vec<Field> =
+            plan.columns.iter().map(|column| Field::new(&column.name, arrow_type(column.ty), true)).collect();
+        fields.push(Field::new("_etl_account", DataType::Utf8, false));
+        fields.push(Field::new("_etl_row_hash", DataType::Utf8, false));
+        fields.push(Field::new("_etl_seq", DataType::Int64, false));
+        Self {
+            schema: Arc::new(Schema::new(fields)),
+            index: plan.fields.iter().enumerate().map(|(index, field)| (field.field.clone(), index)).collect(),
+            expected: Vec::new(),
+            order: Vec::new(),
+            kinds: vec![(Kinds::default(), (u64::MAX, 0)); plan.fields.len()],
+            others: Observed::default(),
+            plan,
+        }
+    }
+
+    /// What all blocks so far have shown.
+    pub(crate) fn observed(&self) -> Observed {
+        let mut observed = self.others.clone();
+        for (field, (kinds, first)) in self.plan.fields.iter().zip(&self.kinds) {
+            if !kinds.is_empty() {
+                observed.add(&field.field, *kinds, *first);
+            }
+        }
+        observed
+    }
+
+    /// Shapes the lines of `data`; the first line's number is `first_seq`.
+    ///
+    /// # Errors
+    /// Arrow refuses the rows; that would be a fault of this program.
+    pub(crate) fn shape(
+        &mut self,
+        data: &[u8],
+        first_seq: u64,
+        context: &BatchContext,
+    ) -> Result<ShapedBlock, ArrowError> {
+        let plan = self.plan.clone();
+        let mut builders: Vec<Builder> = plan.columns.iter().map(|column| Builder::new(column.ty)).collect();
+        let (mut accounts, mut hashes, mut seqs) = (StringBuilder::new(), StringBuilder::new(), Int64Builder::new());
+        let keys: Vec<usize> = context.keys.iter().map(|key| self.index.get(key).copied().unwrap_or(UNKNOWN)).collect();
+        let mut rejects = Vec::new();
+        let mut slots: Vec<Option<Value<'_>>> = vec![None; plan.fields.len()];
+        let mut fields: Fields<'_> = Vec::new();
+        let (mut start, mut seq) = (0, first_seq);
+        while start < data.len() {
+            let end = memchr::memchr(b'\n', &data[start..]).map_or(data.len(), |at| start + at);
+            let range = start..end;
+            start = end + 1;
+            if data[range.clone()].iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            slots.fill(None);
+            match self.read(&data[range.clone()], seq, &mut fields, &mut slots) {
+                Err(reason) => rejects.push((range, reason)),
+                Ok(hash) => match self.key_problem(&keys, context, &slots) {
+                    Some(reason) => rejects.push((range, reason)),
+                    None => {
+                        for (field, slot) in plan.fields.iter().zip(&slots) {
+                            append(&mut builders, &field.columns, slot.as_ref());
+                        }
+                        accounts.append_value(&context.account);
+                        hashes.append_value(String::from_utf8_lossy(&hash));
+                        seqs.append_value(i64::try_from(seq).unwrap_or(i64::MAX));
+                    }
+                },
+            }
+            seq += 1;
+        }
+        let mut arrays: Vec<ArrayRef> = builders.into_iter().map(Builder::finish).collect::<Result<_, _>>()?;
+        arrays.push(Arc::new(accounts.finish()));
+        arrays.push(Arc::new(hashes.finish()));
+        arrays.push(Arc::new(seqs.finish()));
+        let rows = RecordBatch::try_new(self.schema.clone(), arrays)?;
+        Ok(ShapedBlock { rows, rejects })
+    }
+
+    /// Reads one record into the slots of its fields, and hashes it.
+    fn read<'a>(
+        &mut self,
+        line: &'a [u8],
+        seq: u64,
+        fields: &mut Fields<'a>,
+        slots: &mut [Option<Value<'a>>],
+    ) -> Result<[u8; 32], RejectReason> {
+        record::read(line, fields)
+            .map_err(|error| RejectReason::NoObject(format!("column {}: {}", error.column(), classify(&error))))?;
+        let mut alike = self.order.len() == fields.len();
+        for (place, (name, raw)) in fields.iter().enumerate() {
+            let index = match self.expected.get(place).copied() {
+                Some(index) if index != UNKNOWN && self.plan.fields[index].field == **name => index,
+                _ => {
+                    alike = false;
+                    let index = self.index.get(name.as_ref()).copied().unwrap_or(UNKNOWN);
+                    if place < self.expected.len() {
+                        self.expected[place] = index;
+                    } else {
+                        self.expected.push(index);
+                    }
+                    index
+                }
+            };
+            let value = Value::read(raw);
+            let first = (seq, u32::try_from(place).unwrap_or(u32::MAX));
+            if index == UNKNOWN {
+                self.others.add(name, Kinds::of(&[value.kind]), first);
+            } else {
+                let seen = &mut self.kinds[index];
+                seen.0.add(value.kind);
+                seen.1 = seen.1.min(first);
+                slots[index] = Some(value);
+            }
+        }
+        if !alike {
+            self.order = (0..u32::try_from(fields.len()).unwrap_or(0)).collect();
+            self.order.sort_by(|a, b| fields[*a as usize].0.cmp(&fields[*b as usize].0));
+        }
+        Ok(self.hash(fields))
+    }
+
+    fn hash(&self, fields: &Fields<'_>) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"o");
+        for (at, place) in self.order.iter().enumerate() {
+            let (name, raw) = &fields[*place as usize];
+            // Of a field given twice the last one counts, as in the row; the sort is stable.
+            if self.order.get(at + 1).is_none_or(|next| fields[*next as usize].0 != *name) {
+                hash::key(&mut hasher, name);
+                hash::value(&mut hasher, raw);
+            }
+        }
+        hasher.update(b"e");
+        hash::finish(&hasher)
+    }
+
+    fn key_problem(&self, keys: &[usize], context: &BatchContext, slots: &[Option<Value<'_>>]) -> Option<RejectReason> {
+        for (name, index) in context.keys.iter().zip(keys) {
+            let value = slots.get(*index).and_then(Option::as_ref).filter(|value| value.kind != Kind::Null);
+            let Some(value) = value else {
+                // A key that the plan does not know yet is null in every record, or the plan will be made anew.
+                return Some(RejectReason::KeyMissing(name.clone()));
+            };
+            let own = self.plan.fields[*index].columns.first().map(|column| self.plan.columns[*column].ty);
+            if let Some(ty) = own.filter(|ty| !ty.fits(value.kind)) {
+                return Some(RejectReason::KeyMisfit(name.clone(), ty.name()));
+            }
+        }
+        None
+    }
+}
+
+/// The parser's complaint without the place (a line has its own) and without any of the record's text.
+fn classify(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Data => "it is another kind of value",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not valid JSON",
+    }
+}
+
+/// A field's value: its kind, its raw text, and its content if it is text.
+#[derive(Debug, Clone)]
+struct Value<'a> {
+    kind: Kind,
+    raw: &'a str,
+    text: Cow<'a, str>,
+}
+
+impl<'a> Value<'a> {
+    fn read(raw: &'a str) -> Self {
+        let (kind, text) = match raw.as_bytes().first() {
+            Some(b'"') => {
+                let content = &raw[1..raw.len() - 1];
+                let text = if memchr::memchr(b'\\', content.as_bytes()).is_none() {
+                    Cow::Borrowed(content)
+                } else {
+                    Cow::Owned(unescape(raw))
+                };
+                (kind::text(&text), text)
+            }
+            Some(b'{' | b'[') => (Kind::Nested, Cow::Borrowed("")),
+            Some(b't' | b'f') => (Kind::Bool, Cow::Borrowed("")),
+            Some(b'n') | None => (Kind::Null, Cow::Borrowed("")),
+            Some(_) => (kind::number(raw), Cow::Borrowed("")),
+        };
+        Self { kind, raw, text }
+    }
+}
+
+fn unescape(raw: &str) -> String {
+    serde_json::from_str(raw).unwrap_or_else(|_| {
+        // Half of a surrogate pair is no character; it shows as one that says so.
+        serde_json::from_str(&whole_surrogates(raw)).unwrap_or_else(|_| raw.to_owned())
+    })
+}
+
+/// The JSON text with every half surrogate pair replaced by the replacement character's escape.
+fn whole_surrogates(raw: &str) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    let unit = |at: usize| -> Option<u16> {
+        let hex = raw.get(at + 2..at + 6).filter(|_| bytes[at..].starts_with(b"\\u"))?;
+        u16::from_str_radix(hex, 16).ok()
+    };
+    let (mut out, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(found) = memchr::memchr(b'\\', &bytes[at..]) {
+        at += found;
+        match unit(at) {
+            Some(0xD800..=0xDBFF) if at + 6 < bytes.len() && matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => at += 12,
+            Some(0xD800..=0xDFFF) => {
+                out.push_str(&raw[copied..at]);
+                out.push_str("\\ufffd");
+                at += 6;
+                copied = at;
+            }
+            Some(_) => at += 6,
+            None => at += 2,
+        }
+        if at >= bytes.len() {
+            break;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(raw);
+    }
+    out.push_str(&raw[copied..]);
+    Cow::Owned(out)
+}
+
+fn arrow_type(ty: ColumnType) -> DataType {
+    match ty {
+        ColumnType::Bool => DataType::Boolean,
+        ColumnType::Int64 => DataType::Int64,
+        ColumnType::Float64 => DataType::Float64,
+        ColumnType::Numeric => DataType::Decimal128(38, 9),
+        ColumnType::String | ColumnType::Json => DataType::Utf8,
+        ColumnType::Date => DataType::Date32,
+        ColumnType::Datetime | ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+    }
+}
+
+/// Puts a value into the first column that holds it, and null into the others.
+fn append(builders: &mut [Builder], columns: &[usize], value: Option<&Value<'_>>) {
+    let mut value = value.filter(|value| value.kind != Kind::Null);
+    for column in columns {
+        let builder = &mut builders[*column];
+        match value {
+            Some(found) if builder.ty().fits(found.kind) => {
+                builder.append(found);
+                value = None;
+            }
+            // Where no column holds it, the plan is about to be made anew: the kind was observed.
+            _ => builder.append_null(),
+        }
+    }
+}
+
+enum Builder {
+    Bool(BooleanBuilder),
+    Int64(Int64Builder),
+    Float64(Float64Builder),
+    Numeric(Decimal128Builder),
+    String(StringBuilder),
+    Json(StringBuilder),
+    Date(Date32Builder),
+    Datetime(TimestampMicrosecondBuilder),
+    Timestamp(TimestampMicrosecondBuilder),
+}
+
+impl Builder {
+    fn new(ty: ColumnType) -> Self {
+        match ty {
+            ColumnType::Bool => Self::Bool(BooleanBuilder::new()),
+            ColumnType::Int64 => Self::Int64(Int64Builder::new()),
+            ColumnType::Float64 => Self::Float64(Float64Builder::new()),
+            ColumnType::Numeric => Self::Numeric(Decimal128Builder::new()),
+            ColumnType::String => Self::String(StringBuilder::new()),
+            ColumnType::Json => Self::Json(StringBuilder::new()),
+            ColumnType::Date => Self::Date(Date32Builder::new()),
+            ColumnType::Datetime => Self::Datetime(TimestampMicrosecondBuilder::new()),
+            ColumnType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::new()),
+        }
+    }
+
+    fn ty(&self) -> ColumnType {
+        match self {
+            Self::Bool(_) => ColumnType::Bool,
+            Self::Int64(_) => ColumnType::Int64,
+            Self::Float64(_) => ColumnType::Float64,
+            Self::Numeric(_) => ColumnType::Numeric,
+            Self::String(_) => ColumnType::String,
+            Self::Json(_) => ColumnType::Json,
+            Self::Date(_) => ColumnType::Date,
+            Self::Datetime(_) => ColumnType::Datetime,
+            Self::Timestamp(_) => ColumnType::Timestamp,
+        }
+    }
+
+    /// Appends a value whose kind fits.
+    fn append(&mut self, value: &Value<'_>) {
+        match self {
+            Self::Bool(builder) => builder.append_value(value.raw == "true"),
+            Self::Int64(builder) => builder.append_option(whole(value)),
+            Self::Float64(builder) => builder.append_option(value.raw.parse().ok()),
+            Self::Numeric(builder) => builder.append_option(kind::decimal(value.raw)),
+            Self::String(builder) => builder.append_value(&value.text),
+            Self::Json(builder) => builder.append_value(whole_surrogates(value.raw)),
+            Self::Date(builder) => builder.append_option(kind::date(&value.text)),
+            Self::Datetime(builder) => builder.append_option(kind::datetime_micros(&value.text)),
+            Self::Timestamp(builder) => builder.append_option(kind::timestamp_micros(&value.text)),
+        }
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Bool(builder) => builder.append_null(),
+            Self::Int64(builder) => builder.append_null(),
+            Self::Float64(builder) => builder.append_null(),
+            Self::Numeric(builder) => builder.append_null(),
+            Self::String(builder) | Self::Json(builder) => builder.append_null(),
+            Self::Date(builder) => builder.append_null(),
+            Self::Datetime(builder) | Self::Timestamp(builder) => builder.append_null(),
+        }
+    }
+
+    fn finish(self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Self::Bool(mut builder) => Arc::new(builder.finish()),
+            Self::Int64(mut builder) => Arc::new(builder.finish()),
+            Self::Float64(mut builder) => Arc::new(builder.finish()),
+            Self::Numeric(mut builder) => Arc::new(builder.finish().with_precision_and_scale(38, 9)?),
+            Self::String(mut builder) | Self::Json(mut builder) => Arc::new(builder.finish()),
+            Self::Date(mut builder) => Arc::new(builder.finish()),
+            Self::Datetime(mut builder) | Self::Timestamp(mut builder) => Arc::new(builder.finish()),
+        })
+    }
+}
+
+/// A whole number, also one that is written `250.0`.
+fn whole(value: &Value<'_>) -> Option<i64> {
+    if value.kind == Kind::FloatWhole {
+        let scaled = kind::decimal(value.raw)?;
+        return i64::try_from(scaled / 1_000_000_000).ok();
+    }
+    value.raw.parse().ok()
+}

@@ -1,0 +1,102 @@
+//! The log tables of a DuckDB file: one row per unit, stage and run, and one per change of a column.
+//! A repeated load that changes nothing leaves the first load's row, which tells what happened.
+
+use super::client::Client;
+use super::core::timestamp;
+use super::sql::render;
+use crate::shape::{SchemaChangeKind, TablePlan};
+use crate::warehouse::{ChangeRequest, Commit, WarehouseError};
+use contract::report::{UnitReport, UnitStatus};
+use contract::run_id::RunId;
+use contract::unit::Unit;
+use duckdb::params;
+use serde_json::json;
+
+/// Writes the rows of units, replacing what an earlier attempt has written.
+pub(super) fn units(
+    client: &Client,
+    log_schema: &str,
+    run_id: &RunId,
+    stage: &str,
+    units: &[UnitReport],
+) -> Result<(), WarehouseError> {
+    let what = "write the log";
+    let names = json!({ "log_schema": log_schema });
+    let (find, delete, insert) =
+        (render("logged_unit", &names)?, render("delete_log", &names)?, render("log_unit", &names)?);
+    for unit in units {
+        let key = params![run_id.as_str(), stage, unit.source, unit.account, unit.stream];
+        let logged = client.query(what, &find, key, |row| row.get::<_, String>(0))?;
+        let changed = unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0;
+        let worse = unit.status != UnitStatus::Done || !changed;
+        if worse && logged.iter().any(|status| status == UnitStatus::Done.as_str()) {
+            continue;
+        }
+        client.execute(what, &delete, key)?;
+        client.execute(
+            what,
+            &insert,
+            params![
+                run_id.as_str(),
+                stage,
+                unit.source,
+                unit.account,
+                unit.stream,
+                unit.table,
+                unit.status.as_str(),
+                unit.mode,
+                unit.rows_extracted,
+                unit.rows_inserted,
+                unit.rows_updated,
+                unit.rows_deleted,
+                unit.rows_rejected,
+                unit.bytes,
+                timestamp(unit.started_at),
+                timestamp(unit.finished_at),
+                unit.duration_ms,
+                unit.error,
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes the rows of the columns that were added, widened or split.
+pub(super) fn schema_changes(
+    client: &Client,
+    log_schema: &str,
+    request: &ChangeRequest,
+    plan: &TablePlan,
+    commit: &Commit<'_>,
+) -> Result<(), WarehouseError> {
+    let sql = render("log_schema_change", &json!({ "log_schema": log_schema }))?;
+    for change in &plan.changes {
+        let column = &plan.columns[change.column];
+        let kind = match change.kind {
+            SchemaChangeKind::Added => "added",
+            SchemaChangeKind::Widened => "widened",
+            SchemaChangeKind::Split => "split",
+        };
+        let row = params![
+            commit.run_id.as_str(),
+            request.table.to_string(),
+            column.name,
+            column.field,
+            kind,
+            change.from.map(|ty| ty.name()),
+            column.ty.name(),
+            timestamp(commit.synced),
+        ];
+        client.execute("write the log", &sql, row)?;
+    }
+    Ok(())
+}
+
+/// The newest run that was applied to a unit.
+pub(super) fn last_applied(client: &Client, log_schema: &str, unit: &Unit) -> Result<Option<RunId>, WarehouseError> {
+    let sql = render("last_applied", &json!({ "log_schema": log_schema }))?;
+    let rows = client.query("read the log", &sql, params![unit.source, unit.account, unit.stream], |row| {
+        row.get::<_, Option<String>>(0)
+    })?;
+    Ok(rows.into_iter().flatten().next().and_then(|text| text.parse().ok()))
+}

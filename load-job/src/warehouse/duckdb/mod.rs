@@ -1,0 +1,10 @@
+//! DuckDB as the warehouse: one file on this machine, one writing process.
+//! Named alike in every warehouse: `client` (the connection), `core` (the trait), `schema` (types), `sql` (templates and quoting).
+
+mod client;
+mod core;
+mod logs;
+mod schema;
+mod sql;
+
+pub use core::DuckDb;

@@ -1,0 +1,187 @@
+//! What the load needs of a warehouse. One folder per warehouse, with the same file names in each; its SQL lies in `sql/`.
+//! Called from blocking threads, one table at a time; an implementation over HTTP blocks on its own runtime handle.
+
+pub mod duckdb;
+
+use crate::shape::{ExistingColumn, TablePlan};
+use arrow::array::RecordBatch;
+use chrono::{DateTime, Utc};
+use contract::batch::Write;
+use contract::report::UnitReport;
+use contract::run_id::RunId;
+use contract::unit::Unit;
+use crossbeam_channel::Receiver;
+
+/// Why the warehouse refused.
+#[derive(Debug, thiserror::Error)]
+pub enum WarehouseError {
+    /// It cannot be opened or reached: nothing can be loaded.
+    #[error("the warehouse {location} is out of reach: {message}")]
+    Unreachable {
+        /// File, or project and dataset.
+        location: String,
+        /// What it said.
+        message: String,
+    },
+    /// A table is not as this program left it.
+    #[error("table {table}: {message}")]
+    Table {
+        /// The table.
+        table: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A statement failed.
+    #[error("failed to {what}: {message}")]
+    Statement {
+        /// What the statement was for.
+        what: String,
+        /// What the warehouse said.
+        message: String,
+    },
+}
+
+/// A target table: schema (dataset) and name, before quoting.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName {
+    /// Schema or dataset.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+}
+
+impl std::fmt::Display for TableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// How one account's staged rows meet the target.
+#[derive(Debug, Clone)]
+pub struct AccountChange {
+    /// The account.
+    pub account: String,
+    /// Whether what is absent may be deleted: a stable snapshot.
+    pub may_delete: bool,
+}
+
+/// All that a change set follows from, beside the staged rows.
+#[derive(Debug, Clone)]
+pub struct ChangeRequest {
+    /// The table.
+    pub table: TableName,
+    /// How it is written.
+    pub write: Write,
+    /// Key columns (without the account); empty for replace and append.
+    pub keys: Vec<String>,
+    /// The column whose later value wins among rows of one key.
+    pub cursor: Option<String>,
+    /// The accounts.
+    pub accounts: Vec<AccountChange>,
+    /// Whether rows of the same content are written anew.
+    pub rewrite: bool,
+    /// Whether the target is there.
+    pub table_exists: bool,
+}
+
+/// What would happen to one account's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Rows staged.
+    pub staged: u64,
+    /// Different keys (rows, for append) among them.
+    pub distinct: u64,
+    /// Rows that the target does not have.
+    pub inserted: u64,
+    /// Rows with other content, or restored.
+    pub updated: u64,
+    /// Live rows that are absent from a snapshot.
+    pub deleted: u64,
+    /// Rows of the same content.
+    pub unchanged: u64,
+    /// Live rows of the account before.
+    pub live: u64,
+}
+
+/// What is left of a change set after the checks.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// Accounts that are left out altogether.
+    pub excluded: Vec<String>,
+    /// Accounts whose deletes are held back.
+    pub keep: Vec<String>,
+}
+
+/// What is written in the same transaction as the rows, or right after it.
+#[derive(Debug, Clone)]
+pub struct Commit<'a> {
+    /// The run.
+    pub run_id: &'a RunId,
+    /// The one instant of all rows.
+    pub synced: DateTime<Utc>,
+    /// The unit reports for the log table.
+    pub units: &'a [UnitReport],
+}
+
+/// A warehouse. Every method may be repeated; only `apply` and the logs change anything that lasts.
+pub trait Warehouse: Send {
+    /// Makes schemas and log tables.
+    ///
+    /// # Errors
+    /// Out of reach, or not permitted.
+    fn prepare(&mut self, schemas: &[String]) -> Result<(), WarehouseError>;
+
+    /// The columns of a table, audit columns left out; `None` if there is no such table.
+    ///
+    /// # Errors
+    /// Out of reach; or the table lacks an audit column: it is not ours to write.
+    fn describe(&mut self, table: &TableName) -> Result<Option<Vec<ExistingColumn>>, WarehouseError>;
+
+    /// Whether all values of an INT64 column are exact as doubles.
+    ///
+    /// # Errors
+    /// The statement fails.
+    fn is_exact_as_double(&mut self, table: &TableName, column: &str) -> Result<bool, WarehouseError>;
+
+    /// Stages rows under a plan until the channel closes; what was staged before is dropped.
+    ///
+    /// # Errors
+    /// The rows cannot be written.
+    fn stage(&mut self, plan: &TablePlan, rows: &Receiver<RecordBatch>) -> Result<(), WarehouseError>;
+
+    /// Computes the change set of the staged rows; counts in the order of the request's accounts. Changes nothing in the target.
+    ///
+    /// # Errors
+    /// A statement fails.
+    fn change_set(&mut self, request: &ChangeRequest) -> Result<Vec<Counts>, WarehouseError>;
+
+    /// Applies the change set, less what was decided, together with the schema changes and the log rows, all or nothing.
+    ///
+    /// # Errors
+    /// A statement fails; the target is then as before.
+    fn apply(
+        &mut self,
+        request: &ChangeRequest,
+        plan: &TablePlan,
+        decision: &Decision,
+        commit: &Commit<'_>,
+    ) -> Result<(), WarehouseError>;
+
+    /// Drops what is staged.
+    ///
+    /// # Errors
+    /// The statement fails; it then expires by itself.
+    fn drop_staging(&mut self) -> Result<(), WarehouseError>;
+
+    /// The newest run that was applied to a unit, by the log table.
+    ///
+    /// # Errors
+    /// The statement fails.
+    fn last_applied(&mut self, unit: &Unit) -> Result<Option<RunId>, WarehouseError>;
+
+    /// Writes log rows outside of an apply: the extract's, and failed units.
+    ///
+    /// # Errors
+    /// The statement fails.
+    fn log(&mut self, run_id: &RunId, stage: &str, units: &[UnitReport]) -> Result<(), WarehouseError>;
+}

@@ -1,0 +1,112 @@
+//! Broken files in the landing zone, wrong names, a file that is held by another process: clear errors, nothing lost.
+
+use crate::world::{World, snapshot};
+use contract::report::UnitStatus;
+use load_job::run::{Options, RunError};
+use serde_json::json;
+use std::path::PathBuf;
+
+fn one() -> crate::world::Given {
+    snapshot("a", &[json!({"id": 1, "v": "x"}), json!({"id": 2, "v": "x"})])
+}
+
+#[test]
+fn damaged_parts_fail_their_unit_alone() {
+    type Damage = fn(&mut Vec<u8>);
+    let cases: [(&str, Damage); 4] = [
+        ("is damaged", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("is damaged", |bytes| bytes.clear()),
+        ("is damaged", |bytes| *bytes = b"<html>".to_vec()),
+        ("checksum", |bytes| bytes[4] ^= 1), // the header's time stamp: it still decompresses
+    ];
+    for (message, damage) in cases {
+        let mut world = World::new();
+        let run = world.extract(&[one(), snapshot("b", &[json!({"id": 1, "v": "x"})])]);
+        let part = world.dir.path().join(format!("landing/batches/test/a/things/{run}/part-00000.ndjson.gz"));
+        let mut bytes = std::fs::read(&part).unwrap();
+        damage(&mut bytes);
+        std::fs::write(&part, bytes).unwrap();
+        let units = world.load_with(&run, &Options::default());
+        let a = units.iter().find(|unit| unit.account == "a").unwrap();
+        assert_eq!(a.status, UnitStatus::Failed);
+        assert!(a.error.as_ref().unwrap().contains(message), "{:?}", a.error);
+        assert_eq!(world.lines("SELECT _etl_account FROM bronze.things"), ["b"]);
+    }
+}
+
+#[test]
+fn a_missing_part_or_a_broken_batch_json_is_named() {
+    type Break = fn(PathBuf);
+    let cases: [(&str, Break); 3] = [
+        ("is missing", |folder| std::fs::remove_file(folder.join("part-00000.ndjson.gz")).unwrap()),
+        ("cannot be read", |folder| std::fs::write(folder.join("batch.json"), "{").unwrap()),
+        ("its version is 9", |folder| std::fs::write(folder.join("batch.json"), r#"{"version": 9}"#).unwrap()),
+    ];
+    for (message, damage) in cases {
+        let mut world = World::new();
+        let run = world.extract(&[one()]);
+        damage(world.dir.path().join(format!("landing/batches/test/a/things/{run}")));
+        let units = world.load_with(&run, &Options::default());
+        assert!(units[0].error.as_ref().unwrap().contains(message), "{:?}", units[0].error);
+    }
+}
+
+#[test]
+fn wrong_names_are_usage_errors() {
+    let mut world = World::new();
+    let run = world.extract(&[one()]);
+    let cases = [
+        (Options { streams: vec!["thing".into()], ..Options::default() }, "did you mean `things`?"),
+        (Options { sources: vec!["tset".into()], ..Options::default() }, "did you mean `test`?"),
+        (Options { accounts: vec!["nobody".into()], ..Options::default() }, "no such account"),
+    ];
+    for (options, message) in cases {
+        match world.try_load(&run, &options) {
+            Err(RunError::Usage(text)) => assert!(text.contains(message), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let unknown = "20200101T000000Z-zzzzzz".parse().unwrap();
+    assert!(
+        matches!(world.try_load(&unknown, &Options::default()), Err(RunError::Usage(text)) if text.contains("there is no run"))
+    );
+}
+
+#[test]
+fn two_streams_for_one_table_and_account_are_refused() {
+    let mut world = World::new();
+    world.accounts = vec!["a".into()];
+    let run = world.extract(&[one()]);
+    // The same stream name in another source, bound for the same table.
+    let text = "landing: landing\nwarehouse: {type: duckdb, path: w.duckdb}\nsources:\n  - {connector: test, accounts: [{id: a}]}\n  - {connector: test, name: other, accounts: [{id: a}]}\n";
+    let pipeline =
+        contract::pipeline::Pipeline::parse("p.yaml", text, world.dir.path(), &contract::secret::Machine).unwrap();
+    let landing = world.landing();
+    let folder = world.dir.path().join("landing/batches");
+    let (from, to) = (folder.join(format!("test/a/things/{run}")), folder.join(format!("other/a/things/{run}")));
+    std::fs::create_dir_all(&to).unwrap();
+    let batch = std::fs::read_to_string(from.join("batch.json"))
+        .unwrap()
+        .replace("\"source\": \"test\"", "\"source\": \"other\"");
+    std::fs::write(to.join("batch.json"), batch).unwrap();
+    let plan = world.dir.path().join(format!("landing/runs/{run}/plan.json"));
+    let units =
+        r#"{"source":"test","account":"a","stream":"things"},{"source":"other","account":"a","stream":"things"}"#;
+    std::fs::write(plan, format!(r#"{{"run_id":"{run}","tasks":1,"units":[{units}]}}"#)).unwrap();
+    let shutdown = contract::shutdown::Shutdown::new();
+    let task = contract::unit::Task::ONLY;
+    let handle = world.runtime.handle();
+    let report = load_job::run::load(&pipeline, &landing, &Options::default(), &run, task, &shutdown, handle).unwrap();
+    let failed: Vec<_> = report.units.iter().filter(|unit| unit.status == UnitStatus::Failed).collect();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].error.as_ref().unwrap().contains("same table for the same account"), "{:?}", failed[0].error);
+}
+
+#[test]
+fn an_empty_stream_is_zero_rows() {
+    let mut world = World::new();
+    let units = world.run(&[snapshot("a", &[])]);
+    assert_eq!((units[0].rows_extracted, units[0].rows_inserted), (0, 0));
+    world.run(&[snapshot("a", &[json!({"id": 1})])]);
+    assert_eq!(world.lines("SELECT id FROM bronze.things"), ["1"]);
+}

@@ -1,0 +1,103 @@
+//! Run twice = run once; an older batch is refused; a checkpoint moves only with what was loaded.
+
+use crate::world::{Given, World, incremental, snapshot};
+use contract::batch::{BatchMode, Write};
+use contract::report::UnitStatus;
+use contract::stored::read_checkpoint;
+use contract::unit::Unit;
+use load_job::run::Options;
+use serde_json::{Value, json};
+
+const ALL: &str = "SELECT * FROM bronze.things ORDER BY ALL";
+
+fn records(count: u32, v: &str) -> Vec<Value> {
+    (0..count).map(|id| json!({"id": id, "v": v})).collect()
+}
+
+#[test]
+fn a_batch_loaded_twice_changes_nothing_the_second_time() {
+    for write in [None, Some(Write::Append), Some(Write::Replace)] {
+        let mut world = World::new();
+        let keys = if write.is_none() { vec!["id"] } else { vec![] };
+        let mut all = records(50, "x");
+        all.extend(records(10, "x"));
+        let run = world.extract(&[Given { write, keys, ..snapshot("a", &all) }]);
+        world.load_with(&run, &Options::default());
+        let before = world.lines(ALL);
+        let again = world.load_with(&run, &Options::default());
+        assert_eq!(world.lines(ALL), before, "{write:?}");
+        let counts = (again[0].rows_inserted, again[0].rows_updated, again[0].rows_deleted);
+        assert_eq!(counts, (0, 0, 0), "{write:?}");
+        assert_eq!(again[0].rows_unchanged, if write == Some(Write::Replace) { 60 } else { 50 }, "{write:?}");
+    }
+}
+
+#[test]
+fn a_new_run_leaves_unchanged_rows_alone() {
+    let mut world = World::new();
+    world.run(&[snapshot("a", &records(5, "x"))]);
+    let before = world.lines(ALL);
+    let units = world.run(&[snapshot("a", &records(5, "x"))]);
+    assert_eq!(world.lines(ALL), before);
+    assert_eq!(units[0].rows_unchanged, 5);
+}
+
+#[test]
+fn an_older_batch_is_refused_unless_forced() {
+    let mut world = World::new();
+    let old = world.extract(&[snapshot("a", &records(3, "old"))]);
+    world.run(&[snapshot("a", &records(3, "new"))]);
+    let refused = world.load_with(&old, &Options::default());
+    assert_eq!(refused[0].status, UnitStatus::Failed);
+    assert!(refused[0].error.as_ref().unwrap().contains("--force"), "{:?}", refused[0].error);
+    assert_eq!(world.lines("SELECT DISTINCT v FROM bronze.things"), ["new"]);
+    let forced = world.load_with(&old, &Options { force: true, ..Options::default() });
+    assert_eq!(forced[0].rows_updated, 3);
+}
+
+#[test]
+fn rewrite_writes_every_row_anew() {
+    let mut world = World::new();
+    let run = world.extract(&[snapshot("a", &records(3, "x"))]);
+    world.load_with(&run, &Options::default());
+    let again = world.load_with(&run, &Options { rewrite: true, ..Options::default() });
+    assert_eq!(again[0].rows_updated, 3);
+    assert_eq!(world.lines("SELECT DISTINCT _etl_operation FROM bronze.things"), ["UPDATE"]);
+}
+
+#[test]
+fn checkpoints_move_with_the_load_and_never_with_a_window() {
+    let mut world = World::new();
+    let unit = Unit::new("test", "a", "things").unwrap();
+    let checkpoint = |world: &World| world.runtime.block_on(read_checkpoint(world.landing().as_ref(), &unit)).unwrap();
+    assert_eq!(checkpoint(&world), None);
+    let run = world.extract(&[incremental("a", &records(2, "x"))]);
+    assert_eq!(checkpoint(&world), None, "an extract alone moves nothing");
+    world.load_with(&run, &Options { dry_run: true, ..Options::default() });
+    assert_eq!(checkpoint(&world), None, "a dry run moves nothing");
+    world.load_with(&run, &Options::default());
+    let moved = checkpoint(&world).unwrap();
+    assert_eq!((moved.run_id, moved.state), (run.clone(), json!({"at": "later"})));
+    world.run(&[Given { mode: BatchMode::Window, state: Some(json!("window")), ..incremental("a", &records(2, "y")) }]);
+    assert_eq!(checkpoint(&world).unwrap().run_id, run, "a backfill moves nothing");
+}
+
+#[test]
+fn a_dry_run_tells_the_plan_and_changes_nothing() {
+    let mut world = World::new();
+    let first = world.extract(&[snapshot("a", &records(4, "x"))]);
+    let dry = Options { dry_run: true, ..Options::default() };
+    let plan = world.load_with(&first, &dry);
+    assert_eq!(plan[0].rows_inserted, 4);
+    assert!(!world.database().exists(), "a dry run makes no file");
+    world.load_with(&first, &Options::default());
+    let before = world.lines(ALL);
+    let mut changed = records(3, "x");
+    changed[0] = json!({"id": 0, "v": "y"});
+    changed.push(json!({"id": 9, "v": "x"}));
+    let second = world.extract(&[snapshot("a", &changed)]);
+    let plan = &world.load_with(&second, &dry)[0];
+    let counts = (plan.rows_inserted, plan.rows_updated, plan.rows_deleted, plan.rows_unchanged);
+    assert_eq!(counts, (1, 1, 1, 2));
+    assert_eq!(world.lines(ALL), before);
+}

@@ -1,0 +1,12 @@
+//! The load job against a real DuckDB file and a real landing folder: conformance of the MERGE, types, drift, rejects, guards.
+//! One binary; each module is one promise of the design.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod bad_input;
+mod guard;
+mod idempotence;
+mod logs;
+mod merge_table;
+mod types;
+mod world;
+mod write_modes;

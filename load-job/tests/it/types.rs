@@ -1,0 +1,194 @@
+//! Types, names and drift (design, section 6): each value is in the table as it was sent, or beside it, or refused by name.
+
+use crate::world::{Given, World, snapshot};
+use contract::report::UnitStatus;
+use load_job::run::Options;
+use serde_json::{Value, json};
+
+fn raw(lines: &[&str]) -> Given {
+    Given { lines: lines.iter().map(|line| (*line).to_owned()).collect(), ..snapshot("a", &[]) }
+}
+
+#[test]
+fn values_keep_every_digit_and_letter() {
+    let cases: &[(&str, &str, &str)] = &[
+        (r#""00501""#, "VARCHAR", "00501"),
+        ("true", "BOOLEAN", "true"),
+        ("9007199254740993", "BIGINT", "9007199254740993"),
+        ("9223372036854775808", "DECIMAL(38,9)", "9223372036854775808.000000000"),
+        ("123456789012345678901234567890123", "JSON", "123456789012345678901234567890123"),
+        ("0.1", "DOUBLE", "0.1"),
+        ("1.0000000000000000000", "DOUBLE", "1.0"),
+        (r#""2026-03-04T05:06:07.1234567Z""#, "TIMESTAMP", "2026-03-04 05:06:07.123456"),
+        (r#""2026-03-04T05:06:07+07:00""#, "TIMESTAMP", "2026-03-03 22:06:07"),
+        (r#""2026-03-04""#, "VARCHAR", "2026-03-04"),
+        (r#""2026-03-04T05:06:07""#, "VARCHAR", "2026-03-04T05:06:07"),
+        (r#"{"b":1,"a":[1,2]}"#, "JSON", r#"{"b":1,"a":[1,2]}"#),
+        (r#""Nguyễn \"x\" \\ \n😀""#, "VARCHAR", "Nguyễn \"x\" \\ \n😀"),
+        (r#""half \ud83d pair""#, "VARCHAR", "half \u{fffd} pair"),
+        (r#"{"half":"\ud83d"}"#, "JSON", r#"{"half":"\ufffd"}"#),
+        (r#""""#, "VARCHAR", ""),
+    ];
+    for (value, ty, shown) in cases {
+        let mut world = World::new();
+        world.run(&[raw(&[&format!(r#"{{"id":1,"x":{value}}}"#)])]);
+        assert_eq!(world.columns(), ["id BIGINT".to_owned(), format!("x {ty}")], "{value}");
+        assert_eq!(world.rows("SELECT x FROM bronze.things"), [[*shown]], "{value}");
+    }
+}
+
+#[test]
+fn types_come_from_all_records_not_from_the_first() {
+    let mut world = World::new();
+    let mut lines: Vec<String> = (0..20_000).map(|id| format!(r#"{{"id":{id},"x":{id},"late":null}}"#)).collect();
+    lines.push(r#"{"id":20000,"x":"n/a","late":"00501","later":{"a":1}}"#.into());
+    world.run(&[Given { lines, ..snapshot("a", &[]) }]);
+    assert_eq!(world.columns(), ["id BIGINT", "x JSON", "late VARCHAR", "later JSON"]);
+    let rows = world.lines("SELECT x, late, later FROM bronze.things WHERE id IN (19999, 20000) ORDER BY id");
+    assert_eq!(rows, ["19999 NULL NULL", r#""n/a" 00501 {"a":1}"#]);
+}
+
+#[test]
+fn a_value_that_does_not_fit_an_existing_column_goes_beside_it() {
+    let mut world = World::new();
+    world.run(&[raw(&[r#"{"id":1,"x":1}"#, r#"{"id":2,"x":2}"#])]);
+    world.run(&[raw(&[r#"{"id":1,"x":"one"}"#, r#"{"id":2,"x":2}"#])]);
+    world.run(&[raw(&[r#"{"id":1,"x":"one"}"#, r#"{"id":2,"x":{"n":2}}"#])]);
+    assert_eq!(world.columns(), ["id BIGINT", "x BIGINT", "x__string VARCHAR", "x__json JSON"]);
+    let rows = world.lines("SELECT id, x, x__string, x__json FROM bronze.things ORDER BY id");
+    assert_eq!(rows, ["1 NULL one NULL", r#"2 NULL NULL {"n":2}"#]);
+    let changes = world.lines("SELECT column_name, change, to_type FROM management.schema_changes ORDER BY run_id");
+    assert_eq!(changes, ["x__string split STRING", "x__json split JSON"]);
+}
+
+#[test]
+fn a_whole_number_column_widens_only_where_that_is_exact() {
+    let mut world = World::new();
+    world.run(&[raw(&[r#"{"id":1,"x":1,"big":9007199254740993}"#])]);
+    world.run(&[raw(&[r#"{"id":1,"x":1.5,"big":1.5}"#])]);
+    assert_eq!(world.columns(), ["id BIGINT", "x DOUBLE", "big DECIMAL(38,9)"]);
+    assert_eq!(world.lines("SELECT x, big FROM bronze.things"), ["1.5 1.500000000"]);
+    let changes =
+        world.lines("SELECT column_name, change, from_type, to_type FROM management.schema_changes ORDER BY 1");
+    assert_eq!(changes, ["big widened INT64 NUMERIC", "x widened INT64 FLOAT64"]);
+}
+
+#[test]
+fn an_object_that_becomes_text_stays_in_its_column() {
+    let mut world = World::new();
+    world.run(&[raw(&[r#"{"id":1,"x":{"a":1}}"#])]);
+    world.run(&[raw(&[r#"{"id":1,"x":"text"}"#])]);
+    assert_eq!(world.columns(), ["id BIGINT", "x JSON"]);
+    assert_eq!(world.lines("SELECT x->>'$' FROM bronze.things"), ["text"]);
+}
+
+#[test]
+fn a_new_field_is_a_new_column_and_a_field_that_left_is_null() {
+    let mut world = World::new();
+    world.run(&[raw(&[r#"{"id":1,"old":"o"}"#, r#"{"id":2,"old":"o"}"#])]);
+    world.run(&[raw(&[r#"{"id":1,"new":"n"}"#, r#"{"id":2,"old":"o"}"#])]);
+    let rows = world.lines("SELECT id, old, \"new\" FROM bronze.things ORDER BY id");
+    assert_eq!(rows, ["1 NULL n", "2 o NULL"]);
+    assert_eq!(world.lines("SELECT column_name, change FROM management.schema_changes"), ["new added"]);
+}
+
+#[test]
+fn names_that_clash_are_distinct_and_stable() {
+    let mut world = World::new();
+    world.run(&[raw(&[r#"{"id":1,"zipCode":"a","zip_code":"b","ZipCode":"c"}"#])]);
+    let columns = world.columns();
+    assert_eq!(columns.len(), 4);
+    let value = |world: &World, n: usize| {
+        let name = columns[n].split(' ').next().unwrap();
+        world.lines(&format!("SELECT {name} FROM bronze.things WHERE id = 1")).remove(0)
+    };
+    assert_eq!(columns.iter().filter(|column| column.starts_with("zip_code ")).count(), 1);
+    let before: Vec<String> = (1..4).map(|n| value(&world, n)).collect();
+    world.run(&[raw(&[r#"{"ZipCode":"c2","id":1,"zip_code":"b2","zipCode":"a2"}"#])]);
+    assert_eq!(world.columns(), columns);
+    let after: Vec<String> = (1..4).map(|n| value(&world, n)).collect();
+    assert_eq!(after, before.iter().map(|v| format!("{v}2")).collect::<Vec<_>>());
+    assert_eq!(world.lines("SELECT zip_code FROM bronze.things"), ["b2"]);
+}
+
+#[test]
+fn awkward_names_load() {
+    let mut world = World::new();
+    let long = "x".repeat(300);
+    let longer = "y".repeat(400);
+    let line = format!(
+        r#"{{"id":1,"_etl_synced":"mine","select":"s","{long}":"l","{longer}":"m","a b":"c","\"; DROP TABLE t; --":"d","":"e","2fa":"f","日本":"g"}}"#
+    );
+    world.run(&[raw(&[&line])]);
+    let columns = world.columns();
+    assert_eq!(columns.len(), 10, "{columns:?}");
+    assert_eq!(world.lines("SELECT \"select\", a_b, _2fa, drop_table_t FROM bronze.things"), ["s c f d"]);
+    assert!(columns.iter().any(|column| column.starts_with("_etl_synced_")), "{columns:?}");
+    assert!(columns.iter().all(|column| column.split(' ').next().unwrap().len() <= 300));
+    assert_eq!(world.lines("SELECT _etl_operation FROM bronze.things"), ["INSERT"]);
+}
+
+#[test]
+fn hints_of_the_schema_and_of_the_pipeline_file_decide() {
+    let mut world = World::new();
+    world.streams = "[{name: things, columns: {day: DATE, price: NUMERIC}}]".into();
+    let schema = json!({"properties": {
+        "id": {"type": "integer"}, "zip": {"type": ["null", "string"]}, "at": {"type": "string", "format": "date-time"},
+        "never": {"type": "boolean"}, "count": {"type": "integer"},
+    }});
+    let lines = vec![
+        r#"{"id":1,"day":"2026-01-31","price":19.99,"zip":"00501","at":"2026-01-31T00:00:00Z","count":3}"#.to_owned(),
+        r#"{"id":2,"day":"soon","price":1.00000000001,"zip":501,"at":"later","count":"many"}"#.to_owned(),
+    ];
+    world.run(&[Given { schema: Some(schema), lines, ..snapshot("a", &[]) }]);
+    let rows = world.lines("SELECT day, day__string, price, price__float64, zip, zip__int64, \"at\", at__string, never, count, count__string FROM bronze.things ORDER BY id");
+    assert_eq!(
+        rows,
+        [
+            "2026-01-31 NULL 19.990000000 NULL 00501 NULL 2026-01-31 00:00:00 NULL NULL 3 NULL",
+            "NULL soon NULL 1.00000000001 NULL 501 NULL later NULL NULL many",
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_changes_its_type_is_refused_not_guessed() {
+    let mut world = World::new();
+    world.run(&[raw(&[r#"{"id":1,"x":1}"#])]);
+    let run = world.extract(&[raw(&[r#"{"id":1,"x":1}"#, r#"{"id":"one","x":1}"#])]);
+    let units = world.load_with(&run, &Options::default());
+    assert_eq!(units[0].status, UnitStatus::Failed);
+    assert!(
+        units[0].error.as_ref().unwrap().contains("the primary key field `id` does not fit"),
+        "{:?}",
+        units[0].error
+    );
+    assert_eq!(world.lines("SELECT id FROM bronze.things"), ["1"]);
+}
+
+#[test]
+fn a_table_that_someone_changed_is_adapted_or_refused_by_name() {
+    let mut world = World::new();
+    world.run(&[snapshot("a", &[json!({"id": 1, "x": 1, "y": "a"})])]);
+    let alter = |world: &World, sql: &str| {
+        duckdb::Connection::open(world.database()).unwrap().execute_batch(sql).unwrap();
+    };
+    alter(&world, "ALTER TABLE bronze.things DROP COLUMN x; ALTER TABLE bronze.things ADD COLUMN note INTEGER[]");
+    world.run(&[snapshot("a", &[json!({"id": 1, "x": 2, "y": "b"})])]);
+    assert_eq!(world.lines("SELECT x, y, note FROM bronze.things"), ["2 b NULL"]);
+    alter(&world, "ALTER TABLE bronze.things DROP COLUMN _etl_row_hash");
+    let run = world.extract(&[snapshot("a", &[json!({"id": 1, "x": 3})])]);
+    let units = world.load_with(&run, &Options::default());
+    assert!(units[0].error.as_ref().unwrap().contains("without the column _etl_row_hash"), "{:?}", units[0].error);
+}
+
+#[test]
+fn numbers_of_every_size_survive_an_independent_reading() {
+    let mut world = World::new();
+    let values: Vec<Value> =
+        vec![json!(0), json!(-1), json!(i64::MAX), json!(i64::MIN), json!(1_i64 << 53), json!((1_i64 << 53) + 1)];
+    let records: Vec<Value> = values.iter().enumerate().map(|(id, value)| json!({"id": id, "x": value})).collect();
+    world.run(&[snapshot("a", &records)]);
+    let read = world.lines("SELECT x FROM bronze.things ORDER BY id");
+    assert_eq!(read, values.iter().map(Value::to_string).collect::<Vec<_>>());
+}

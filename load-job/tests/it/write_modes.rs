@@ -1,0 +1,58 @@
+//! Streams without a primary key: replace and append.
+
+use crate::world::{Given, World, incremental, snapshot};
+use contract::report::UnitStatus;
+use load_job::run::Options;
+use serde_json::{Value, json};
+
+fn keyless(given: Given) -> Given {
+    Given { keys: vec![], ..given }
+}
+
+fn values(names: &[&str]) -> Vec<Value> {
+    names.iter().map(|name| json!({"v": name})).collect()
+}
+
+const ROWS: &str = "SELECT _etl_account, v, count(*) FROM bronze.things GROUP BY ALL ORDER BY ALL";
+
+#[test]
+fn a_snapshot_without_a_key_replaces_the_accounts_rows() {
+    let mut world = World::new();
+    world.run(&[keyless(snapshot("a", &values(&["x", "x", "y"]))), keyless(snapshot("b", &values(&["x"])))]);
+    assert_eq!(world.lines(ROWS), ["a x 2", "a y 1", "b x 1"]);
+    let kept = "SELECT _etl_synced FROM bronze.things WHERE v = 'y'";
+    let before = world.lines(kept);
+    let units = world.run(&[keyless(snapshot("a", &values(&["y", "z", "x"])))]);
+    assert_eq!(world.lines(ROWS), ["a x 1", "a y 1", "a z 1", "b x 1"]);
+    assert_eq!((units[0].rows_inserted, units[0].rows_deleted, units[0].rows_unchanged), (1, 1, 2));
+    assert_eq!(world.lines(kept), before, "the same content keeps its instant");
+}
+
+#[test]
+fn an_unstable_snapshot_without_a_key_removes_nothing() {
+    let mut world = World::new();
+    world.run(&[keyless(snapshot("a", &values(&["x", "y"])))]);
+    world.run(&[keyless(Given { stable: false, ..snapshot("a", &values(&["z"])) })]);
+    assert_eq!(world.lines(ROWS), ["a x 1", "a y 1", "a z 1"]);
+}
+
+#[test]
+fn append_adds_each_content_once() {
+    let mut world = World::new();
+    world.run(&[keyless(incremental("a", &values(&["x", "x", "y"])))]);
+    world.run(&[keyless(incremental("a", &values(&["y", "z"]))), keyless(incremental("b", &values(&["x"])))]);
+    assert_eq!(world.lines(ROWS), ["a x 1", "a y 1", "a z 1", "b x 1"]);
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_by_name() {
+    let cases = [("merge", "needs a primary key"), ("replace", "needs a snapshot")];
+    for (write, message) in cases {
+        let mut world = World::new();
+        world.streams = format!("[{{name: things, write: {write}}}]");
+        let run = world.extract(&[keyless(incremental("a", &values(&["x"])))]);
+        let units = world.load_with(&run, &Options::default());
+        assert_eq!(units[0].status, UnitStatus::Failed);
+        assert!(units[0].error.as_ref().unwrap().contains(message), "{:?}", units[0].error);
+    }
+}

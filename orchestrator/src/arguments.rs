@@ -1,0 +1,100 @@
+//! What a job is told on its command line, from the run's options.
+//! A job gets the filters, and the modes of its own stage only.
+
+use crate::run::RunOptions;
+use crate::stage::Stage;
+use chrono::SecondsFormat;
+use contract::run_id::RunId;
+
+/// The arguments of one stage's job.
+pub(crate) fn stage_arguments(stage: Stage, pipeline: &str, run_id: &RunId, options: &RunOptions) -> Vec<String> {
+    let mut words = vec!["--pipeline".to_owned(), pipeline.to_owned(), "--run-id".to_owned(), run_id.to_string()];
+    let filters = [("--source", &options.sources), ("--account", &options.accounts), ("--stream", &options.streams)];
+    for (flag, names) in filters {
+        for name in names {
+            // One word: a name that begins with a dash stays a name.
+            words.push(format!("{flag}={name}"));
+        }
+    }
+    let modes = match stage {
+        Stage::Extract => vec![("--full-refresh", options.full_refresh)],
+        Stage::Load => vec![
+            ("--allow-mass-delete", options.allow_mass_delete),
+            ("--force", options.force),
+            ("--rewrite", options.rewrite),
+        ],
+    };
+    words.extend(modes.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()));
+    if let (Stage::Extract, Some((from, to))) = (stage, options.window) {
+        for (flag, at) in [("--from", from), ("--to", to)] {
+            words.extend([flag.to_owned(), at.to_rfc3339_opts(SecondsFormat::AutoSi, true)]);
+        }
+    }
+    words
+}
+
+/// The command line that loads a run again, as the user would type it.
+pub(crate) fn load_again(pipeline: &str, run_id: &RunId) -> String {
+    format!("orchestrator run --pipeline {} --only load --run-id {run_id}", shell_word(pipeline))
+}
+
+/// The command line that goes on with a run, as the user would type it.
+pub(crate) fn go_on(pipeline: &str, run_id: &RunId) -> String {
+    format!("orchestrator run --pipeline {} --run-id {run_id}", shell_word(pipeline))
+}
+
+/// A text as one word of a POSIX shell.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '@' | '%' | '+' | ',');
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "20260131T235900Z-a1b2c3";
+
+    fn words(stage: Stage, options: &RunOptions) -> String {
+        stage_arguments(stage, "p.yaml", &ID.parse().unwrap(), options).join(" ")
+    }
+
+    #[test]
+    fn each_stage_gets_its_own_modes() {
+        let all = RunOptions {
+            sources: vec!["s1".into(), "s2".into()],
+            accounts: vec!["-a".into()],
+            streams: vec!["jobs".into()],
+            window: Some(("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00.5Z".parse().unwrap())),
+            allow_mass_delete: true,
+            force: true,
+            rewrite: true,
+            ..RunOptions::default()
+        };
+        let common = format!("--pipeline p.yaml --run-id {ID} --source=s1 --source=s2 --account=-a --stream=jobs");
+        let window = "--from 2026-01-01T00:00:00Z --to 2026-01-02T00:00:00.500Z";
+        let refresh = RunOptions { full_refresh: true, ..RunOptions::default() };
+        let table = [
+            (Stage::Extract, &RunOptions::default(), format!("--pipeline p.yaml --run-id {ID}")),
+            (Stage::Extract, &all, format!("{common} {window}")),
+            (Stage::Load, &all, format!("{common} --allow-mass-delete --force --rewrite")),
+            (Stage::Extract, &refresh, format!("--pipeline p.yaml --run-id {ID} --full-refresh")),
+            (Stage::Load, &refresh, format!("--pipeline p.yaml --run-id {ID}")),
+        ];
+        for (stage, options, expected) in table {
+            assert_eq!(words(stage, options), expected, "{stage}");
+        }
+    }
+
+    #[test]
+    fn shown_commands_can_be_pasted() {
+        for (text, word) in [("a/b.yaml", "a/b.yaml"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''")] {
+            assert_eq!(shell_word(text), word);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The run: starts extract-job, waits, starts load-job, waits, and says what came of it (design, sections 4 and 8).
+//! It moves no data itself and needs neither API nor warehouse credentials: it meets the two jobs in stored files and exit codes.
+
+mod arguments;
+mod cli;
+mod command;
+#[cfg(feature = "demo")]
+mod demo;
+mod error;
+mod launcher;
+mod lease;
+mod outcome;
+mod run;
+mod stage;
+mod summary;
+
+pub use cli::Cli;
+pub use command::execute;
+pub use error::RunError;
+pub use launcher::local::LocalLauncher;
+pub use launcher::{LaunchError, Launcher, StageEnd, StageOrder, TaskEnd, TaskExit};
+pub use run::{RunChoice, RunOptions, run};
+pub use stage::Stage;
+pub use summary::rows::{Row, RowStatus};
+pub use summary::{RunStatus, RunSummary};

@@ -1,0 +1,12 @@
+//! The program `orchestrator` with shell scripts in the place of the two jobs: order, arguments, exit codes, lease, signals.
+//! The scripts keep the jobs' contract (plan, run reports, latest run), so that only the orchestrator is under test.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[cfg(feature = "demo")]
+mod demo;
+mod exits;
+mod leases;
+mod passing;
+mod signals;
+mod world;

@@ -1,0 +1,1 @@
+DELETE FROM temp.{{ table | id }} WHERE _etl_account = ?

@@ -1,0 +1,2 @@
+INSERT INTO {{ log_schema | id }}.schema_changes
+VALUES (?, ?, ?, ?, ?, ?, ?, ?::TIMESTAMP)
