@@ -3,16 +3,12 @@
 use contract::exit::Exit;
 use std::process::ExitCode;
 
-/// Gives large page buffers back to the system at once; the system's own allocator keeps them in pieces.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = extract_job::cli::parse();
     contract::telemetry::init();
-    // Waiting needs few threads; slicing and compressing have their own.
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(16).enable_all().build();
+    // Waiting needs one thread; slicing, compressing and writing files have their own. Every thread costs memory.
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(cores + 1).enable_all().build();
     match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(extract_job::cli::run(arguments));

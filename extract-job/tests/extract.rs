@@ -10,7 +10,7 @@ use contract::stored::{self, Checkpoint, Latest};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-fn id_of(line: &String) -> u64 {
+fn id_of(line: &str) -> u64 {
     serde_json::from_str::<Value>(line).unwrap()["id"].as_u64().unwrap()
 }
 
@@ -86,7 +86,7 @@ async fn the_state_is_the_highest_value_seen_and_the_next_run_starts_there() {
     let new: Vec<&String> = truth.iter().filter(|line| !lines.contains(line)).collect();
     assert!(new.iter().all(|line| changed.contains(line)), "everything new has come");
     let (_, fed) = bench.records(&second.run_id, "jobs_export").await;
-    let ids = |lines: &[String]| lines.iter().map(id_of).collect::<BTreeSet<_>>();
+    let ids = |lines: &[String]| lines.iter().map(|line| id_of(line)).collect::<BTreeSet<_>>();
     let fed_ids = ids(&fed);
     assert!(new.iter().all(|line| fed_ids.contains(&id_of(line))), "by the feed too");
     assert!(fed.len() < lines.len() / 2);

@@ -2,10 +2,9 @@
 //! Parsing, then checking, then connecting: each step ends with its own exit code.
 
 use crate::run::{self, Options, RunError, select_run};
-use crate::warehouse::WarehouseError;
 use clap::{Parser, ValueEnum};
 use contract::exit::Exit;
-use contract::landing;
+use contract::landing::{self, LandingError};
 use contract::lease::{Lease, LeaseError};
 use contract::pipeline::Pipeline;
 use contract::report::{RunReport, UnitReport, UnitStatus};
@@ -96,7 +95,10 @@ async fn execute(cli: &Cli) -> Result<RunReport, (Exit, String)> {
         rewrite: cli.rewrite,
         dry_run: cli.dry_run,
     };
-    let landing = landing::open(&pipeline.landing).map_err(|error| unreachable(error.to_string()))?;
+    let landing = landing::open(&pipeline.landing).map_err(|error| match error {
+        LandingError::Unsupported(_) => usage(error.to_string()),
+        _ => unreachable(error.to_string()),
+    })?;
     let shutdown = Shutdown::on_signals().map_err(|error| unreachable(error.to_string()))?;
     let run_id = select_run(landing.as_ref(), &options).await.map_err(|error| (exit_of(&error), error.to_string()))?;
     // A dry run only reads: it may look while another run goes on.
@@ -128,10 +130,7 @@ async fn execute(cli: &Cli) -> Result<RunReport, (Exit, String)> {
 fn exit_of(error: &RunError) -> Exit {
     match error {
         RunError::Usage(_) => Exit::Usage,
-        RunError::Stored(_)
-        | RunError::Warehouse(
-            WarehouseError::Unreachable { .. } | WarehouseError::Statement { .. } | WarehouseError::Table { .. },
-        ) => Exit::Unreachable,
+        RunError::Stored(_) | RunError::Warehouse(_) => Exit::Unreachable,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::block::{Block, Lines};
 use super::part_writer::PartWriter;
+use crate::http::buffers::Buffers;
 use crate::read::cpu::Cpu;
 use crate::read::page::{Page, ReadError};
 use crate::read::stream_reader::RecordSink;
@@ -18,7 +19,7 @@ use tokio::task::JoinHandle;
 /// Smaller pages are gathered into one block: a block by itself costs a header and the start of a dictionary.
 const BLOCK_BYTES: usize = 512 * 1024;
 /// Blocks in work at once for one batch.
-const BLOCKS_IN_WORK: usize = 4;
+const BLOCKS_IN_WORK: usize = 2;
 
 /// Writes one batch's records.
 pub(crate) struct BatchWriter {
@@ -26,6 +27,7 @@ pub(crate) struct BatchWriter {
     parts: PartWriter,
     compression: Compression,
     cpu: Cpu,
+    buffers: Buffers,
     lines: Lines,
     in_work: VecDeque<JoinHandle<Result<Block, String>>>,
     records: u64,
@@ -41,16 +43,16 @@ pub(crate) struct Stored {
 }
 
 impl BatchWriter {
-    pub(crate) fn new(unit: Unit, parts: PartWriter, compression: Compression, cpu: Cpu) -> Self {
+    pub(crate) fn new(unit: Unit, parts: PartWriter, compression: Compression, cpu: Cpu, buffers: Buffers) -> Self {
         let (lines, in_work) = (Lines::default(), VecDeque::new());
-        Self { unit, parts, compression, cpu, lines, in_work, records: 0, bytes: 0 }
+        Self { unit, parts, compression, cpu, buffers, lines, in_work, records: 0, bytes: 0 }
     }
 
     fn compress_lines(&mut self) {
         let lines = std::mem::take(&mut self.lines);
-        let (cpu, compression) = (self.cpu.clone(), self.compression);
+        let (cpu, buffers, compression) = (self.cpu.clone(), self.buffers.clone(), self.compression);
         self.in_work.push_back(tokio::spawn(async move {
-            cpu.run(move || lines.compress(compression)).await?.map_err(|error| error.to_string())
+            cpu.run(move || lines.compress(compression, &buffers)).await?.map_err(|error| error.to_string())
         }));
     }
 
@@ -92,7 +94,7 @@ impl RecordSink for BatchWriter {
         {
             // A small page may wait long for its block to fill up; it must not hold back pages of others meanwhile.
             body.reservation = None;
-            body.bytes.shrink_to_fit();
+            body.bytes.fit();
         }
         self.lines.push(page.body, page.records);
         if self.lines.bytes() >= BLOCK_BYTES {

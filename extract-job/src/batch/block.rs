@@ -1,6 +1,7 @@
 //! A block of records, compressed by itself: one gzip member, or one zstd frame. Blocks simply follow each other in a part,
 //! which both formats allow; so several threads can compress one part.
 
+use crate::http::buffers::{Buffer, BufferWriter, Buffers};
 use crate::read::page::PageBody;
 use crate::record_slicer::one_line;
 use contract::pipeline::Compression;
@@ -23,7 +24,7 @@ pub(crate) struct Lines {
 /// A compressed block.
 #[derive(Debug)]
 pub(crate) struct Block {
-    pub(crate) compressed: Vec<u8>,
+    pub(crate) compressed: Buffer,
     pub(crate) records: u64,
     /// Before compression, line ends included.
     pub(crate) bytes: u64,
@@ -43,19 +44,19 @@ impl Lines {
     }
 
     /// Compresses the block; takes time.
-    pub(crate) fn compress(self, compression: Compression) -> io::Result<Block> {
+    pub(crate) fn compress(self, compression: Compression, buffers: &Buffers) -> io::Result<Block> {
         let (records, bytes) = (self.records, self.bytes as u64);
-        let room = Vec::with_capacity(self.bytes / 6);
+        let room = BufferWriter::new(buffers, self.bytes / 6)?;
         let compressed = match compression {
             Compression::Gzip => {
                 let mut encoder = GzEncoder::new(room, flate2::Compression::new(LEVEL));
                 self.write(&mut encoder)?;
-                encoder.finish()?
+                encoder.finish()?.into_buffer()
             }
             Compression::Zstd => {
                 let mut encoder = zstd::Encoder::new(room, LEVEL as i32)?;
                 self.write(&mut encoder)?;
-                encoder.finish()?
+                encoder.finish()?.into_buffer()
             }
         };
         Ok(Block { compressed, records, bytes })
@@ -88,10 +89,10 @@ mod tests {
             bytes.extend_from_slice(record.as_bytes());
         }
         let mut lines = Lines::default();
-        let body = Arc::new(PageBody { bytes, reservation: None });
+        let body = Arc::new(PageBody { bytes: bytes.into(), reservation: None });
         lines.push(body.clone(), ranges);
         lines.push(body, Vec::new());
-        lines.compress(compression).unwrap()
+        lines.compress(compression, &Buffers::default()).unwrap()
     }
 
     #[test]
@@ -102,7 +103,7 @@ mod tests {
             let second = block(&["{\"c\":22}"], compression);
             assert_eq!((first.records, second.records), (2, 1));
             assert_eq!(first.bytes + second.bytes, expected.len() as u64);
-            let bytes = [first.compressed, second.compressed].concat();
+            let bytes = [&*first.compressed, &*second.compressed].concat();
             let mut text = String::new();
             match compression {
                 Compression::Gzip => flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap(),

@@ -44,7 +44,7 @@ impl PartWriter {
                 self.open.insert(Open { path, writer, records: 0, bytes: 0 })
             }
         };
-        open.writer.write(Bytes::from(block.compressed)).await?;
+        open.writer.write(Bytes::from_owner(block.compressed)).await?;
         open.records += block.records;
         open.bytes += block.bytes;
         if open.bytes >= self.part_bytes {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn block(text: &str, bytes: u64) -> Block {
-        Block { compressed: text.as_bytes().to_vec(), records: 1, bytes }
+        Block { compressed: text.as_bytes().to_vec().into(), records: 1, bytes }
     }
 
     #[tokio::test]

@@ -218,7 +218,7 @@ fn refuse_second(what: &str, name: &str, have: &[(String, String)]) -> Result<()
 /// Puts a value at a path of a JSON body. Set twice, it must be equal, or both must be mappings.
 fn merge(into: &mut Map<String, Value>, path: &[String], value: &Value) -> Result<(), String> {
     let [first, rest @ ..] = path else { return Ok(()) };
-    if let [] = rest {
+    if rest.is_empty() {
         match (into.get_mut(first), value) {
             (None, value) => drop(into.insert(first.clone(), value.clone())),
             (Some(Value::Object(have)), Value::Object(new)) => {

@@ -151,7 +151,7 @@ async fn log_in(account: &Account, outgoing: &Outgoing, names: &FieldNames) -> R
             Err(ExchangeError::Refused(why)) => return Err(SendError::Login(account.redactor.clean(&why))),
             Err(ExchangeError::Transport(why)) => (why, None),
         };
-        let why = account.redactor.clean(&why);
+        let why = account.redactor.clean(&format!("{}: {why}", outgoing.url));
         tries.again(None, retry_after, &why).await.map_err(SendError::Login)?;
         tracing::warn!(account = %account.label, reason = %why, "login failed, trying again");
     }

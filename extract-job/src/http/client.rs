@@ -1,6 +1,7 @@
 //! One HTTP exchange: timeouts, a cap on the body's size, and the rule that credentials go to the API's own host alone.
 //! Redirects are followed here: within the host as they are, to another host without anything of ours.
 
+use super::buffers::{Buffer, Buffers};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Url};
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub(crate) struct Outgoing {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Buffer,
     /// The host that answered is not the API's own, so that it got no credentials.
     pub(crate) foreign: bool,
 }
@@ -55,6 +56,7 @@ pub(crate) enum ExchangeError {
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     inner: reqwest::Client,
+    pub(crate) buffers: Buffers,
 }
 
 impl Client {
@@ -67,7 +69,7 @@ impl Client {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| ExchangeError::Refused(format!("set up the HTTP client: {}", describe(&error))))?;
-        Ok(Self { inner })
+        Ok(Self { inner, buffers: Buffers::default() })
     }
 
     /// Sends a request and reads the whole answer. `expected` is the size the body will probably have.
@@ -83,7 +85,7 @@ impl Client {
                 _ => None,
             };
             let Some(target) = target else {
-                return read(response, expected, !home).await;
+                return read(response, &self.buffers, expected, !home).await;
             };
             url = redirect_target(&url, target)?;
             if method != Method::GET {
@@ -126,19 +128,29 @@ impl Client {
     }
 }
 
-async fn read(mut response: reqwest::Response, expected: usize, foreign: bool) -> Result<Answer, ExchangeError> {
+async fn read(
+    mut response: reqwest::Response,
+    buffers: &Buffers,
+    expected: usize,
+    foreign: bool,
+) -> Result<Answer, ExchangeError> {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
     let is_success = (200..300).contains(&status);
-    let mut body = Vec::with_capacity(announced.unwrap_or(if is_success { expected } else { 0 }).min(MAX_BODY / 8));
+    let room = announced.unwrap_or(if is_success { expected } else { 0 }).min(MAX_BODY / 8);
+    let mut body = buffers.take(room).map_err(|error| memory(&error))?;
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
         if body.len() + chunk.len() > MAX_BODY {
             return Err(ExchangeError::Refused(format!("the answer is larger than {} MiB", MAX_BODY >> 20)));
         }
-        body.extend_from_slice(&chunk);
+        buffers.extend(&mut body, &chunk).map_err(|error| memory(&error))?;
     }
     Ok(Answer { status, headers, body, foreign })
+}
+
+fn memory(error: &std::io::Error) -> ExchangeError {
+    ExchangeError::Refused(format!("no memory for the answer: {error}"))
 }
 
 fn redirect_target(from: &Url, location: &HeaderValue) -> Result<Url, ExchangeError> {

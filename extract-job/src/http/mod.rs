@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod budget;
+pub(crate) mod buffers;
 pub(crate) mod client;
 pub(crate) mod retry;
 pub(crate) mod send;

@@ -75,7 +75,8 @@ impl Failure {
 enum Judged<T> {
     Done(Sent<T>),
     Again(Failure),
-    LogInAgain,
+    /// The login was not accepted, in the words of the answer.
+    LogInAgain(String),
 }
 
 impl Call<'_> {
@@ -99,13 +100,13 @@ impl Call<'_> {
             };
             let failure = match judged {
                 Judged::Done(sent) => return Ok(sent),
-                Judged::LogInAgain => {
+                Judged::LogInAgain(why) => {
                     logged_in_again = true;
                     if self.requester.authenticator.forget(self.account, self.scope, &signed).await {
                         tracing::debug!(account = %self.account.label, stream = %self.unit.stream, "token refused, logging in again");
                         continue;
                     }
-                    return Err(self.failed(&url, "the API answered 401: the credentials are not accepted"));
+                    return Err(self.failed(&url, &why));
                 }
                 Judged::Again(failure) => failure,
             };
@@ -165,8 +166,8 @@ impl Call<'_> {
                 url,
                 "the redirect or link leads to another host, which asks for credentials; they are not sent there",
             )),
-            Action::Fail if status == 401 && may_log_in => Ok(Judged::LogInAgain),
-            Action::RefreshTokenThenRetry if may_log_in => Ok(Judged::LogInAgain),
+            Action::Fail if status == 401 && may_log_in => Ok(Judged::LogInAgain(why())),
+            Action::RefreshTokenThenRetry if may_log_in => Ok(Judged::LogInAgain(why())),
             Action::Fail => Err(self.failed(url, &why())),
             Action::Retry | Action::RefreshTokenThenRetry => Ok(Judged::Again(again(&answer.headers, why(), false))),
             Action::RateLimited => Ok(Judged::Again(again(&answer.headers, why(), true))),

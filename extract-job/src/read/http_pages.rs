@@ -6,6 +6,7 @@ use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::expression::Scope;
 use crate::components::request_option::Injection;
 use crate::http::account::Account;
+use crate::http::buffers::Buffer;
 use crate::http::client::{Answer, Outgoing};
 use crate::http::send::{Call, Sent, headers_value};
 use crate::record_slicer::{self, Keep};
@@ -122,7 +123,7 @@ fn slice(
     let headers = page_headers(&answer.headers);
     let mut body = answer.body;
     if answer.status == 204 && body.is_empty() {
-        body = b"{}".to_vec();
+        body = Buffer::from(b"{}".to_vec());
     }
     let sliced = record_slicer::slice(&body, path, Keep::Rest).map_err(|error| not_json(&body, &error))?;
     let highest = match (&stream.cursor, cursor_field) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of page bodies at once.
-pub(crate) const PAGE_MEMORY: usize = 24 * 1024 * 1024;
+pub(crate) const PAGE_MEMORY: usize = 20 * 1024 * 1024;
 /// What a stream's first page is taken to need.
-const FIRST_GUESS: usize = 4 * 1024 * 1024;
+const FIRST_GUESS: usize = 6 * 1024 * 1024;
 
 /// The budget; clones share it.
 #[derive(Debug, Clone)]

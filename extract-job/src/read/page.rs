@@ -3,6 +3,7 @@
 use super::memory::Reservation;
 use crate::components::expression::Scope;
 use crate::components::windows::Window;
+use crate::http::buffers::Buffer;
 use crate::template::Names;
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
@@ -28,7 +29,7 @@ pub(crate) struct Ask {
 /// The bytes of a page, and the memory that was reserved for them.
 #[derive(Debug)]
 pub(crate) struct PageBody {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Buffer,
     pub(crate) reservation: Option<Reservation>,
 }
 

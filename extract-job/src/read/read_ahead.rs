@@ -2,7 +2,7 @@
 //! After a full page the window opens (1, 2, 4, 8; at once where the total is known); a page beyond the end is thrown away.
 
 use super::memory::{Estimate, PageMemory, Reservation};
-use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError};
+use super::page::{Ask, Fetched, Page, PageSource, ReadError};
 use super::stability::Tally;
 use crate::components::default_paginator::{DefaultPaginator, Strategy};
 use crate::components::expression::Scope;
@@ -153,7 +153,7 @@ impl<'a> PageReader<'a> {
         self.estimate.seen(page.body.bytes.len());
         if let (Some(mut reservation), Some(body)) = (reservation, Arc::get_mut(&mut page.body)) {
             reservation.settle(size);
-            *body = PageBody { bytes: std::mem::take(&mut body.bytes), reservation: Some(reservation) };
+            body.reservation = Some(reservation);
         }
     }
 

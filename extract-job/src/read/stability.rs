@@ -46,8 +46,9 @@ mod tests {
 
     #[test]
     fn shifting_pages_are_seen() {
-        // (pages as (total, received), whole, may have missed)
-        let cases: [(&[(Option<u64>, u64)], bool, bool); 8] = [
+        /// The total that each page tells and the records in it; whether the slice is whole; whether records may have been missed.
+        type Case = (&'static [(Option<u64>, u64)], bool, bool);
+        let cases: [Case; 8] = [
             (&[(Some(25), 10), (Some(25), 10), (Some(25), 5)], true, false),
             (&[(Some(25), 10), (Some(24), 10), (Some(24), 4)], false, true),
             (&[(Some(25), 10), (Some(26), 10), (Some(26), 6)], false, false),

@@ -133,7 +133,7 @@ impl StreamReader {
         let state_after = match (plan.snapshot || plan.backfill.is_some() || !pass.complete, shifted) {
             (true, _) => None,
             (false, true) => plan.state.clone(),
-            (false, false) => self.state_after(plan, &pass, floor)?,
+            (false, false) => self.state_after(plan, &pass, floor, ceiling(&slices))?,
         };
         Ok(Outcome { records: pass.records, state_after, stable: pass.complete && !shifted, warnings })
     }
@@ -190,15 +190,24 @@ impl StreamReader {
         plan: &Plan,
         pass: &Pass,
         floor: Option<DateTime<FixedOffset>>,
+        ceiling: Option<DateTime<FixedOffset>>,
     ) -> Result<Option<Value>, ReadError> {
         if self.stream.keeps_token() {
             return Ok(pass.last_token.as_ref().map(|token| json!({ TOKEN: token })).or_else(|| plan.state.clone()));
         }
         let (Some(cursor), Some(floor)) = (&self.stream.cursor, floor) else { return Ok(None) };
-        let highest = pass.highest.map_or(floor, |highest| highest.max(floor));
+        // Never beyond the end of what was asked for: a record that changed while the pages were read may have been on a page that
+        // had been read before, and the next run must not start after that change.
+        let highest = ceiling.map_or(pass.highest, |ceiling| pass.highest.map(|highest| highest.min(ceiling)));
+        let highest = highest.map_or(floor, |highest| highest.max(floor));
         let field = cursor.field(&self.scope).map_err(ReadError)?;
         Ok(Some(cursor.state(&field, highest)))
     }
+}
+
+/// The end of the last window.
+fn ceiling(slices: &[Slice]) -> Option<DateTime<FixedOffset>> {
+    slices.iter().filter_map(|slice| slice.window).map(|window| window.end).max()
 }
 
 fn source_ask(

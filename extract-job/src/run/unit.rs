@@ -33,9 +33,9 @@ impl Way {
         if modes.backfill.is_some() && work.stream.cursor.is_none() {
             return None;
         }
-        let whole = match (work.mode, work.stream.is_stateful()) {
-            (StreamMode::Snapshot, _) => BatchMode::Snapshot,
-            (StreamMode::Incremental | StreamMode::Append, _) => BatchMode::Incremental,
+        let whole = match work.mode {
+            StreamMode::Snapshot => BatchMode::Snapshot,
+            StreamMode::Incremental | StreamMode::Append => BatchMode::Incremental,
         };
         let part = modes.backfill.is_some() || modes.limit.is_some();
         Some(Self { mode: if part { BatchMode::Window } else { whole }, backfill: modes.backfill, limit: modes.limit })
@@ -83,7 +83,8 @@ async fn try_extract(
     let reader = reader(shared, account, work);
     let compression = shared.compression;
     let parts = PartWriter::new(shared.landing.clone(), work.unit.clone(), shared.run.clone(), compression.extension());
-    let mut writer = BatchWriter::new(work.unit.clone(), parts, compression, shared.cpu.clone());
+    let mut writer =
+        BatchWriter::new(work.unit.clone(), parts, compression, shared.cpu.clone(), account.client.buffers.clone());
     let outcome = reader.read(&plan, &mut writer).await?;
     let stored = writer.finish().await?;
     (report.rows_extracted, report.bytes) = (stored.records, stored.bytes);
@@ -120,7 +121,7 @@ fn describe(
     stored: Stored,
     started_at: DateTime<Utc>,
 ) -> Batch {
-    let scope_free_field = work.stream.cursor.as_ref().and_then(|cursor| cursor.plain_field());
+    let cursor_field = work.stream.cursor.as_ref().and_then(|cursor| cursor.plain_field());
     Batch {
         version: BATCH_VERSION,
         run_id: shared.run.clone(),
@@ -129,7 +130,7 @@ fn describe(
         stream: work.unit.stream.clone(),
         table: work.table.clone(),
         primary_key: work.stream.primary_key.clone(),
-        cursor_field: scope_free_field,
+        cursor_field,
         mode: way.mode,
         window: way.backfill.map(|Backfill { from, to }| Window { from, to }),
         // Only a snapshot can be unstable; whatever else there is never deletes.

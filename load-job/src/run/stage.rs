@@ -5,7 +5,7 @@ use super::reject::Rejects;
 use super::table::LoadError;
 use crate::read::{self, Block, ReadError};
 use crate::shape::{BatchContext, Observed, ShapedBlock, Shaper, TablePlan, Widening};
-use crate::warehouse::Warehouse;
+use crate::warehouse::{Warehouse, WarehouseError};
 use arrow::array::RecordBatch;
 use contract::batch::Batch;
 use contract::landing::Landing;
@@ -49,7 +49,16 @@ pub(super) fn stage(
     // The second pass has seen everything, so its plan stands; a third would mean a fault in this program.
     for _ in 0..3 {
         let shared = Arc::new(plan.clone());
-        let (observed, outcomes) = pass(workers, inputs, warehouse, &shared)?;
+        let (observed, outcomes) = loop {
+            match pass(workers, inputs, warehouse, &shared) {
+                Err(LoadError::Warehouse(error @ WarehouseError::OutOfMemory { .. })) => {
+                    if !warehouse.take_more_memory()? {
+                        return Err(error.into());
+                    }
+                }
+                passed => break passed?,
+            }
+        };
         let proven = make_plan(warehouse, &observed)?;
         if proven == plan {
             return Ok((plan, outcomes));

@@ -12,6 +12,7 @@ use contract::report::{UnitReport, UnitStatus};
 use contract::run_id::RunId;
 use contract::stored::{self, Checkpoint, StoredError};
 use serde_json::Value;
+use std::time::Instant;
 
 /// Below this many live rows, a snapshot may delete all of them.
 const GUARD_FROM: u64 = 20;
@@ -164,10 +165,13 @@ fn load_candidates(
             (Input { batch: candidate.batch, context }, candidate.work)
         })
         .unzip();
+    let mut clock = Clock::start(table);
     let (plan, outcomes) = stage::stage(workers, &inputs, warehouse, |warehouse, observed| {
         let mut widening = AskWarehouse { warehouse, table };
         Ok(TablePlan::make(existing.as_deref(), &hints, observed, &mut widening)?)
     })?;
+
+    clock.phase("staged");
 
     let mut decision = Decision::default();
     for (((unit, work), input), outcome) in units.iter_mut().zip(&works).zip(&inputs).zip(outcomes) {
@@ -195,7 +199,8 @@ fn load_candidates(
         rewrite: options.rewrite,
         table_exists: existing.is_some(),
     };
-    let counts = warehouse.change_set(&request)?;
+    let counts = with_memory(warehouse, |warehouse| warehouse.change_set(&request))?;
+    clock.phase("compared");
     for (((unit, work), input), counts) in units.iter_mut().zip(&works).zip(&inputs).zip(&counts) {
         if unit.status != UnitStatus::Failed {
             judge(unit, work, &input.batch, *counts, write, options, &mut decision);
@@ -211,6 +216,7 @@ fn load_candidates(
         .collect();
     if !done.is_empty() {
         commit(&request, &plan, &decision, &done, run_id, warehouse)?;
+        clock.phase("applied");
     }
     for ((unit, input), _) in units.iter_mut().zip(&inputs).zip(&works) {
         if unit.status != UnitStatus::Failed {
@@ -219,6 +225,40 @@ fn load_candidates(
         }
     }
     Ok(())
+}
+
+/// Does a step again with more memory for as long as that is what it lacks and there is more to take.
+fn with_memory<T>(
+    warehouse: &mut dyn Warehouse,
+    mut step: impl FnMut(&mut dyn Warehouse) -> Result<T, WarehouseError>,
+) -> Result<T, WarehouseError> {
+    loop {
+        match step(warehouse) {
+            Err(error @ WarehouseError::OutOfMemory { .. }) => {
+                if !warehouse.take_more_memory()? {
+                    return Err(error);
+                }
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Tells how long each phase of a table's load took.
+struct Clock<'a> {
+    table: &'a TableName,
+    since: Instant,
+}
+
+impl<'a> Clock<'a> {
+    fn start(table: &'a TableName) -> Self {
+        Self { table, since: Instant::now() }
+    }
+
+    fn phase(&mut self, phase: &str) {
+        let took = std::mem::replace(&mut self.since, Instant::now()).elapsed();
+        tracing::debug!(table = %self.table, duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "{phase}");
+    }
 }
 
 fn commit(
@@ -232,7 +272,7 @@ fn commit(
     let changed = done.iter().any(|unit| unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0);
     if changed || !request.table_exists {
         let commit = Commit { run_id, synced: Utc::now(), units: done };
-        warehouse.apply(request, plan, decision, &commit)?;
+        with_memory(warehouse, |warehouse| warehouse.apply(request, plan, decision, &commit))?;
     } else {
         warehouse.log(run_id, "load", done)?;
     }

@@ -1,20 +1,38 @@
 //! The row hash: of a record's canonical content, independent of the order of keys, of white space and of how text is escaped.
-//! 128 bits of BLAKE3 as 32 hex digits; numbers count as they are written, so that no digit is lost.
+//! 128 bits of XXH3 as 32 hex digits; numbers count as they are written, so that no digit is lost.
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// A record's canonical content, gathered in memory and hashed at once: many small updates would cost more than the hash.
+#[derive(Default)]
+pub(super) struct Canonical {
+    bytes: Vec<u8>,
+}
+
+impl Canonical {
+    /// Forgets the last record, keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Adds bytes as they are.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
 /// Deeper than this, a value counts as the text it is: hashing must not exhaust the stack.
 const MAX_DEPTH: usize = 100;
 
 /// Adds one value to the hash.
-pub(super) fn value(hasher: &mut blake3::Hasher, raw: &str) {
+pub(super) fn value(hasher: &mut Canonical, raw: &str) {
     value_at(hasher, raw, 0);
 }
 
-fn value_at(hasher: &mut blake3::Hasher, raw: &str, depth: usize) {
+fn value_at(hasher: &mut Canonical, raw: &str, depth: usize) {
     match raw.as_bytes().first() {
         Some(b'"') => {
             let inner = &raw[1..raw.len() - 1];
@@ -35,34 +53,34 @@ fn value_at(hasher: &mut blake3::Hasher, raw: &str, depth: usize) {
 }
 
 /// Adds a field's name to the hash.
-pub(super) fn key(hasher: &mut blake3::Hasher, name: &str) {
+pub(super) fn key(hasher: &mut Canonical, name: &str) {
     hasher.update(&[b'k']);
     sized(hasher, name.as_bytes());
 }
 
 /// The hash as text.
-pub(super) fn finish(hasher: &blake3::Hasher) -> [u8; 32] {
+pub(super) fn finish(hasher: &Canonical) -> [u8; 32] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut out = [0; 32];
-    for (index, byte) in hasher.finalize().as_bytes()[..16].iter().enumerate() {
+    for (index, byte) in xxhash_rust::xxh3::xxh3_128(&hasher.bytes).to_be_bytes().iter().enumerate() {
         out[index * 2] = HEX[usize::from(byte >> 4)];
         out[index * 2 + 1] = HEX[usize::from(byte & 15)];
     }
     out
 }
 
-fn content(hasher: &mut blake3::Hasher, text: &str) {
+fn content(hasher: &mut Canonical, text: &str) {
     hasher.update(&[b's']);
     sized(hasher, text.as_bytes());
 }
 
 /// Length first, so that neighbours cannot run into each other.
-fn sized(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+fn sized(hasher: &mut Canonical, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes());
     hasher.update(bytes);
 }
 
-fn nested(hasher: &mut blake3::Hasher, raw: &str, depth: usize) {
+fn nested(hasher: &mut Canonical, raw: &str, depth: usize) {
     match serde_json::from_str::<Children<'_>>(raw) {
         Ok(Children::Object(mut entries)) => {
             // Of a key given twice the last value counts, as in every JSON reader; a stable sort keeps it last.
@@ -128,7 +146,7 @@ mod tests {
     use super::*;
 
     fn hash(raw: &str) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
+        let mut hasher = Canonical::default();
         value(&mut hasher, raw);
         finish(&hasher)
     }

@@ -138,34 +138,29 @@ pub(super) fn decimal(text: &str) -> Option<i128> {
     (unscaled < limit).then_some(if negative { -unscaled } else { unscaled })
 }
 
-/// The kind of a text (without its quotes, unescaped).
-pub(super) fn text(text: &str) -> Kind {
+/// The kind of a text (without its quotes, unescaped), and its place in time: microseconds since 1970, or days for a date.
+pub(super) fn text(text: &str) -> (Kind, i64) {
     let bytes = text.as_bytes();
     if bytes.len() < 10 || bytes.len() > 40 || bytes[4] != b'-' || !bytes[0].is_ascii_digit() {
-        return Kind::Text;
+        return (Kind::Text, 0);
     }
-    if bytes.len() == 10 {
-        return if date(text).is_some() { Kind::TextDate } else { Kind::Text };
-    }
-    if timestamp_micros(text).is_some() {
-        Kind::TextTimestamp
-    } else if datetime_micros(text).is_some() {
-        Kind::TextDatetime
+    let found = if bytes.len() == 10 {
+        date(text).map(|days| (Kind::TextDate, days))
     } else {
-        Kind::Text
-    }
+        let timestamp = timestamp_micros(text).map(|micros| (Kind::TextTimestamp, micros));
+        timestamp.or_else(|| datetime_micros(text).map(|micros| (Kind::TextDatetime, micros)))
+    };
+    found.unwrap_or((Kind::Text, 0))
 }
 
 /// Days since 1970-01-01 of `YYYY-MM-DD`.
-pub(super) fn date(text: &str) -> Option<i32> {
+fn date(text: &str) -> Option<i64> {
     let parsed = (text.len() == 10).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
-    (parsed.year() >= 1)
-        .then(|| parsed.signed_duration_since(NaiveDate::default()).num_days())
-        .and_then(|d| d.try_into().ok())
+    (parsed.year() >= 1).then(|| parsed.signed_duration_since(NaiveDate::default()).num_days())
 }
 
 /// Microseconds since 1970 of a full RFC 3339 date-time; finer digits are cut.
-pub(super) fn timestamp_micros(text: &str) -> Option<i64> {
+fn timestamp_micros(text: &str) -> Option<i64> {
     let separator = *text.as_bytes().get(10)?;
     if separator != b'T' {
         return None;
@@ -178,7 +173,7 @@ pub(super) fn timestamp_micros(text: &str) -> Option<i64> {
 }
 
 /// Microseconds since 1970 of a date-time without a zone; finer digits are cut.
-pub(super) fn datetime_micros(text: &str) -> Option<i64> {
+fn datetime_micros(text: &str) -> Option<i64> {
     let format = if text.as_bytes().get(10)? == &b'T' { "%Y-%m-%dT%H:%M:%S%.f" } else { "%Y-%m-%d %H:%M:%S%.f" };
     let parsed = NaiveDateTime::parse_from_str(text, format).ok()?;
     let holds = parsed.nanosecond() < 1_000_000_000 && (1..=9999).contains(&parsed.year());
@@ -231,7 +226,7 @@ mod tests {
             ("1234-56", Kind::Text),
         ];
         for (value, kind) in cases {
-            assert_eq!(text(value), kind, "{value}");
+            assert_eq!(text(value).0, kind, "{value}");
         }
     }
 

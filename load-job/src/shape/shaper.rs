@@ -68,6 +68,7 @@ pub(crate) struct Shaper {
     order: Vec<u32>,
     kinds: Vec<(Kinds, (u64, u32))>,
     others: Observed,
+    canonical: hash::Canonical,
 }
 
 const UNKNOWN: usize = usize::MAX;
@@ -86,6 +87,7 @@ impl Shaper {
             order: Vec::new(),
             kinds: vec![(Kinds::default(), (u64::MAX, 0)); plan.fields.len()],
             others: Observed::default(),
+            canonical: hash::Canonical::default(),
             plan,
         }
     }
@@ -194,19 +196,20 @@ impl Shaper {
         Ok(self.hash(fields))
     }
 
-    fn hash(&self, fields: &Fields<'_>) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
+    fn hash(&mut self, fields: &Fields<'_>) -> [u8; 32] {
+        let hasher = &mut self.canonical;
+        hasher.clear();
         hasher.update(b"o");
         for (at, place) in self.order.iter().enumerate() {
             let (name, raw) = &fields[*place as usize];
             // Of a field given twice the last one counts, as in the row; the sort is stable.
             if self.order.get(at + 1).is_none_or(|next| fields[*next as usize].0 != *name) {
-                hash::key(&mut hasher, name);
-                hash::value(&mut hasher, raw);
+                hash::key(hasher, name);
+                hash::value(hasher, raw);
             }
         }
         hasher.update(b"e");
-        hash::finish(&hasher)
+        hash::finish(hasher)
     }
 
     fn key_problem(&self, keys: &[usize], context: &BatchContext, slots: &[Option<Value<'_>>]) -> Option<RejectReason> {
@@ -240,11 +243,13 @@ struct Value<'a> {
     kind: Kind,
     raw: &'a str,
     text: Cow<'a, str>,
+    /// Of a text that is a point in time: microseconds since 1970, or days.
+    time: i64,
 }
 
 impl<'a> Value<'a> {
     fn read(raw: &'a str) -> Self {
-        let (kind, text) = match raw.as_bytes().first() {
+        let (kind, text, time) = match raw.as_bytes().first() {
             Some(b'"') => {
                 let content = &raw[1..raw.len() - 1];
                 let text = if memchr::memchr(b'\\', content.as_bytes()).is_none() {
@@ -252,14 +257,15 @@ impl<'a> Value<'a> {
                 } else {
                     Cow::Owned(unescape(raw))
                 };
-                (kind::text(&text), text)
+                let (kind, time) = kind::text(&text);
+                (kind, text, time)
             }
-            Some(b'{' | b'[') => (Kind::Nested, Cow::Borrowed("")),
-            Some(b't' | b'f') => (Kind::Bool, Cow::Borrowed("")),
-            Some(b'n') | None => (Kind::Null, Cow::Borrowed("")),
-            Some(_) => (kind::number(raw), Cow::Borrowed("")),
+            Some(b'{' | b'[') => (Kind::Nested, Cow::Borrowed(""), 0),
+            Some(b't' | b'f') => (Kind::Bool, Cow::Borrowed(""), 0),
+            Some(b'n') | None => (Kind::Null, Cow::Borrowed(""), 0),
+            Some(_) => (kind::number(raw), Cow::Borrowed(""), 0),
         };
-        Self { kind, raw, text }
+        Self { kind, raw, text, time }
     }
 }
 
@@ -380,9 +386,8 @@ impl Builder {
             Self::Numeric(builder) => builder.append_option(kind::decimal(value.raw)),
             Self::String(builder) => builder.append_value(&value.text),
             Self::Json(builder) => builder.append_value(whole_surrogates(value.raw)),
-            Self::Date(builder) => builder.append_option(kind::date(&value.text)),
-            Self::Datetime(builder) => builder.append_option(kind::datetime_micros(&value.text)),
-            Self::Timestamp(builder) => builder.append_option(kind::timestamp_micros(&value.text)),
+            Self::Date(builder) => builder.append_option(i32::try_from(value.time).ok()),
+            Self::Datetime(builder) | Self::Timestamp(builder) => builder.append_value(value.time),
         }
     }
 

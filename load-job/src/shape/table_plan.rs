@@ -243,7 +243,9 @@ impl Planner {
             self.change(SchemaChangeKind::Added, index, None);
             is_new = true;
         }
-        let planned = |planner: &Self| planner.plan.fields.iter().find(|plan| plan.field == field).map(|plan| plan.columns.clone());
+        let planned = |planner: &Self| {
+            planner.plan.fields.iter().find(|plan| plan.field == field).map(|plan| plan.columns.clone())
+        };
         // A field whose column is of a foreign type has none of ours: all its values go beside it.
         let columns = planned(self).unwrap_or_default();
         let own = columns.first().copied().filter(|index| !self.plan.columns[*index].sibling);

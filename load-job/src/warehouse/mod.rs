@@ -31,6 +31,14 @@ pub enum WarehouseError {
         /// What is wrong.
         message: String,
     },
+    /// A statement needs more memory than it may take; nothing of it was done.
+    #[error("failed to {what}: the warehouse ran out of memory ({message}); give it more by `memory_limit`")]
+    OutOfMemory {
+        /// What the statement was for.
+        what: String,
+        /// What the warehouse said.
+        message: String,
+    },
     /// A statement failed.
     #[error("failed to {what}: {message}")]
     Statement {
@@ -166,6 +174,12 @@ pub trait Warehouse: Send {
         decision: &Decision,
         commit: &Commit<'_>,
     ) -> Result<(), WarehouseError>;
+
+    /// Takes more memory after [`WarehouseError::OutOfMemory`]; false if there is no more to take.
+    ///
+    /// # Errors
+    /// The warehouse cannot be asked.
+    fn take_more_memory(&mut self) -> Result<bool, WarehouseError>;
 
     /// Drops what is staged.
     ///

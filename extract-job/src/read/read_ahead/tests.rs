@@ -3,7 +3,7 @@
 use super::*;
 use crate::manifest::problem::Problems;
 use crate::manifest::reader::Reader;
-use crate::read::page::fingerprint;
+use crate::read::page::{PageBody, fingerprint};
 use async_trait::async_trait;
 use chrono::Utc;
 use serde_json::json;
@@ -84,7 +84,7 @@ fn page(records: &[Value], response: Value) -> Page {
         ranges.push(start..bytes.len());
     }
     let fingerprint = fingerprint(&bytes, &ranges);
-    let body = Arc::new(PageBody { bytes, reservation: None });
+    let body = Arc::new(PageBody { bytes: bytes.into(), reservation: None });
     Page { body, records: ranges, response, headers: json!({}), highest: None, fingerprint }
 }
 

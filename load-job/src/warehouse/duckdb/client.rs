@@ -5,11 +5,13 @@ use crate::warehouse::WarehouseError;
 use duckdb::{Config, Connection, Params, Row};
 use std::path::{Path, PathBuf};
 
-/// Memory for DuckDB unless the pipeline file says otherwise: staging spills to disk beyond it.
-const MEMORY_LIMIT: &str = "192MB";
+/// MiB for DuckDB unless the pipeline file says otherwise: staging spills to disk beyond it.
+const MEMORY_LIMIT_MIB: u64 = 192;
 
 pub(super) struct Client {
     pub(super) connection: Connection,
+    /// What DuckDB may take now, in MiB; `None` if the pipeline file has set the limit, which then stands.
+    memory_mib: Option<u64>,
 }
 
 impl Client {
@@ -21,9 +23,9 @@ impl Client {
             std::fs::create_dir_all(folder).map_err(|error| unreachable(error.to_string()))?;
         }
         let spill: PathBuf = path.map_or_else(std::env::temp_dir, |path| path.with_extension("duckdb.tmp"));
-        let limit = memory_limit.unwrap_or(MEMORY_LIMIT);
+        let limit = memory_limit.map_or_else(|| format!("{MEMORY_LIMIT_MIB}MiB"), str::to_owned);
         let config = Config::default()
-            .max_memory(limit)
+            .max_memory(&limit)
             .and_then(|config| config.with("temp_directory", spill.to_string_lossy()))
             .and_then(|config| config.with("preserve_insertion_order", "false"))
             .and_then(|config| config.with("autoinstall_known_extensions", "false"))
@@ -33,7 +35,20 @@ impl Client {
             None => Connection::open_in_memory_with_flags(config),
         };
         let connection = connection.map_err(|error| unreachable(explain_open(&error.to_string())))?;
-        Ok(Self { connection })
+        Ok(Self { connection, memory_mib: memory_limit.is_none().then_some(MEMORY_LIMIT_MIB) })
+    }
+
+    /// Doubles DuckDB's memory, up to three quarters of what the machine has free; false if there is no more.
+    pub(super) fn take_more_memory(&mut self) -> Result<bool, WarehouseError> {
+        let Some(now) = self.memory_mib else { return Ok(false) };
+        let more = now * 2;
+        if more > free_mib() * 3 / 4 {
+            return Ok(false);
+        }
+        tracing::info!(memory_mib = more, "DuckDB needs more memory for this table; taking it");
+        self.batch("take more memory", &format!("SET memory_limit = '{more}MiB'"))?;
+        self.memory_mib = Some(more);
+        Ok(true)
     }
 
     /// Runs statements that take no values.
@@ -73,7 +88,19 @@ impl Client {
 }
 
 pub(super) fn failed(what: &str, error: &duckdb::Error) -> WarehouseError {
-    WarehouseError::Statement { what: what.to_owned(), message: error.to_string() }
+    let (what, message) = (what.to_owned(), error.to_string());
+    if message.contains("Out of Memory Error") {
+        let message = message.lines().next().unwrap_or_default().to_owned();
+        return WarehouseError::OutOfMemory { what, message };
+    }
+    WarehouseError::Statement { what, message }
+}
+
+/// Memory that the machine can still give, in MiB; where that cannot be told, so much that DuckDB's own limit decides.
+fn free_mib() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = info.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.split_whitespace().next()?.parse().ok());
+    kib.map_or(4096, |kib: u64| kib / 1024)
 }
 
 fn explain_open(message: &str) -> String {

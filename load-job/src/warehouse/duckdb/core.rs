@@ -18,6 +18,9 @@ use duckdb::params;
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// Rows that the appender may hold before they go into the staging table.
+const FLUSH_ROWS: usize = 16 * 1024;
+
 /// A DuckDB file.
 pub struct DuckDb {
     client: Client,
@@ -165,8 +168,15 @@ impl Warehouse for DuckDb {
             .connection
             .appender_to_catalog_and_db("staging", "temp", "main")
             .map_err(|error| failed(what, &error))?;
+        let mut waiting = 0;
         for batch in rows {
+            waiting += batch.num_rows();
             appender.append_record_batch(batch).map_err(|error| failed(what, &error))?;
+            // The appender holds rows outside of DuckDB's memory limit until they are flushed.
+            if waiting >= FLUSH_ROWS {
+                appender.flush().map_err(|error| failed(what, &error))?;
+                waiting = 0;
+            }
         }
         appender.flush().map_err(|error| failed(what, &error))
     }
@@ -245,6 +255,10 @@ impl Warehouse for DuckDb {
             logs::schema_changes(&self.client, &self.log_schema, request, plan, commit)?;
             logs::units(&self.client, &self.log_schema, commit.run_id, "load", commit.units)
         })
+    }
+
+    fn take_more_memory(&mut self) -> Result<bool, WarehouseError> {
+        self.client.take_more_memory()
     }
 
     fn drop_staging(&mut self) -> Result<(), WarehouseError> {
