@@ -163,7 +163,13 @@ async fn try_take(landing: &dyn Landing, run_id: &RunId, holder: &Holder) -> Res
                 }
                 if !gone {
                     let LeaseFile { run_id, holder, .. } = found;
-                    return Err(LeaseError::Held { run_id, program: holder.program, pid: holder.pid, host: holder.host, age });
+                    return Err(LeaseError::Held {
+                        run_id,
+                        program: holder.program,
+                        pid: holder.pid,
+                        host: holder.host,
+                        age,
+                    });
                 }
                 tracing::warn!(run_id = %found.run_id, pid = found.holder.pid, "taking over the lease of a run that has ended without giving it back");
                 PutMode::Replace(version)

@@ -9,6 +9,7 @@ pub mod pipeline;
 pub mod report;
 pub mod run_id;
 pub mod secret;
+mod segment;
 pub mod shutdown;
 pub mod stored;
 pub mod telemetry;

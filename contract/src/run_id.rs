@@ -46,8 +46,7 @@ impl FromStr for RunId {
         let wrong = || RunIdError(text.chars().take(60).collect());
         let (time, suffix) = text.split_once('-').ok_or_else(wrong)?;
         let time_fits = time.len() == 16 && NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%SZ").is_ok();
-        let suffix_fits =
-            suffix.len() == 6 && suffix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let suffix_fits = suffix.len() == 6 && suffix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if time_fits && suffix_fits { Ok(Self(text.to_owned())) } else { Err(wrong()) }
     }
 }
@@ -81,7 +80,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "latest", "20260131T235900Z", "20260131T235900Z-A1b2c3", "20261331T235900Z-a1b2c3", "../x-a1b2c3"] {
+        for text in
+            ["", "latest", "20260131T235900Z", "20260131T235900Z-A1b2c3", "20261331T235900Z-a1b2c3", "../x-a1b2c3"]
+        {
             assert!(text.parse::<RunId>().is_err(), "{text}");
         }
     }

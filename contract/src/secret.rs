@@ -182,7 +182,11 @@ mod tests {
         }
 
         fn file(&self, path: &Path) -> std::io::Result<String> {
-            if path == Path::new("/base/token") { Ok("t-456\n".into()) } else { Err(std::io::ErrorKind::NotFound.into()) }
+            if path == Path::new("/base/token") {
+                Ok("t-456\n".into())
+            } else {
+                Err(std::io::ErrorKind::NotFound.into())
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Work units, and which task of a job takes which of them.
 //! The shares are the same on every task: they follow from the units, their weights and the task count alone.
 
-use crate::landing::paths::is_safe_segment;
+use crate::segment::is_safe_segment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,9 @@ impl Unit {
     pub fn new(source: &str, account: &str, stream: &str) -> Result<Self, String> {
         for (what, text) in [("source", source), ("account", account), ("stream", stream)] {
             if !is_safe_segment(text) {
-                return Err(format!("the {what} name `{text}` cannot stand in a path: use letters, digits, `_`, `-` and `.`"));
+                return Err(format!(
+                    "the {what} name `{text}` cannot stand in a path: use letters, digits, `_`, `-` and `.`"
+                ));
             }
         }
         Ok(Self { source: source.into(), account: account.into(), stream: stream.into() })
@@ -76,7 +78,8 @@ impl Task {
 pub fn shares<G: Ord + Clone>(groups: &[G], weights: &BTreeMap<G, u64>, count: usize) -> Vec<Vec<G>> {
     let known: Vec<u64> = groups.iter().filter_map(|group| weights.get(group).copied()).collect();
     let mean = if known.is_empty() { 1 } else { (known.iter().sum::<u64>() / known.len() as u64).max(1) };
-    let mut order: Vec<(u64, &G)> = groups.iter().map(|g| (weights.get(g).copied().unwrap_or(mean).max(1), g)).collect();
+    let mut order: Vec<(u64, &G)> =
+        groups.iter().map(|g| (weights.get(g).copied().unwrap_or(mean).max(1), g)).collect();
     order.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     order.dedup_by(|a, b| a.1 == b.1);
     let mut tasks: Vec<(u64, Vec<G>)> = vec![(0, Vec::new()); count.max(1)];

@@ -77,7 +77,12 @@ impl Pipeline {
     /// Everything that is wrong with it, in one report.
     pub fn read(path: &str, from: &dyn SecretSource) -> Result<Self, Problems> {
         if path.starts_with("gs://") {
-            return Err(Problems::one(path, 0, "", "a pipeline file in Cloud Storage is not supported yet; use a path"));
+            return Err(Problems::one(
+                path,
+                0,
+                "",
+                "a pipeline file in Cloud Storage is not supported yet; use a path",
+            ));
         }
         let text = std::fs::read_to_string(path)
             .map_err(|error| Problems::one(path, 0, "", format!("the file cannot be read: {error}")))?;
@@ -202,7 +207,11 @@ impl Pipeline {
         let all = || self.sources.iter().flat_map(|source| source.accounts.iter().map(|account| account.id.as_str()));
         for id in accounts {
             if !all().any(|known| known == id) {
-                return Err(format!("--account {id}: there is no such account in {}{}", self.name, did_you_mean(id, all())));
+                return Err(format!(
+                    "--account {id}: there is no such account in {}{}",
+                    self.name,
+                    did_you_mean(id, all())
+                ));
             }
         }
         let picked = |filter: &[String], name: &String| filter.is_empty() || filter.contains(name);
@@ -246,7 +255,11 @@ fn conflicts(document: &Node) -> Vec<Problem> {
             add(source.line, format!("sources[{s}].name"), unsafe_name(&name));
         }
         if !sources.insert(name.clone()) {
-            add(source.line, format!("sources[{s}].name"), format!("the source name `{name}` is used twice; set `name`"));
+            add(
+                source.line,
+                format!("sources[{s}].name"),
+                format!("the source name `{name}` is used twice; set `name`"),
+            );
         }
         let mut accounts = BTreeSet::new();
         for (a, account) in source.get("accounts").map(Node::items).unwrap_or_default().iter().enumerate() {
@@ -261,7 +274,11 @@ fn conflicts(document: &Node) -> Vec<Problem> {
             for entry in account.get("warehouse").map(Node::entries).unwrap_or_default() {
                 if duckdb != (entry.key == "schema") {
                     let kind = if duckdb { "duckdb" } else { "bigquery" };
-                    add(entry.line, format!("{key}.warehouse.{}", entry.key), format!("not a setting of a {kind} warehouse"));
+                    add(
+                        entry.line,
+                        format!("{key}.warehouse.{}", entry.key),
+                        format!("not a setting of a {kind} warehouse"),
+                    );
                 }
             }
         }
@@ -277,5 +294,8 @@ fn conflicts(document: &Node) -> Vec<Problem> {
 }
 
 fn unsafe_name(name: &str) -> String {
-    format!("`{}` cannot stand in a path: use letters, digits, `_`, `-` and `.`, not starting with a dot", name.escape_default())
+    format!(
+        "`{}` cannot stand in a path: use letters, digits, `_`, `-` and `.`, not starting with a dot",
+        name.escape_default()
+    )
 }

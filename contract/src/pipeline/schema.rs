@@ -99,9 +99,15 @@ fn expected(error: &ValidationError<'_>) -> Option<String> {
             Some(names.join(" or "))
         }
         ValidationErrorKind::Constant { expected_value } => Some(format!("`{}`", plain(expected_value))),
-        ValidationErrorKind::Enum { options } => {
-            Some(options.as_array().into_iter().flatten().map(|o| format!("`{}`", plain(o))).collect::<Vec<_>>().join(" or "))
-        }
+        ValidationErrorKind::Enum { options } => Some(
+            options
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|o| format!("`{}`", plain(o)))
+                .collect::<Vec<_>>()
+                .join(" or "),
+        ),
         ValidationErrorKind::Minimum { limit } => Some(format!("at least {limit}")),
         ValidationErrorKind::Maximum { limit } => Some(format!("at most {limit}")),
         _ => None,

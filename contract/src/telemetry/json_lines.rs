@@ -29,7 +29,8 @@ pub fn log_line(severity: &str, message: &str, fields: Map<String, Value>) -> St
 /// A JSON log line as a person reads it; other text stays as it is.
 pub(super) fn readable(line: &str) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
-    let mut take = |key: &str| fields.remove(key).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let mut take =
+        |key: &str| fields.remove(key).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
     let (severity, message, _) = (take("severity"), take("message"), take("time"));
     let rest: Vec<String> = fields.iter().map(|(key, value)| format!("{key}={value}")).collect();
     format!("{severity:>7} {message} {}", rest.join(" ")).trim_end().to_owned()

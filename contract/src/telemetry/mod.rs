@@ -50,7 +50,8 @@ pub fn init() {
     } else {
         let _ = registry.with(JsonLayer).try_init();
         let seconds = std::env::var("DRAYAGE_PROGRESS_SECONDS").ok().and_then(|text| text.parse::<f64>().ok());
-        let every = seconds.filter(|s| *s >= 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(PROGRESS_EVERY);
+        let every =
+            seconds.filter(|s| *s >= 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(PROGRESS_EVERY);
         let _ = RENDERER.set(Renderer::Lines(ProgressLines::new(every)));
     }
 }

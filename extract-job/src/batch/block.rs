@@ -6,7 +6,7 @@ use crate::read::page::PageBody;
 use crate::record_slicer::one_line;
 use contract::pipeline::Compression;
 use flate2::write::GzEncoder;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -49,14 +49,14 @@ impl Lines {
         let room = BufferWriter::new(buffers, self.bytes / 6)?;
         let compressed = match compression {
             Compression::Gzip => {
-                let mut encoder = GzEncoder::new(room, flate2::Compression::new(LEVEL));
+                let mut encoder = gathered(GzEncoder::new(room, flate2::Compression::new(LEVEL)));
                 self.write(&mut encoder)?;
-                encoder.finish()?.into_buffer()
+                encoder.into_inner().map_err(IntoInnerError::into_error)?.finish()?.into_buffer()
             }
             Compression::Zstd => {
-                let mut encoder = zstd::Encoder::new(room, LEVEL as i32)?;
+                let mut encoder = gathered(zstd::Encoder::new(room, LEVEL as i32)?);
                 self.write(&mut encoder)?;
-                encoder.finish()?.into_buffer()
+                encoder.into_inner().map_err(IntoInnerError::into_error)?.finish()?.into_buffer()
             }
         };
         Ok(Block { compressed, records, bytes })
@@ -72,6 +72,11 @@ impl Lines {
         }
         Ok(())
     }
+}
+
+/// Hands records to an encoder in larger pieces: at each call it clears its own buffer first, which costs more than a small record.
+fn gathered<W: Write>(encoder: W) -> BufWriter<W> {
+    BufWriter::with_capacity(128 * 1024, encoder)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! A load run: which units, grouped by target table, this task's share, one table after the other, and the report.
 //! One table's failure never stops the others.
 
+mod error;
 mod reject;
 mod select;
 mod stage;
 mod table;
 
+pub use error::LoadError;
 pub use select::select_run;
-pub use table::LoadError;
 
 use crate::warehouse::duckdb::DuckDb;
 use crate::warehouse::{TableName, Warehouse, WarehouseError};

@@ -1,8 +1,8 @@
 //! One pass over the batches of a table: read, shape on every core, stage; and what was seen on the way.
 //! The plan is proven by the pass itself: if all records call for another plan, the rows are staged again under that one.
 
+use super::error::LoadError;
 use super::reject::Rejects;
-use super::table::LoadError;
 use crate::read::{self, Block, ReadError};
 use crate::shape::{BatchContext, Observed, ShapedBlock, Shaper, TablePlan, Widening};
 use crate::warehouse::{Warehouse, WarehouseError};

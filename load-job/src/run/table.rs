@@ -1,16 +1,16 @@
 //! The load of one target table: batches checked, staged together, compared, guarded, applied in one transaction.
 //! A batch that fails its checks is left out, the others go on (design, section 7).
 
+use super::error::LoadError;
 use super::stage::{self, AskWarehouse, Input, Outcome, Workers};
 use super::{Options, TableGroup, UnitWork};
 use crate::shape::{BatchContext, TablePlan, hints};
 use crate::warehouse::{AccountChange, ChangeRequest, Commit, Counts, Decision, TableName, Warehouse, WarehouseError};
 use chrono::Utc;
 use contract::batch::{Batch, BatchMode, Write};
-use contract::landing::LandingError;
 use contract::report::{UnitReport, UnitStatus};
 use contract::run_id::RunId;
-use contract::stored::{self, Checkpoint, StoredError};
+use contract::stored::{self, Checkpoint};
 use serde_json::Value;
 use std::time::Instant;
 
@@ -18,26 +18,6 @@ use std::time::Instant;
 const GUARD_FROM: u64 = 20;
 /// The largest share of live rows that a snapshot may delete unless told otherwise.
 const MAX_DELETE_FRACTION: f64 = 0.5;
-
-/// Why a table or a unit could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The warehouse refused.
-    #[error(transparent)]
-    Warehouse(#[from] WarehouseError),
-    /// The landing zone refused.
-    #[error(transparent)]
-    Landing(#[from] LandingError),
-    /// A stored file is broken.
-    #[error(transparent)]
-    Stored(#[from] StoredError),
-    /// The batch must not be loaded.
-    #[error("{0}")]
-    Refused(String),
-    /// A fault in this program.
-    #[error("internal error: {0}")]
-    Internal(String),
-}
 
 struct Candidate {
     work: UnitWork,

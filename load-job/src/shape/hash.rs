@@ -46,7 +46,7 @@ fn value_at(hasher: &mut Canonical, raw: &str, depth: usize) {
         }
         Some(b'{' | b'[') if depth < MAX_DEPTH => nested(hasher, raw, depth),
         _ => {
-            hasher.update(&[b'v']);
+            hasher.update(b"v");
             sized(hasher, raw.as_bytes());
         }
     }
@@ -54,7 +54,7 @@ fn value_at(hasher: &mut Canonical, raw: &str, depth: usize) {
 
 /// Adds a field's name to the hash.
 pub(super) fn key(hasher: &mut Canonical, name: &str) {
-    hasher.update(&[b'k']);
+    hasher.update(b"k");
     sized(hasher, name.as_bytes());
 }
 
@@ -70,7 +70,7 @@ pub(super) fn finish(hasher: &Canonical) -> [u8; 32] {
 }
 
 fn content(hasher: &mut Canonical, text: &str) {
-    hasher.update(&[b's']);
+    hasher.update(b"s");
     sized(hasher, text.as_bytes());
 }
 
@@ -85,19 +85,19 @@ fn nested(hasher: &mut Canonical, raw: &str, depth: usize) {
         Ok(Children::Object(mut entries)) => {
             // Of a key given twice the last value counts, as in every JSON reader; a stable sort keeps it last.
             entries.sort_by(|a, b| a.0.cmp(&b.0));
-            hasher.update(&[b'o']);
+            hasher.update(b"o");
             for (index, (name, child)) in entries.iter().enumerate() {
                 if entries.get(index + 1).is_none_or(|next| next.0 != *name) {
                     key(hasher, name);
                     value_at(hasher, child.get(), depth + 1);
                 }
             }
-            hasher.update(&[b'e']);
+            hasher.update(b"e");
         }
         Ok(Children::Array(items)) => {
-            hasher.update(&[b'a']);
+            hasher.update(b"a");
             items.iter().for_each(|item| value_at(hasher, item.get(), depth + 1));
-            hasher.update(&[b'e']);
+            hasher.update(b"e");
         }
         // Not reached for text that was parsed before; the text itself is then the content.
         Err(_) => content(hasher, raw),

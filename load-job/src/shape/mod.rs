@@ -1,6 +1,7 @@
 //! Shaping raw records into typed columns (design, section 6): names, types, drift, hashes, rejects.
 //! It knows no warehouse: its output is Arrow batches under a [`TablePlan`].
 
+mod column_builder;
 mod column_type;
 mod hash;
 mod hint;
@@ -10,6 +11,7 @@ mod observe;
 mod record;
 mod shaper;
 mod table_plan;
+mod value;
 
 pub use column_type::ColumnType;
 pub use hint::hints;

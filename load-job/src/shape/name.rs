@@ -41,7 +41,7 @@ pub(super) fn column_name(field: &str) -> String {
         Some(_) => trimmed.to_owned(),
     };
     if RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-        name.insert_str(0, "x");
+        name.insert(0, 'x');
     }
     shorten(name, field)
 }

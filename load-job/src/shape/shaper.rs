@@ -1,19 +1,16 @@
 //! Turns blocks of NDJSON lines into Arrow batches under a [`TablePlan`], and observes every value on the way.
 //! Many shapers work side by side; the CPU-heavy middle of the load.
 
-use super::column_type::ColumnType;
+use super::column_builder::{Builder, append, arrow_type};
 use super::hash;
-use super::kind::{self, Kind, Kinds};
+use super::kind::{Kind, Kinds};
 use super::observe::Observed;
 use super::record::{self, Fields};
 use super::table_plan::TablePlan;
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, RecordBatch,
-    StringBuilder, TimestampMicrosecondBuilder,
-};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use super::value::Value;
+use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -235,192 +232,4 @@ fn classify(error: &serde_json::Error) -> &'static str {
         serde_json::error::Category::Data => "it is another kind of value",
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not valid JSON",
     }
-}
-
-/// A field's value: its kind, its raw text, and its content if it is text.
-#[derive(Debug, Clone)]
-struct Value<'a> {
-    kind: Kind,
-    raw: &'a str,
-    text: Cow<'a, str>,
-    /// Of a text that is a point in time: microseconds since 1970, or days.
-    time: i64,
-}
-
-impl<'a> Value<'a> {
-    fn read(raw: &'a str) -> Self {
-        let (kind, text, time) = match raw.as_bytes().first() {
-            Some(b'"') => {
-                let content = &raw[1..raw.len() - 1];
-                let text = if memchr::memchr(b'\\', content.as_bytes()).is_none() {
-                    Cow::Borrowed(content)
-                } else {
-                    Cow::Owned(unescape(raw))
-                };
-                let (kind, time) = kind::text(&text);
-                (kind, text, time)
-            }
-            Some(b'{' | b'[') => (Kind::Nested, Cow::Borrowed(""), 0),
-            Some(b't' | b'f') => (Kind::Bool, Cow::Borrowed(""), 0),
-            Some(b'n') | None => (Kind::Null, Cow::Borrowed(""), 0),
-            Some(_) => (kind::number(raw), Cow::Borrowed(""), 0),
-        };
-        Self { kind, raw, text, time }
-    }
-}
-
-fn unescape(raw: &str) -> String {
-    serde_json::from_str(raw).unwrap_or_else(|_| {
-        // Half of a surrogate pair is no character; it shows as one that says so.
-        serde_json::from_str(&whole_surrogates(raw)).unwrap_or_else(|_| raw.to_owned())
-    })
-}
-
-/// The JSON text with every half surrogate pair replaced by the replacement character's escape.
-fn whole_surrogates(raw: &str) -> Cow<'_, str> {
-    let bytes = raw.as_bytes();
-    let unit = |at: usize| -> Option<u16> {
-        let hex = raw.get(at + 2..at + 6).filter(|_| bytes[at..].starts_with(b"\\u"))?;
-        u16::from_str_radix(hex, 16).ok()
-    };
-    let (mut out, mut copied, mut at) = (String::new(), 0, 0);
-    while let Some(found) = memchr::memchr(b'\\', &bytes[at..]) {
-        at += found;
-        match unit(at) {
-            Some(0xD800..=0xDBFF) if at + 6 < bytes.len() && matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => at += 12,
-            Some(0xD800..=0xDFFF) => {
-                out.push_str(&raw[copied..at]);
-                out.push_str("\\ufffd");
-                at += 6;
-                copied = at;
-            }
-            Some(_) => at += 6,
-            None => at += 2,
-        }
-        if at >= bytes.len() {
-            break;
-        }
-    }
-    if copied == 0 {
-        return Cow::Borrowed(raw);
-    }
-    out.push_str(&raw[copied..]);
-    Cow::Owned(out)
-}
-
-fn arrow_type(ty: ColumnType) -> DataType {
-    match ty {
-        ColumnType::Bool => DataType::Boolean,
-        ColumnType::Int64 => DataType::Int64,
-        ColumnType::Float64 => DataType::Float64,
-        ColumnType::Numeric => DataType::Decimal128(38, 9),
-        ColumnType::String | ColumnType::Json => DataType::Utf8,
-        ColumnType::Date => DataType::Date32,
-        ColumnType::Datetime | ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-    }
-}
-
-/// Puts a value into the first column that holds it, and null into the others.
-fn append(builders: &mut [Builder], columns: &[usize], value: Option<&Value<'_>>) {
-    let mut value = value.filter(|value| value.kind != Kind::Null);
-    for column in columns {
-        let builder = &mut builders[*column];
-        match value {
-            Some(found) if builder.ty().fits(found.kind) => {
-                builder.append(found);
-                value = None;
-            }
-            // Where no column holds it, the plan is about to be made anew: the kind was observed.
-            _ => builder.append_null(),
-        }
-    }
-}
-
-enum Builder {
-    Bool(BooleanBuilder),
-    Int64(Int64Builder),
-    Float64(Float64Builder),
-    Numeric(Decimal128Builder),
-    String(StringBuilder),
-    Json(StringBuilder),
-    Date(Date32Builder),
-    Datetime(TimestampMicrosecondBuilder),
-    Timestamp(TimestampMicrosecondBuilder),
-}
-
-impl Builder {
-    fn new(ty: ColumnType) -> Self {
-        match ty {
-            ColumnType::Bool => Self::Bool(BooleanBuilder::new()),
-            ColumnType::Int64 => Self::Int64(Int64Builder::new()),
-            ColumnType::Float64 => Self::Float64(Float64Builder::new()),
-            ColumnType::Numeric => Self::Numeric(Decimal128Builder::new()),
-            ColumnType::String => Self::String(StringBuilder::new()),
-            ColumnType::Json => Self::Json(StringBuilder::new()),
-            ColumnType::Date => Self::Date(Date32Builder::new()),
-            ColumnType::Datetime => Self::Datetime(TimestampMicrosecondBuilder::new()),
-            ColumnType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::new()),
-        }
-    }
-
-    fn ty(&self) -> ColumnType {
-        match self {
-            Self::Bool(_) => ColumnType::Bool,
-            Self::Int64(_) => ColumnType::Int64,
-            Self::Float64(_) => ColumnType::Float64,
-            Self::Numeric(_) => ColumnType::Numeric,
-            Self::String(_) => ColumnType::String,
-            Self::Json(_) => ColumnType::Json,
-            Self::Date(_) => ColumnType::Date,
-            Self::Datetime(_) => ColumnType::Datetime,
-            Self::Timestamp(_) => ColumnType::Timestamp,
-        }
-    }
-
-    /// Appends a value whose kind fits.
-    fn append(&mut self, value: &Value<'_>) {
-        match self {
-            Self::Bool(builder) => builder.append_value(value.raw == "true"),
-            Self::Int64(builder) => builder.append_option(whole(value)),
-            Self::Float64(builder) => builder.append_option(value.raw.parse().ok()),
-            Self::Numeric(builder) => builder.append_option(kind::decimal(value.raw)),
-            Self::String(builder) => builder.append_value(&value.text),
-            Self::Json(builder) => builder.append_value(whole_surrogates(value.raw)),
-            Self::Date(builder) => builder.append_option(i32::try_from(value.time).ok()),
-            Self::Datetime(builder) | Self::Timestamp(builder) => builder.append_value(value.time),
-        }
-    }
-
-    fn append_null(&mut self) {
-        match self {
-            Self::Bool(builder) => builder.append_null(),
-            Self::Int64(builder) => builder.append_null(),
-            Self::Float64(builder) => builder.append_null(),
-            Self::Numeric(builder) => builder.append_null(),
-            Self::String(builder) | Self::Json(builder) => builder.append_null(),
-            Self::Date(builder) => builder.append_null(),
-            Self::Datetime(builder) | Self::Timestamp(builder) => builder.append_null(),
-        }
-    }
-
-    fn finish(self) -> Result<ArrayRef, ArrowError> {
-        Ok(match self {
-            Self::Bool(mut builder) => Arc::new(builder.finish()),
-            Self::Int64(mut builder) => Arc::new(builder.finish()),
-            Self::Float64(mut builder) => Arc::new(builder.finish()),
-            Self::Numeric(mut builder) => Arc::new(builder.finish().with_precision_and_scale(38, 9)?),
-            Self::String(mut builder) | Self::Json(mut builder) => Arc::new(builder.finish()),
-            Self::Date(mut builder) => Arc::new(builder.finish()),
-            Self::Datetime(mut builder) | Self::Timestamp(mut builder) => Arc::new(builder.finish()),
-        })
-    }
-}
-
-/// A whole number, also one that is written `250.0`.
-fn whole(value: &Value<'_>) -> Option<i64> {
-    if value.kind == Kind::FloatWhole {
-        let scaled = kind::decimal(value.raw)?;
-        return i64::try_from(scaled / 1_000_000_000).ok();
-    }
-    value.raw.parse().ok()
 }

@@ -3,7 +3,7 @@
 
 use super::client::{Client, failed};
 use super::logs;
-use super::schema;
+use super::schema::{self, timestamp};
 use super::sql::render;
 use crate::shape::{ColumnPlan, ColumnType, ExistingColumn, SchemaChangeKind, TablePlan};
 use crate::warehouse::{AccountChange, ChangeRequest, Commit, Counts, Decision, TableName, Warehouse, WarehouseError};
@@ -296,11 +296,6 @@ fn keys(request: &ChangeRequest, plan: &TablePlan) -> Vec<Value> {
         _ => "",
     };
     request.keys.iter().map(|key| json!({ "name": key, "cast": cast(key) })).collect()
-}
-
-/// An instant as DuckDB reads it, in UTC.
-pub(super) fn timestamp(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
 /// One context and what is added to it.

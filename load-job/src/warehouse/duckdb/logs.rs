@@ -2,7 +2,7 @@
 //! A repeated load that changes nothing leaves the first load's row, which tells what happened.
 
 use super::client::Client;
-use super::core::timestamp;
+use super::schema::timestamp;
 use super::sql::render;
 use crate::shape::{SchemaChangeKind, TablePlan};
 use crate::warehouse::{ChangeRequest, Commit, WarehouseError};

@@ -2,6 +2,7 @@
 //! A column remembers its field in its comment, so that names stay stable when fields clash.
 
 use crate::shape::{AUDIT_COLUMNS, ColumnPlan, ColumnType, ExistingColumn};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The type in DDL. TIMESTAMP holds UTC; DuckDB's zoned type would need an extension to be read.
@@ -32,6 +33,11 @@ fn type_of(name: &str, remembered: Option<&Comment>) -> Option<ColumnType> {
         _ if datetime => Some(ColumnType::Timestamp),
         _ => Some(found),
     }
+}
+
+/// An instant as DuckDB reads it, in UTC.
+pub(super) fn timestamp(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
 /// What a column's comment says.

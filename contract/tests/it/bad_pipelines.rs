@@ -1,0 +1,85 @@
+//! Every way a pipeline file can be wrong, and the whole message the user gets: file, line, key, and the nearest valid key.
+
+use contract::pipeline::Pipeline;
+use contract::secret::SecretSource;
+use std::path::Path;
+
+struct NoSecrets;
+
+impl SecretSource for NoSecrets {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &Path) -> std::io::Result<String> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+fn message(text: &str) -> String {
+    Pipeline::parse("p.yaml", text, Path::new("/base"), &NoSecrets)
+        .map(|_| "it is accepted".into())
+        .unwrap_or_else(|problems| problems.to_string())
+}
+
+const GOOD: &str = "landing: ./l
+warehouse: {type: duckdb, path: w.duckdb}
+sources:
+  - connector: servicetitan
+    accounts:
+      - id: acme
+        config: {app_key: k}
+    streams: [jobs]
+";
+
+#[test]
+fn the_message_names_line_key_and_remedy() {
+    let with = |from: &str, to: &str| {
+        assert!(GOOD.contains(from), "{from}");
+        GOOD.replace(from, to)
+    };
+    let cases: Vec<(&str, String)> = vec![
+        ("good", GOOD.into()),
+        ("landing as a map", with("./l", "{path: ./l, compression: zstd}")),
+        ("empty", String::new()),
+        ("broken YAML", with("[jobs]", "[jobs")),
+        ("a list at the top", "- a\n- b\n".into()),
+        ("unknown key, near", with("accounts:", "acounts:")),
+        ("unknown key, far", with("landing:", "elephant: 1\nlanding:")),
+        ("unknown key in the landing map", with("./l", "{path: ./l, compresion: zstd}")),
+        ("unknown compression", with("./l", "{path: ./l, compression: gzap}")),
+        ("landing of a wrong type", with("./l", "[1]")),
+        ("unknown warehouse", with("duckdb, path", "duckbd, path")),
+        ("warehouse without type", with("type: duckdb, ", "")),
+        ("warehouse key unknown", with("path: w.duckdb", "path: w.duckdb, shema: x")),
+        ("no sources", "landing: l\nwarehouse: {type: duckdb, path: w}\nsources: []\n".into()),
+        ("account id with ../", with("id: acme", "id: ../acme")),
+        ("account twice", with("      - id: acme\n", "      - id: acme\n      - id: acme\n")),
+        ("source twice", GOOD.to_owned() + "  - connector: servicetitan\n    accounts: [{id: b}]\n"),
+        ("stream twice", with("[jobs]", "[jobs, {name: jobs}]")),
+        ("stream map, unknown key", with("[jobs]", "[{name: jobs, tabel: x}]")),
+        (
+            "stream map, wrong words",
+            with("[jobs]", "[{name: jobs, mode: snapshoot, write: mergee, columns: {a: INT}}]"),
+        ),
+        ("fraction out of range", with("[jobs]", "[{name: jobs, max_delete_fraction: 2}]")),
+        ("a project for duckdb", with("config: {app_key: k}", "warehouse: {project: p}")),
+        ("config of a wrong type", with("{app_key: k}", "[k]")),
+        ("a secret in a path", with("./l", "\"${env:NOWHERE}\"")),
+        ("key twice", GOOD.to_owned() + "landing: again\n"),
+        ("several at once", with("landing: ./l", "landng: ./l").replace("id: acme", "id: a b").replace("[jobs]", "7")),
+    ];
+    let all: Vec<String> = cases.iter().map(|(name, text)| format!("## {name}\n{}\n", message(text))).collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn account_secrets_are_resolved_late_and_named_with_their_line() {
+    let text = GOOD.replace(
+        "app_key: k",
+        "app_key: \"${env:ST_APP_KEY}\", client_secret: \"${secret:projects/p/secrets/s/versions/1}\"",
+    );
+    let pipeline = Pipeline::parse("p.yaml", &text, Path::new("/base"), &NoSecrets).unwrap();
+    let problems = pipeline.resolve_config(&pipeline.sources[0], "acme", &NoSecrets).unwrap_err();
+    insta::assert_snapshot!(problems);
+}

@@ -1,0 +1,92 @@
+//! The lease: one run at a time, jobs of one run together, dead and expired holders taken over, loss noticed.
+
+use bytes::Bytes;
+use chrono::{TimeDelta, Utc};
+use contract::landing::{FolderLanding, Landing, PutMode, paths};
+use contract::lease::{Holder, Lease, LeaseError, LeaseFile, current};
+use contract::run_id::RunId;
+use contract::shutdown::Shutdown;
+use std::sync::Arc;
+
+struct World {
+    _folder: tempfile::TempDir,
+    landing: Arc<dyn Landing>,
+    shutdown: Shutdown,
+}
+
+fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let landing = Arc::new(FolderLanding::open(folder.path().to_str().unwrap()).unwrap());
+    World { _folder: folder, landing, shutdown: Shutdown::new() }
+}
+
+fn run(n: u32) -> RunId {
+    format!("20260101T00000{n}Z-aaaaaa").parse().unwrap()
+}
+
+impl World {
+    async fn take(&self, run: &RunId) -> Result<Lease, LeaseError> {
+        Lease::take(self.landing.clone(), run, "test", false, &self.shutdown).await
+    }
+
+    async fn leave(&self, holder: Holder, seconds_ago: i64) {
+        let at = Utc::now() - TimeDelta::seconds(seconds_ago);
+        let file = LeaseFile { run_id: run(9), holder, acquired_at: at, renewed_at: at };
+        let bytes = Bytes::from(serde_json::to_vec(&file).unwrap());
+        self.landing.put(paths::LEASE, bytes, PutMode::Overwrite).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_is_refused_by_name_and_the_same_run_joins() {
+    let world = world();
+    let held = world.take(&run(1)).await.unwrap();
+    let refused = world.take(&run(2)).await.unwrap_err().to_string();
+    assert!(refused.contains(run(1).as_str()) && refused.contains("held by test (process"), "{refused}");
+    let joined = world.take(&run(1)).await.unwrap();
+    joined.release().await.unwrap();
+    assert!(current(world.landing.as_ref()).await.unwrap().is_some(), "who joined does not give it back");
+    held.release().await.unwrap();
+    assert_eq!(current(world.landing.as_ref()).await.unwrap(), None);
+    world.take(&run(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_process_of_this_machine_holds_nothing() {
+    let world = world();
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let pid = child.id();
+    child.wait().unwrap();
+    world.leave(Holder { pid, ..Holder::this_process("gone") }, 0).await;
+    world.take(&run(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_machines_lease_holds_until_it_expires() {
+    let elsewhere = Holder { host: "elsewhere".into(), pid: 1, ..Holder::this_process("far") };
+    let world = world();
+    world.leave(elsewhere.clone(), 30).await;
+    assert!(matches!(world.take(&run(1)).await, Err(LeaseError::Held { age: 30..=32, .. })));
+    world.leave(elsewhere, 61).await;
+    world.take(&run(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn waiting_ends_with_the_other_run() {
+    let world = world();
+    let held = world.take(&run(1)).await.unwrap();
+    let (landing, shutdown) = (world.landing.clone(), world.shutdown.clone());
+    let waiting = tokio::spawn(async move { Lease::take(landing, &run(2), "test", true, &shutdown).await });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    held.release().await.unwrap();
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_broken_lease_file_is_not_taken_for_none() {
+    let world = world();
+    world.landing.put(paths::LEASE, Bytes::from("{"), PutMode::Overwrite).await.unwrap();
+    let error = world.take(&run(1)).await.unwrap_err().to_string();
+    assert!(error.contains("runs/lease.json cannot be read"), "{error}");
+}

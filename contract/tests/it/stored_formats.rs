@@ -1,0 +1,56 @@
+//! Files of version 1 must stay readable for ever; files of a newer version are refused, never half understood.
+
+use bytes::Bytes;
+use contract::batch::{Batch, BatchMode, Write};
+use contract::landing::{FolderLanding, Landing, PutMode, paths};
+use contract::report::RunReport;
+use contract::run_id::RunId;
+use contract::stored::{self, Checkpoint, Latest};
+use contract::unit::Unit;
+
+const BATCH: &str = r#"{"version": 1, "run_id": "20260101T000000Z-aaaaaa", "source": "s", "account": "a", "stream": "t", "table": "t",
+ "primary_key": ["id"], "cursor_field": "modifiedOn", "mode": "incremental", "window": null, "stable": true, "state_after": {"modifiedOn": "x"},
+ "records": 2, "bytes": 20, "parts": [{"path": "batches/s/a/t/20260101T000000Z-aaaaaa/part-00000.ndjson.gz", "records": 2, "bytes": 30, "crc32c": 7}],
+ "started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:00:01Z", "tool_version": "0.1.0"}"#;
+
+#[tokio::test]
+async fn a_batch_of_version_1_is_read_and_others_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let landing = FolderLanding::open(folder.path().to_str().unwrap()).unwrap();
+    let unit = Unit::new("s", "a", "t").unwrap();
+    let run: RunId = "20260101T000000Z-aaaaaa".parse().unwrap();
+    let put = async |text: String| {
+        landing.put(&paths::batch(&unit, &run), Bytes::from(text), PutMode::Overwrite).await.unwrap();
+        stored::read_batch(&landing, &unit, &run).await
+    };
+    let batch: Batch = put(BATCH.into()).await.unwrap().unwrap();
+    assert_eq!((batch.mode, batch.write_mode(), batch.records), (BatchMode::Incremental, Write::Merge, 2));
+    let cases = [
+        (BATCH.replace("\"version\": 1", "\"version\": 2"), "its version is 2"),
+        (BATCH.replace("\"source\": \"s\"", "\"source\": \"other\""), "it describes other/a/t"),
+        (
+            BATCH.replace("\"records\": 2, \"bytes\": 20", "\"records\": 3, \"bytes\": 20"),
+            "its parts hold 2 records, but it says 3",
+        ),
+        ("[]".into(), "its version is 0"),
+    ];
+    for (text, message) in cases {
+        let error = put(text).await.unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn the_other_files_of_version_1_are_read() {
+    let checkpoint = r#"{"run_id": "20260101T000000Z-aaaaaa", "state": null, "updated_at": "2026-01-01T00:00:00Z"}"#;
+    serde_json::from_str::<Checkpoint>(checkpoint).unwrap();
+    let latest =
+        r#"{"run_id": "20260101T000000Z-aaaaaa", "finished_at": "2026-01-01T00:00:00Z", "durations_ms": {"s/a/t": 5}}"#;
+    serde_json::from_str::<Latest>(latest).unwrap();
+    let report = r#"{"version": 1, "run_id": "20260101T000000Z-aaaaaa", "stage": "load", "task_index": 0, "task_count": 1, "status": "finished",
+      "started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:00:00Z", "tool_version": "0.1.0", "units": [{"source": "s", "account": "a",
+      "stream": "t", "table": "t", "status": "failed", "mode": "", "rows_extracted": 0, "bytes": 0, "started_at": "2026-01-01T00:00:00Z",
+      "finished_at": "2026-01-01T00:00:00Z", "duration_ms": 0, "error": "e"}]}"#;
+    let report: RunReport = serde_json::from_str(report).unwrap();
+    assert_eq!(report.exit(), contract::exit::Exit::SomeFailed);
+}

@@ -1,0 +1,76 @@
+//! A field's value: its kind, its raw text, and what its text or its place in time is.
+//! Half surrogate pairs, which are no characters, are replaced; everything else stays as it was sent.
+
+use super::kind::{self, Kind};
+use std::borrow::Cow;
+
+/// A field's value: its kind, its raw text, and its content if it is text.
+#[derive(Debug, Clone)]
+pub(super) struct Value<'a> {
+    pub(super) kind: Kind,
+    pub(super) raw: &'a str,
+    pub(super) text: Cow<'a, str>,
+    /// Of a text that is a point in time: microseconds since 1970, or days.
+    pub(super) time: i64,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn read(raw: &'a str) -> Self {
+        let (kind, text, time) = match raw.as_bytes().first() {
+            Some(b'"') => {
+                let content = &raw[1..raw.len() - 1];
+                let text = if memchr::memchr(b'\\', content.as_bytes()).is_none() {
+                    Cow::Borrowed(content)
+                } else {
+                    Cow::Owned(unescape(raw))
+                };
+                let (kind, time) = kind::text(&text);
+                (kind, text, time)
+            }
+            Some(b'{' | b'[') => (Kind::Nested, Cow::Borrowed(""), 0),
+            Some(b't' | b'f') => (Kind::Bool, Cow::Borrowed(""), 0),
+            Some(b'n') | None => (Kind::Null, Cow::Borrowed(""), 0),
+            Some(_) => (kind::number(raw), Cow::Borrowed(""), 0),
+        };
+        Self { kind, raw, text, time }
+    }
+}
+
+fn unescape(raw: &str) -> String {
+    serde_json::from_str(raw).unwrap_or_else(|_| {
+        // Half of a surrogate pair is no character; it shows as one that says so.
+        serde_json::from_str(&whole_surrogates(raw)).unwrap_or_else(|_| raw.to_owned())
+    })
+}
+
+/// The JSON text with every half surrogate pair replaced by the replacement character's escape.
+pub(super) fn whole_surrogates(raw: &str) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    let unit = |at: usize| -> Option<u16> {
+        let hex = raw.get(at + 2..at + 6).filter(|_| bytes[at..].starts_with(b"\\u"))?;
+        u16::from_str_radix(hex, 16).ok()
+    };
+    let (mut out, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(found) = memchr::memchr(b'\\', &bytes[at..]) {
+        at += found;
+        match unit(at) {
+            Some(0xD800..=0xDBFF) if at + 6 < bytes.len() && matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => at += 12,
+            Some(0xD800..=0xDFFF) => {
+                out.push_str(&raw[copied..at]);
+                out.push_str("\\ufffd");
+                at += 6;
+                copied = at;
+            }
+            Some(_) => at += 6,
+            None => at += 2,
+        }
+        if at >= bytes.len() {
+            break;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(raw);
+    }
+    out.push_str(&raw[copied..]);
+    Cow::Owned(out)
+}
