@@ -93,6 +93,9 @@ pub struct Batch {
     pub window: Option<Window>,
     /// Whether a snapshot is known to be whole (design, section 7). Only then may the load delete.
     pub stable: bool,
+    /// The state that the extract began with: what the warehouse must have already. None for a first or full reading.
+    #[serde(default)]
+    pub state_before: Option<Value>,
     /// The state from which the next run goes on, once this batch is loaded.
     pub state_after: Option<Value>,
     /// Number of records in all parts.

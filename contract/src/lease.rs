@@ -233,7 +233,7 @@ impl Holder {
     /// Whether the holder certainly lives no more: same machine and boot, and no such process. Unknown counts as alive.
     fn is_dead(&self) -> bool {
         let here = self.host == host() && self.boot == boot() && !self.boot.is_empty();
-        here && cfg!(target_os = "linux") && started(self.pid) != Some(self.started)
+        here && self.started != 0 && cfg!(target_os = "linux") && started(self.pid) != Some(self.started)
     }
 }
 

@@ -158,7 +158,10 @@ impl Redactor {
 
     /// The text with every known secret replaced by `***`.
     pub fn redact(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(&secret.0, "***"))
+        // The longest first, so that a secret inside another leaves no rest behind.
+        let mut secrets: Vec<&str> = self.0.iter().map(|secret| secret.0.as_str()).collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 }
 

@@ -212,7 +212,9 @@ impl PipelineArgs {
     }
 
     fn selection(&self) -> Selection {
-        Selection { sources: self.source.clone(), accounts: self.account.clone(), streams: self.stream.clone() }
+        // An empty variable, as deployment templates leave them, selects everything.
+        let named = |list: &[String]| list.iter().filter(|name| !name.is_empty()).cloned().collect();
+        Selection { sources: named(&self.source), accounts: named(&self.account), streams: named(&self.stream) }
     }
 
     fn options(&self) -> Result<Options, ExtractError> {

@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     contract::telemetry::init();
     // Waiting needs one thread; slicing, compressing and writing files have their own. Every thread costs memory.
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(cores + 1).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(cores + 16).enable_all().build();
     match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(extract_job::cli::run(arguments));

@@ -5,9 +5,10 @@ use crate::cli::{Cli, Command, DemoArguments, Output, RunArguments};
 use crate::error::RunError;
 use crate::launcher;
 use crate::run::run;
+use crate::stage::Stage;
 use crate::summary::{RunSummary, text};
 use contract::exit::Exit;
-use contract::pipeline::Pipeline;
+use contract::pipeline::{Pipeline, WarehouseEntry};
 use contract::secret::Machine;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
@@ -35,6 +36,9 @@ pub async fn execute(cli: Cli, shutdown: &Shutdown) -> Exit {
 async fn run_command(arguments: &RunArguments, shutdown: &Shutdown) -> Result<RunSummary, RunError> {
     let options = arguments.options()?;
     let pipeline = Pipeline::read(&arguments.pipeline, &Machine)?;
+    if matches!(pipeline.warehouse, WarehouseEntry::Bigquery { .. }) && options.only != Some(Stage::Extract) {
+        return Err(RunError::NotYet("`warehouse: {type: bigquery}`", "use `type: duckdb`, or `--only extract`"));
+    }
     let launcher = launcher::choose(&pipeline)?;
     run(&pipeline, &options, launcher.as_ref(), shutdown).await
 }

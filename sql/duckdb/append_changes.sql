@@ -6,7 +6,7 @@ FROM temp.staging AS s
 WHERE NOT EXISTS (
     SELECT 1
     FROM {{ schema | id }}.{{ table | id }} AS t
-    WHERE t._etl_account = s._etl_account AND t._etl_row_hash = s._etl_row_hash
+    WHERE t._etl_account = s._etl_account AND t._etl_row_hash = s._etl_row_hash AND t._etl_operation <> 'DELETE'
 )
 {% endif %}
 GROUP BY s._etl_account, s._etl_row_hash

@@ -6,6 +6,7 @@ WITH target AS (
     SELECT t._etl_account, t._etl_row_hash, count(*) AS rows_there
     FROM {{ schema | id }}.{{ table | id }} AS t
     JOIN temp.units AS u ON u._etl_account = t._etl_account
+    WHERE t._etl_operation <> 'DELETE'
     GROUP BY ALL
 {% else %}
     SELECT NULL::VARCHAR AS _etl_account, NULL::VARCHAR AS _etl_row_hash, 0::BIGINT AS rows_there WHERE false

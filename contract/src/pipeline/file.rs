@@ -86,7 +86,7 @@ pub enum WarehouseEntry {
         /// The schema of the log tables (default `management`).
         #[serde(default = "management")]
         log_schema: String,
-        /// Memory that DuckDB may use, for example `2GB` (default: 256MB, or more for huge tables on request).
+        /// The most memory that DuckDB may use, for example `2GB` (default: 192 MiB, and more only where a table needs it).
         #[serde(default)]
         memory_limit: Option<String>,
     },

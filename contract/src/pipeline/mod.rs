@@ -23,6 +23,10 @@ use std::path::{Path, PathBuf};
 /// Units that a task works on at the same time unless the file says otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 4;
 
+/// The settings of [`AccountWarehouse`], by the warehouse that they are for.
+const DUCKDB_OVERRIDES: [&str; 1] = ["schema"];
+const BIGQUERY_OVERRIDES: [&str; 5] = ["project", "dataset", "staging_dataset", "log_dataset", "location"];
+
 /// A pipeline file that holds together.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
@@ -246,7 +250,7 @@ fn locate(document: &Node, pointer: &str, unresolved: &secret::Unresolved) -> Pr
 fn conflicts(document: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut add = |line: usize, key: String, message: String| problems.push(Problem { line, key, message });
-    let duckdb = document.nearest("/warehouse/type").as_str() == Some("duckdb");
+    let warehouse = document.nearest("/warehouse/type").as_str().unwrap_or_default();
     let mut sources = BTreeSet::new();
     for (s, source) in document.get("sources").map(Node::items).unwrap_or_default().iter().enumerate() {
         let connector = source.get("connector").and_then(Node::as_str).unwrap_or_default();
@@ -272,13 +276,8 @@ fn conflicts(document: &Node) -> Vec<Problem> {
                 add(account.line_of("id"), format!("{key}.id"), format!("the account `{id}` is listed twice"));
             }
             for entry in account.get("warehouse").map(Node::entries).unwrap_or_default() {
-                if duckdb != (entry.key == "schema") {
-                    let kind = if duckdb { "duckdb" } else { "bigquery" };
-                    add(
-                        entry.line,
-                        format!("{key}.warehouse.{}", entry.key),
-                        format!("not a setting of a {kind} warehouse"),
-                    );
+                if let Some(message) = misplaced(warehouse, &entry.key) {
+                    add(entry.line, format!("{key}.warehouse.{}", entry.key), message);
                 }
             }
         }
@@ -291,6 +290,18 @@ fn conflicts(document: &Node) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Why an account's warehouse setting does not go with the pipeline's warehouse; a key that no warehouse knows is the schema's affair.
+fn misplaced(warehouse: &str, key: &str) -> Option<String> {
+    let (own, other) = match warehouse {
+        "duckdb" => (&DUCKDB_OVERRIDES[..], &BIGQUERY_OVERRIDES[..]),
+        "bigquery" => (&BIGQUERY_OVERRIDES[..], &DUCKDB_OVERRIDES[..]),
+        _ => return None,
+    };
+    other.contains(&key).then(|| {
+        format!("not a setting of a {warehouse} warehouse, where an account can have its own {}", own.join(", "))
+    })
 }
 
 fn unsafe_name(name: &str) -> String {

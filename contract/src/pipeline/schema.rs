@@ -52,20 +52,26 @@ fn explain(schema: &Value, node: &Node, error: &ValidationError<'_>, out: &mut V
             add(place.line, format!("the key `{}` is missing", property.as_str().unwrap_or_default()));
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            match fitting_branch(context, pointer) {
-                Some(branch) => branch.iter().for_each(|inner| explain(schema, node, inner, out)),
-                None => {
-                    let kinds: Vec<String> = context.iter().flatten().filter_map(expected).collect();
-                    add(place.line, format!("expected {}, found {}", kinds.join(" or "), kind_of(error.instance())));
-                }
+            if let Some((tag, words)) = missing_tag(context, pointer, schema, error.schema_path().as_str()) {
+                add(place.line, format!("the key `{tag}` is missing: {}", words.join(" or ")));
+            } else if let Some(branch) = fitting_branch(context, pointer) {
+                branch.iter().for_each(|inner| explain(schema, node, inner, out));
+            } else if let Some(tags) = unknown_tag(context, pointer) {
+                let key = tags.first().map_or(pointer, |(key, _)| key);
+                let at = node.nearest(key);
+                let words = tags.iter().map(|(_, word)| word.clone()).collect();
+                let message = not_one_of(&plain(&at.to_json()), words);
+                out.push(Problem { line: at.line, key: key_path(key), message });
+            } else {
+                add(place.line, fits_nothing(context, error.instance()));
             }
         }
         ValidationErrorKind::Enum { options } => {
-            let names: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
-            let written = plain(error.instance());
-            let near = did_you_mean(&written, names.iter().map(String::as_str));
-            add(place.line, format!("`{written}` is not one of {}{near}", names.join(", ")));
+            let words = options.as_array().into_iter().flatten().map(plain).collect();
+            add(place.line, not_one_of(&plain(error.instance()), words));
         }
+        ValidationErrorKind::Minimum { limit } => add(place.line, format!("must be at least {limit}")),
+        ValidationErrorKind::Maximum { limit } => add(place.line, format!("must be at most {limit}")),
         ValidationErrorKind::MinItems { .. } => add(place.line, "the list is empty".into()),
         _ => match expected(error) {
             Some(wanted) => add(place.line, format!("expected {wanted}, found {}", kind_of(error.instance()))),
@@ -75,20 +81,106 @@ fn explain(schema: &Value, node: &Node, error: &ValidationError<'_>, out: &mut V
     }
 }
 
-/// Of a union's branches the one that the user meant: the one whose own type (and tag) fits, with the fewest errors.
-fn fitting_branch<'a, 'b>(
-    context: &'a [Vec<ValidationError<'b>>],
+type Branches<'a> = [Vec<ValidationError<'a>>];
+
+/// The tag that every branch of a tagged union misses, and the words it may be, by the union's place in the schema.
+fn missing_tag<'a>(
+    context: &'a Branches<'_>,
     pointer: &str,
-) -> Option<&'a Vec<ValidationError<'b>>> {
-    let tag = |error: &ValidationError<'_>| matches!(error.kind(), ValidationErrorKind::Constant { .. });
-    let wrong_type = |error: &ValidationError<'_>| {
-        error.instance_path().as_str() == pointer
-            && matches!(error.kind(), ValidationErrorKind::Type { .. } | ValidationErrorKind::Enum { .. })
+    schema: &Value,
+    union: &str,
+) -> Option<(&'a str, Vec<String>)> {
+    let missing = |branch: &'a Vec<ValidationError<'_>>| {
+        branch.iter().filter(|error| error.instance_path().as_str() == pointer).filter_map(|error| match error.kind() {
+            ValidationErrorKind::Required { property } => property.as_str(),
+            _ => None,
+        })
     };
-    let fits = context.iter().filter(|branch| !branch.iter().any(|e| wrong_type(e) || tag(e)));
-    let known_tag = fits.min_by_key(|branch| branch.len());
-    // No branch of a tagged union fits its tag: say which tags there are.
-    known_tag
+    let words = |tag: &str| -> Option<Vec<String>> {
+        let branches = schema.pointer(union)?.as_array()?;
+        branches.iter().map(|branch| branch.pointer(&format!("/properties/{tag}/const")).map(plain)).collect()
+    };
+    missing(context.first()?)
+        .filter(|tag| context.iter().all(|branch| missing(branch).any(|other| other == *tag)))
+        .find_map(|tag| Some((tag, words(tag)?)))
+}
+
+/// Of a union's branches the one that the user meant: the one whose own type and tag fit, with the fewest errors.
+fn fitting_branch<'a, 'b>(context: &'a Branches<'b>, pointer: &str) -> Option<&'a Vec<ValidationError<'b>>> {
+    let is_meant = |branch: &&Vec<ValidationError<'_>>| {
+        !branch.iter().any(|error| misses(error, pointer) || tag_of(error, pointer).is_some())
+    };
+    context.iter().filter(is_meant).min_by_key(|branch| branch.len())
+}
+
+/// Whether the value itself is of the wrong kind, not something inside it.
+fn misses(error: &ValidationError<'_>, pointer: &str) -> bool {
+    error.instance_path().as_str() == pointer
+        && match error.kind() {
+            ValidationErrorKind::Type { .. }
+            | ValidationErrorKind::Enum { .. }
+            | ValidationErrorKind::Constant { .. } => true,
+            ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                context.iter().all(|branch| branch.iter().any(|inner| misses(inner, pointer)))
+            }
+            _ => false,
+        }
+}
+
+/// The place and the word of a tag that is another one than the branch wants.
+fn tag_of(error: &ValidationError<'_>, pointer: &str) -> Option<(String, String)> {
+    let ValidationErrorKind::Constant { expected_value } = error.kind() else { return None };
+    let place = error.instance_path().as_str();
+    let is_inside = place.strip_prefix(pointer).is_some_and(|rest| rest.matches('/').count() == 1);
+    is_inside.then(|| (place.to_owned(), plain(expected_value)))
+}
+
+/// Where no branch of a tagged union has the tag that is written: its place, and the words there are.
+fn unknown_tag(context: &Branches<'_>, pointer: &str) -> Option<Vec<(String, String)>> {
+    context.iter().map(|branch| branch.iter().find_map(|error| tag_of(error, pointer))).collect()
+}
+
+/// A value that is nothing of what its place may hold.
+fn fits_nothing(context: &Branches<'_>, instance: &Value) -> String {
+    let (mut words, mut kinds) = (Vec::new(), Vec::new());
+    alternatives(context, &mut words, &mut kinds);
+    match instance.as_str() {
+        Some(written) if kinds.is_empty() => not_one_of(written, words),
+        written => {
+            let found = written.filter(|_| !words.is_empty()).map(|text| format!("`{text}`"));
+            kinds.splice(0..0, words.iter().map(|word| format!("`{word}`")));
+            format!("expected {}, found {}", kinds.join(" or "), found.unwrap_or_else(|| kind_of(instance).into()))
+        }
+    }
+}
+
+/// The fixed words and the kinds of values that a union takes.
+fn alternatives(context: &Branches<'_>, words: &mut Vec<String>, kinds: &mut Vec<String>) {
+    for branch in context {
+        let found = words.len();
+        for error in branch {
+            match error.kind() {
+                ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                    alternatives(context, words, kinds);
+                }
+                ValidationErrorKind::Constant { expected_value } => words.push(plain(expected_value)),
+                ValidationErrorKind::Enum { options } => {
+                    words.extend(options.as_array().into_iter().flatten().map(plain));
+                }
+                _ => {}
+            }
+        }
+        // A fixed word says more than its type does.
+        if words.len() == found {
+            kinds.extend(branch.iter().filter_map(expected).filter(|kind| kind != "null"));
+        }
+    }
+    kinds.dedup();
+}
+
+fn not_one_of(written: &str, words: Vec<String>) -> String {
+    let near = did_you_mean(written, words.iter().map(String::as_str));
+    format!("`{written}` is not one of {}{near}", words.join(", "))
 }
 
 fn expected(error: &ValidationError<'_>) -> Option<String> {
@@ -99,17 +191,6 @@ fn expected(error: &ValidationError<'_>) -> Option<String> {
             Some(names.join(" or "))
         }
         ValidationErrorKind::Constant { expected_value } => Some(format!("`{}`", plain(expected_value))),
-        ValidationErrorKind::Enum { options } => Some(
-            options
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(|o| format!("`{}`", plain(o)))
-                .collect::<Vec<_>>()
-                .join(" or "),
-        ),
-        ValidationErrorKind::Minimum { limit } => Some(format!("at least {limit}")),
-        ValidationErrorKind::Maximum { limit } => Some(format!("at most {limit}")),
         _ => None,
     }
 }

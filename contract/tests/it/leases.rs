@@ -30,8 +30,12 @@ impl World {
     }
 
     async fn leave(&self, holder: Holder, seconds_ago: i64) {
+        self.leave_as(run(9), holder, seconds_ago).await;
+    }
+
+    async fn leave_as(&self, run_id: RunId, holder: Holder, seconds_ago: i64) {
         let at = Utc::now() - TimeDelta::seconds(seconds_ago);
-        let file = LeaseFile { run_id: run(9), holder, acquired_at: at, renewed_at: at };
+        let file = LeaseFile { run_id, holder, acquired_at: at, renewed_at: at };
         let bytes = Bytes::from(serde_json::to_vec(&file).unwrap());
         self.landing.put(paths::LEASE, bytes, PutMode::Overwrite).await.unwrap();
     }
@@ -69,6 +73,49 @@ async fn another_machines_lease_holds_until_it_expires() {
     assert!(matches!(world.take(&run(1)).await, Err(LeaseError::Held { age: 30..=32, .. })));
     world.leave(elsewhere, 61).await;
     world.take(&run(1)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_stops_the_work_and_is_not_given_back() {
+    let world = world();
+    let held = world.take(&run(1)).await.unwrap();
+    world.leave(Holder::this_process("thief"), 0).await;
+    let reason = world.shutdown.requested().await;
+    assert!(reason.contains("the loss of its lease"), "{reason}");
+    held.release().await.unwrap();
+    let left = current(world.landing.as_ref()).await.unwrap().unwrap();
+    assert_eq!((left.run_id, left.holder.program.as_str()), (run(9), "thief"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_lease_is_renewed_while_the_run_lives() {
+    let world = world();
+    let held = world.take(&run(1)).await.unwrap();
+    world.leave_as(run(1), Holder::this_process("test"), 50).await;
+    let before = current(world.landing.as_ref()).await.unwrap().unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(16)).await;
+    let mut after = current(world.landing.as_ref()).await.unwrap().unwrap();
+    // The renewal itself runs on another thread; give it its turns.
+    for _ in 0..1000 {
+        if after.renewed_at > before.renewed_at {
+            break;
+        }
+        tokio::task::yield_now().await;
+        after = current(world.landing.as_ref()).await.unwrap().unwrap();
+    }
+    assert!(after.renewed_at > before.renewed_at);
+    assert_eq!(after.acquired_at, before.acquired_at, "a renewal keeps the start");
+    held.release().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wait_for_the_lease_ends_when_told_to_stop() {
+    let world = world();
+    let _held = world.take(&run(1)).await.unwrap();
+    let stop = Shutdown::new();
+    stop.request("SIGTERM");
+    let stopped = Lease::take(world.landing.clone(), &run(2), "test", true, &stop).await.unwrap_err();
+    assert_eq!(stopped.to_string(), "stopped by SIGTERM while waiting for the lease");
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
-//! The contract through its public surface: bad pipeline files, the landing zone, the lease, stored formats, the shipped schema.
+//! The contract through its public surface: bad pipeline files, the landing zone, the lease, stored formats, log lines,
+//! the shipped schema.
 //! One binary; each module is one promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod bad_pipelines;
 mod landing_conformance;
 mod leases;
+mod log_lines;
 mod schema;
 mod stored_formats;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use contract::batch::{Batch, BatchMode, Write};
 use contract::landing::{FolderLanding, Landing, PutMode, paths};
-use contract::report::RunReport;
+use contract::lease::LeaseFile;
+use contract::report::{Plan, RunReport};
 use contract::run_id::RunId;
 use contract::stored::{self, Checkpoint, Latest};
 use contract::unit::Unit;
@@ -46,7 +47,13 @@ fn the_other_files_of_version_1_are_read() {
     serde_json::from_str::<Checkpoint>(checkpoint).unwrap();
     let latest =
         r#"{"run_id": "20260101T000000Z-aaaaaa", "finished_at": "2026-01-01T00:00:00Z", "durations_ms": {"s/a/t": 5}}"#;
-    serde_json::from_str::<Latest>(latest).unwrap();
+    assert_eq!(serde_json::from_str::<Latest>(latest).unwrap().durations_ms["s/a/t"], 5);
+    let plan = r#"{"run_id": "20260101T000000Z-aaaaaa", "tasks": 2, "units": [{"source": "s", "account": "a", "stream": "t"}]}"#;
+    let plan: Plan = serde_json::from_str(plan).unwrap();
+    assert_eq!((plan.tasks, plan.units), (2, vec![Unit::new("s", "a", "t").unwrap()]));
+    let lease = r#"{"run_id": "20260101T000000Z-aaaaaa", "holder": {"program": "orchestrator", "host": "h", "boot": "b", "pid": 7, "started": 99},
+      "acquired_at": "2026-01-01T00:00:00Z", "renewed_at": "2026-01-01T00:00:15Z"}"#;
+    assert_eq!(serde_json::from_str::<LeaseFile>(lease).unwrap().holder.pid, 7);
     let report = r#"{"version": 1, "run_id": "20260101T000000Z-aaaaaa", "stage": "load", "task_index": 0, "task_count": 1, "status": "finished",
       "started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:00:00Z", "tool_version": "0.1.0", "units": [{"source": "s", "account": "a",
       "stream": "t", "table": "t", "status": "failed", "mode": "", "rows_extracted": 0, "bytes": 0, "started_at": "2026-01-01T00:00:00Z",

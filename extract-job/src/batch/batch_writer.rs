@@ -96,8 +96,10 @@ impl RecordSink for BatchWriter {
             body.reservation = None;
             body.bytes.fit();
         }
+        // A large page holds its memory until it is compressed, however few of its bytes are records.
+        let is_large = page.body.bytes.len() >= BLOCK_BYTES;
         self.lines.push(page.body, page.records);
-        if self.lines.bytes() >= BLOCK_BYTES {
+        if self.lines.bytes() >= BLOCK_BYTES || (is_large && self.lines.bytes() > 0) {
             self.compress_lines();
             self.append_until(BLOCKS_IN_WORK).await?;
         }

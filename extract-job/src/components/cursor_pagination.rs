@@ -27,6 +27,11 @@ impl CursorPagination {
         self.page_size.as_ref()
     }
 
+    /// The templates that look at an answer.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        std::iter::once(&self.cursor_value).chain(&self.stop_condition)
+    }
+
     pub(crate) fn keeps_token(&self) -> bool {
         self.keep_token
     }

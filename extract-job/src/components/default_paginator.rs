@@ -76,6 +76,16 @@ impl DefaultPaginator {
         &self.strategy
     }
 
+    /// Whether paging looks at the records' own place in the answer, whose first key is `key` (none: anywhere).
+    pub(crate) fn may_read_records(&self, key: Option<&str>) -> bool {
+        let cursor = match &self.strategy {
+            Strategy::Cursor(cursor) => Some(cursor.expressions()),
+            _ => None,
+        };
+        let own = self.total.iter().chain(&self.has_more).chain(self.strategy.page_size());
+        own.chain(cursor.into_iter().flatten()).any(|expression| expression.may_read("response", key))
+    }
+
     /// The most pages in flight: 1 where only an answer tells the next page.
     pub(crate) fn read_ahead(&self) -> usize {
         if matches!(self.strategy, Strategy::Cursor(_)) { 1 } else { self.read_ahead }

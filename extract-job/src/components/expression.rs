@@ -22,6 +22,11 @@ impl Expression {
         scope.clone().with(Names::PARAMETERS, &self.parameters)
     }
 
+    /// Whether it may look at `name.key`; without a key, at anything below `name`.
+    pub(crate) fn may_read(&self, name: &str, key: Option<&str>) -> bool {
+        self.template.may_read(name, key)
+    }
+
     /// The value by the literal rule of the format.
     pub(crate) fn value(&self, scope: &Scope) -> Result<Value, ExpressionError> {
         self.template.value(&self.scope(scope))

@@ -111,7 +111,10 @@ impl HttpRequester {
             (None, Some(path)) => path.text(scope).map_err(|error| format!("the path: {error}"))?,
             (None, None) => String::new(),
         };
-        let home = Url::parse(&base).map_err(|_| "the base URL is no URL".to_owned())?;
+        // The home is what the manifest alone says: an answer must not be able to move it.
+        let own = self.base.text(&scope.clone().with(Names::NEXT_PAGE_TOKEN, Value::Null));
+        let own = own.map_err(|error| format!("the URL without the next page's token: {error}"))?;
+        let home = Url::parse(&own).map_err(|_| "the base URL is no URL".to_owned())?;
         let url = join(&base, &path).map_err(|_| "base URL and path make no URL".to_owned())?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err("the URL is neither http nor https".into());

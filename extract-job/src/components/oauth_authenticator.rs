@@ -135,7 +135,7 @@ fn key(outgoing: &Outgoing) -> String {
 async fn log_in(account: &Account, outgoing: &Outgoing, names: &FieldNames) -> Result<Token, SendError> {
     let mut tries = Tries::new(account.waits, LOGIN_RETRIES);
     loop {
-        let (why, retry_after) = match account.client.exchange(outgoing, 0).await {
+        let (why, retry_after) = match account.client.exchange(outgoing, 0, &account.redactor).await {
             Ok(answer) if (200..300).contains(&answer.status) => match read_token(&answer, names) {
                 Some(token) => {
                     account.redactor.add(&token.text);
@@ -152,7 +152,7 @@ async fn log_in(account: &Account, outgoing: &Outgoing, names: &FieldNames) -> R
             Err(ExchangeError::Transport(why)) => (why, None),
         };
         let why = account.redactor.clean(&format!("{}: {why}", outgoing.url));
-        tries.again(None, retry_after, &why).await.map_err(SendError::Login)?;
+        tries.again(None, retry_after, &why).await.map_err(SendError::LoginUnavailable)?;
         tracing::warn!(account = %account.label, reason = %why, "login failed, trying again");
     }
 }

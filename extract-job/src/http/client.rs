@@ -2,12 +2,15 @@
 //! Redirects are followed here: within the host as they are, to another host without anything of ours.
 
 use super::buffers::{Buffer, Buffers};
+use crate::redactor::Redactor;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Url};
 use std::time::Duration;
 
 /// ServiceTitan cuts requests after 100 s and asks its clients for the same limit.
 const READ_TIMEOUT: Duration = Duration::from_secs(100);
+/// For one answer, however slowly its bytes drip in.
+const WHOLE_ANSWER: Duration = Duration::from_secs(600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body of more bytes than this is refused: no page of a sensible API is as large.
 const MAX_BODY: usize = 512 * 1024 * 1024;
@@ -73,11 +76,21 @@ impl Client {
     }
 
     /// Sends a request and reads the whole answer. `expected` is the size the body will probably have.
-    pub(crate) async fn exchange(&self, outgoing: &Outgoing, expected: usize) -> Result<Answer, ExchangeError> {
+    pub(crate) async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        expected: usize,
+        redactor: &Redactor,
+    ) -> Result<Answer, ExchangeError> {
         let mut url = outgoing.url.clone();
         let mut method = outgoing.method.clone();
         for _ in 0..=MAX_REDIRECTS {
             let home = same_host(&url, &outgoing.home);
+            if !home && redactor.clean(url.as_str()) != url.as_str() {
+                let host = url.host_str().unwrap_or_default();
+                let why = format!("the address on another host ({host}) carries credentials; it is not followed");
+                return Err(ExchangeError::Refused(why));
+            }
             let response = self.request(outgoing, &method, &url, home)?.send().await.map_err(transport)?;
             let status = response.status().as_u16();
             let target = match status {
@@ -85,7 +98,9 @@ impl Client {
                 _ => None,
             };
             let Some(target) = target else {
-                return read(response, &self.buffers, expected, !home).await;
+                let whole = tokio::time::timeout(WHOLE_ANSWER, read(response, &self.buffers, expected, !home)).await;
+                return whole
+                    .unwrap_or_else(|_| Err(ExchangeError::Transport("the answer took more than 10 minutes".into())));
             };
             url = redirect_target(&url, target)?;
             if method != Method::GET {

@@ -24,9 +24,12 @@ pub(crate) enum SendError {
     /// It could not be put together.
     #[error("{0}")]
     Request(String),
-    /// No login.
+    /// The login was refused: another try would be too.
     #[error("log in: {0}")]
     Login(String),
+    /// The token endpoint could not be reached; a later request may try again.
+    #[error("log in: {0}")]
+    LoginUnavailable(String),
     /// The API's answers.
     #[error("{url}: {why}")]
     Answer {
@@ -90,7 +93,7 @@ impl Call<'_> {
             self.account.take_slot(&outgoing.method, &outgoing.url).await;
             let url = self.visible_url(&outgoing);
             tracing::debug!(account = %self.account.label, stream = %self.unit.stream, url = %url, "request");
-            let judged = match self.account.client.exchange(&outgoing, self.expected).await {
+            let judged = match self.account.client.exchange(&outgoing, self.expected, &self.account.redactor).await {
                 Ok(answer) => self.judge(answer, &url, tries.failing(), !logged_in_again, decode).await?,
                 Err(ExchangeError::Refused(why)) => return Err(self.failed(&url, &why)),
                 Err(ExchangeError::Transport(why)) => {

@@ -79,6 +79,13 @@ impl HttpPages {
         Ok(injections)
     }
 
+    /// What paging needs of an answer: mostly all but the records.
+    fn keep(&self) -> Keep {
+        let first = self.path.first().map(String::as_str).filter(|segment| *segment != "*");
+        let paginator = self.stream.retriever.paginator.as_ref();
+        if paginator.is_some_and(|paginator| paginator.may_read_records(first)) { Keep::Whole } else { Keep::Rest }
+    }
+
     /// The request of a page as it would be sent, without its login.
     pub(crate) fn preview(&self, ask: &Ask) -> Result<Outgoing, ReadError> {
         let scope = self.page_scope(ask);
@@ -103,8 +110,8 @@ impl PageSource for HttpPages {
         };
         let decode = |answer: Answer| {
             let (path, stream, field) = (self.path.clone(), self.stream.clone(), self.cursor_field.clone());
-            let work = self.cpu.clone();
-            async move { work.run(move || slice(answer, &path, &stream, field.as_deref())).await? }.boxed()
+            let (work, keep) = (self.cpu.clone(), self.keep());
+            async move { work.run(move || slice(answer, &path, keep, &stream, field.as_deref())).await? }.boxed()
         };
         match call.send(&decode).await.map_err(|error| ReadError(error.to_string()))? {
             Sent::Decoded(page) => Ok(Fetched::Page(page)),
@@ -117,6 +124,7 @@ impl PageSource for HttpPages {
 fn slice(
     answer: Answer,
     path: &[String],
+    keep: Keep,
     stream: &DeclarativeStream,
     cursor_field: Option<&str>,
 ) -> Result<Page, String> {
@@ -125,7 +133,7 @@ fn slice(
     if answer.status == 204 && body.is_empty() {
         body = Buffer::from(b"{}".to_vec());
     }
-    let sliced = record_slicer::slice(&body, path, Keep::Rest).map_err(|error| not_json(&body, &error))?;
+    let sliced = record_slicer::slice(&body, path, keep).map_err(|error| not_json(&body, &error))?;
     let highest = match (&stream.cursor, cursor_field) {
         (Some(cursor), Some(field)) => cursor.highest(field, &body, &sliced.records),
         _ => None,

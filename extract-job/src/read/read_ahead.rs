@@ -133,6 +133,10 @@ impl<'a> PageReader<'a> {
             Fetched::Ignored(status) => {
                 tracing::debug!(status, page = head.index, "answer passed over: the slice ends");
                 self.in_flight.clear();
+                // An ignored answer to the first page is the API's way to say that there is nothing.
+                if head.index > 0 {
+                    self.tally.cut();
+                }
                 return Ok(None);
             }
         };

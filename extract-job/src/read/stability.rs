@@ -9,6 +9,7 @@ pub(crate) struct Tally {
     changed: bool,
     shrank: bool,
     untold: bool,
+    cut: bool,
     received: u64,
 }
 
@@ -24,14 +25,19 @@ impl Tally {
         self.last = Some(total);
     }
 
+    /// An error that the manifest ignores has ended the slice: what would have followed is not known.
+    pub(crate) fn cut(&mut self) {
+        self.cut = true;
+    }
+
     /// Nothing speaks against the slice being whole: the total never changed and equals what was received.
     pub(crate) fn is_whole(&self) -> bool {
-        !self.changed && !self.untold && self.last.is_none_or(|total| total == self.received)
+        !self.changed && !self.untold && !self.cut && self.last.is_none_or(|total| total == self.received)
     }
 
     /// A record may have been missed. Rows that were only added cannot push another one out of reach.
     pub(crate) fn may_have_missed(&self) -> bool {
-        self.shrank || self.last.is_some_and(|total| self.received < total)
+        self.shrank || self.cut || self.last.is_some_and(|total| self.received < total)
     }
 
     /// The total as it was told last.

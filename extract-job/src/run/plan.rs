@@ -94,7 +94,10 @@ pub(crate) fn plan(
         let manifest = manifests.entry(&source.name).or_insert_with(|| {
             let manifest = load(pipeline, source, &mut wrong);
             if let Some(manifest) = &manifest {
-                known.extend(manifest.source.streams.iter().map(|stream| stream.name.clone()));
+                let listed =
+                    |name: &str| source.streams.as_ref().is_none_or(|list| list.iter().any(|s| s.name == name));
+                let names = manifest.source.streams.iter().map(|stream| stream.name.clone());
+                known.extend(names.filter(|name| listed(name)));
             }
             manifest
         });

@@ -89,7 +89,7 @@ async fn try_extract(
     let stored = writer.finish().await?;
     (report.rows_extracted, report.bytes) = (stored.records, stored.bytes);
     report.warnings.extend(outcome.warnings.iter().cloned());
-    let batch = describe(shared, work, &way, outcome, stored, report.started_at);
+    let batch = describe(shared, work, &way, plan, outcome, stored, report.started_at);
     let path = paths::batch(&work.unit, &shared.run);
     stored::write(shared.landing.as_ref(), &path, &batch).await.map_err(stored_error)?;
     Ok(report.finish(Utc::now()))
@@ -117,6 +117,7 @@ fn describe(
     shared: &Shared,
     work: &WorkUnit,
     way: &Way,
+    plan: Plan,
     outcome: Outcome,
     stored: Stored,
     started_at: DateTime<Utc>,
@@ -135,6 +136,7 @@ fn describe(
         window: way.backfill.map(|Backfill { from, to }| Window { from, to }),
         // Only a snapshot can be unstable; whatever else there is never deletes.
         stable: way.mode != BatchMode::Snapshot || outcome.stable,
+        state_before: plan.state,
         state_after: if way.mode == BatchMode::Window { None } else { outcome.state_after },
         records: stored.records,
         bytes: stored.bytes,

@@ -101,6 +101,22 @@ impl Template {
         self.keys.iter().filter(move |(base, _)| base == name).map(|(_, key)| key.as_str())
     }
 
+    /// Whether the template may look at `name.key`, or (without a key) at anything below `name`. In doubt, yes.
+    pub(crate) fn may_read(&self, name: &str, key: Option<&str>) -> bool {
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        self.text.match_indices(name).any(|(at, _)| {
+            let before = self.text[..at].chars().next_back();
+            let rest = &self.text[at + name.len()..];
+            if before.is_some_and(|c| word(c) || c == '.') || rest.starts_with(word) {
+                return false;
+            }
+            let rest = rest.strip_prefix(".get(").or_else(|| rest.strip_prefix('[')).or_else(|| rest.strip_prefix('.'));
+            let rest = rest.map(|rest| rest.trim_start_matches(['\'', '"'])).unwrap_or_default();
+            let read = &rest[..rest.find(|c| !word(c)).unwrap_or(rest.len())];
+            read.is_empty() || key.is_none_or(|key| key == read)
+        })
+    }
+
     /// The value by the literal rule: a text that reads as a Python literal becomes that, any other stays text.
     ///
     /// # Errors

@@ -67,6 +67,8 @@ pub enum RunError {
 pub(crate) struct UnitWork {
     pub(crate) unit: Unit,
     pub(crate) settings: StreamSettings,
+    /// Another unit that writes into the same table for the same account.
+    pub(crate) rival: Option<Unit>,
 }
 
 /// The units that go into one table.
@@ -104,7 +106,7 @@ pub fn load(
         units: Vec::new(),
     };
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
-    let workers = Workers { landing: landing.as_ref(), runtime, threads };
+    let workers = Workers { landing: landing.as_ref(), runtime, threads, shutdown };
     if !options.dry_run {
         log_extract(warehouse.as_mut(), landing.as_ref(), run_id, &groups, runtime);
         store(landing.as_ref(), &report, runtime)?;
@@ -156,11 +158,12 @@ fn open(
                     task.count
                 )));
             }
-            let mut warehouse = DuckDb::open(Path::new(path), log_schema, memory_limit.as_deref(), options.dry_run)?;
+            let mut schemas: Vec<String> = groups.iter().map(|group| group.table.schema.clone()).collect();
+            schemas.sort();
+            schemas.dedup();
+            let limit = memory_limit.as_deref();
+            let mut warehouse = DuckDb::open(Path::new(path), log_schema, limit, &schemas, options.dry_run)?;
             if !options.dry_run {
-                let mut schemas: Vec<String> = groups.iter().map(|group| group.table.schema.clone()).collect();
-                schemas.sort();
-                schemas.dedup();
                 warehouse.prepare(&schemas)?;
             }
             Ok(Box::new(warehouse))

@@ -6,7 +6,6 @@ use contract::run_id::RunId;
 use contract::unit::Unit;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::json;
 use serde_json::value::RawValue;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -34,11 +33,15 @@ impl Rejects {
             Some(file) => file,
             empty => empty.insert(GzEncoder::new(tempfile::tempfile()?, Compression::fast())),
         };
-        let line = match serde_json::from_slice::<&RawValue>(record) {
-            Ok(raw) => json!({ "reason": reason, "record": raw }),
-            Err(_) => json!({ "reason": reason, "record": String::from_utf8_lossy(record) }),
-        };
-        writeln!(file, "{line}")
+        // The raw text is copied, not re-written: reading it as a value would round its numbers.
+        let reason = serde_json::to_string(reason)?;
+        match serde_json::from_slice::<&RawValue>(record) {
+            Ok(raw) => writeln!(file, "{{\"reason\":{reason},\"record\":{}}}", raw.get()),
+            Err(_) => {
+                let text = serde_json::to_string(&String::from_utf8_lossy(record))?;
+                writeln!(file, "{{\"reason\":{reason},\"record\":{text}}}")
+            }
+        }
     }
 
     /// Stores what was kept aside; nothing if there was nothing.

@@ -8,7 +8,7 @@ use contract::pipeline::{Pipeline, WarehouseEntry, did_you_mean};
 use contract::report::{Plan, RunReport};
 use contract::run_id::RunId;
 use contract::stored::{self, Latest, StoredError};
-use contract::unit::{Task, shares};
+use contract::unit::{Task, Unit, shares};
 use std::collections::{BTreeMap, HashMap};
 use tokio::runtime::Handle;
 
@@ -63,17 +63,18 @@ pub(super) fn groups(
     let reports = runtime.block_on(extract_reports(landing, run_id))?;
     let extracted: HashMap<_, _> =
         reports.iter().flat_map(|report| &report.units).map(|unit| (unit.unit(), unit)).collect();
+    let everyone = pipeline.select(&[], &[]).map_err(RunError::Usage)?;
     let mut tables: BTreeMap<TableName, Vec<UnitWork>> = BTreeMap::new();
     let mut weights: BTreeMap<TableName, u64> = BTreeMap::new();
+    // Of all units, whatever the filters: whose rows a table's account has must not depend on what is loaded today.
+    let mut owners: HashMap<(String, &str), Vec<&Unit>> = HashMap::new();
+    let mut chosen = Vec::new();
     for unit in &plan.units {
-        let Some((source, account)) =
-            accounts.iter().find(|(source, account)| source.name == unit.source && account.id == unit.account)
-        else {
+        let known = everyone.iter().find(|(source, account)| source.name == unit.source && account.id == unit.account);
+        let Some((source, account)) = known else {
+            tracing::warn!(%unit, "the pipeline file does not name this unit any more; it is not loaded");
             continue;
         };
-        if !options.streams.is_empty() && !options.streams.contains(&unit.stream) {
-            continue;
-        }
         let settings = source.stream(&unit.stream);
         let batch_table = extracted.get(unit).map(|report| report.table.clone()).filter(|table| !table.is_empty());
         let name = settings.table.clone().or(batch_table).unwrap_or_else(|| unit.stream.clone());
@@ -84,8 +85,21 @@ pub(super) fn groups(
         }
         let schema = account.warehouse.schema.clone().or(account.warehouse.dataset.clone());
         let table = TableName { schema: schema.unwrap_or_else(|| schema_of(pipeline)), table: name };
+        owners.entry((table.to_string().to_lowercase(), &unit.account)).or_default().push(unit);
+        let is_asked =
+            accounts.iter().any(|(source, account)| source.name == unit.source && account.id == unit.account);
+        if is_asked && (options.streams.is_empty() || options.streams.contains(&unit.stream)) {
+            chosen.push((unit, table, settings));
+        }
+    }
+    for (unit, table, settings) in chosen {
+        let owners = owners.get(&(table.to_string().to_lowercase(), unit.account.as_str()));
+        let rival = owners.into_iter().flatten().find(|owner| **owner != unit).map(|owner| (*owner).clone());
         *weights.entry(table.clone()).or_default() += extracted.get(unit).map_or(1, |report| report.bytes.max(1));
-        tables.entry(table).or_default().push(UnitWork { unit: unit.clone(), settings });
+        tables.entry(table).or_default().push(UnitWork { unit: unit.clone(), settings, rival });
+    }
+    if tables.is_empty() && !plan.units.is_empty() {
+        return Err(RunError::Usage(format!("run {run_id} has no unit of the sources and accounts asked for")));
     }
     let names: Vec<TableName> = tables.keys().cloned().collect();
     let mine = shares(&names, &weights, task.count).into_iter().nth(task.index).unwrap_or_default();

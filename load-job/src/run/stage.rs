@@ -9,6 +9,7 @@ use crate::warehouse::{Warehouse, WarehouseError};
 use arrow::array::RecordBatch;
 use contract::batch::Batch;
 use contract::landing::Landing;
+use contract::shutdown::Shutdown;
 use contract::telemetry::{self, Event};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +36,7 @@ pub(super) struct Workers<'a> {
     pub(super) landing: &'a dyn Landing,
     pub(super) runtime: &'a Handle,
     pub(super) threads: usize,
+    pub(super) shutdown: &'a Shutdown,
 }
 
 /// Stages all inputs; returns the plan they are staged under, and each batch's outcome.
@@ -150,7 +152,7 @@ fn read_all(workers: &Workers<'_>, inputs: &[Input], to_shapers: &Sender<Job>, o
             bytes += block.data.len() as u64;
             let records = block.first;
             let job = Job { input: index, seq: base + block.first, block };
-            let going_on = to_shapers.send(job).is_ok();
+            let going_on = to_shapers.send(job).is_ok() && !workers.shutdown.is_requested();
             telemetry::emit(&Event::Progress {
                 stage: "load".into(),
                 unit: input.batch.unit(),

@@ -75,27 +75,35 @@ fn check(
     warehouse: &mut dyn Warehouse,
 ) -> Result<Batch, LoadError> {
     let unit = &work.unit;
+    if let Some(rival) = &work.rival {
+        return Err(LoadError::Refused(format!(
+            "{rival} writes into the same table for the same account: their rows could not be told apart; give one of the streams another `table`"
+        )));
+    }
     let batch = workers.runtime.block_on(stored::read_batch(workers.landing, unit, run_id))?.ok_or_else(|| {
         LoadError::Refused(format!("run {run_id} has no complete batch of {unit}: its extract failed or was not run; the table is left as it is"))
     })?;
     let checkpoint = workers.runtime.block_on(stored::read_checkpoint(workers.landing, unit))?;
     let applied = checkpoint.map(|checkpoint| checkpoint.run_id).max(warehouse.last_applied(unit)?);
-    if let Some(applied) = applied.filter(|applied| applied > run_id && !options.force) {
+    // The six letters of a run id are no order: of two runs in one second neither is older.
+    let second = |run: &RunId| run.as_str().split('-').next().unwrap_or_default().to_owned();
+    if let Some(applied) = applied.filter(|applied| second(applied) > second(run_id) && !options.force) {
         return Err(LoadError::Refused(format!(
             "run {run_id} is older than run {applied}, which was applied already; load that one, or use --force to apply the older batch over it"
         )));
+    }
+    let continues =
+        batch.mode == BatchMode::Incremental && batch.state_before.as_ref().is_some_and(|state| !state.is_null());
+    if continues && warehouse.last_applied(unit)?.is_none() {
+        return Err(LoadError::Refused(
+            "the batch holds only what changed since an earlier run, but this warehouse has nothing of that run; extract the stream again with --full-refresh".into(),
+        ));
     }
     Ok(batch)
 }
 
 /// Whether a batch can go into the table together with the others.
 fn fits_with(others: &[Candidate], work: &UnitWork, batch: Batch) -> Result<Batch, LoadError> {
-    if let Some(rival) = others.iter().find(|other| other.batch.account == batch.account) {
-        return Err(LoadError::Refused(format!(
-            "{} writes into the same table for the same account: their rows could not be told apart; give one of the streams another `table`",
-            rival.work.unit
-        )));
-    }
     let write = work.settings.write.unwrap_or(batch.write_mode());
     if write == Write::Merge && batch.primary_key.is_empty() {
         return Err(LoadError::Refused(
@@ -152,6 +160,10 @@ fn load_candidates(
     })?;
 
     clock.phase("staged");
+    // What is staged may be a part only; and a lost lease means that another run is at work.
+    if let Some(reason) = workers.shutdown.reason() {
+        return Err(LoadError::Refused(format!("stopped by {reason} before anything was changed")));
+    }
 
     let mut decision = Decision::default();
     for (((unit, work), input), outcome) in units.iter_mut().zip(&works).zip(&inputs).zip(outcomes) {
@@ -200,8 +212,12 @@ fn load_candidates(
     }
     for ((unit, input), _) in units.iter_mut().zip(&inputs).zip(&works) {
         if unit.status != UnitStatus::Failed {
-            move_checkpoint(&input.batch, run_id, workers)?;
             *unit = unit.clone().finish(Utc::now());
+            if let Err(error) = move_checkpoint(&input.batch, run_id, workers) {
+                let message =
+                    format!("its rows are committed, but its checkpoint was not moved: {error}; load the run again");
+                *unit = unit.clone().fail(message, Utc::now());
+            }
         }
     }
     Ok(())
@@ -301,8 +317,11 @@ fn take_outcome(
     unit.rows_rejected = rejects.count;
     let allowed = work.settings.max_bad_records.unwrap_or(0);
     let reason = rejects.first_reason.clone().unwrap_or_default();
-    if rejects.count > 0 && !options.dry_run {
-        rejects.store(workers.landing, workers.runtime, &work.unit, run_id)?;
+    if rejects.count > 0
+        && !options.dry_run
+        && let Err(error) = rejects.store(workers.landing, workers.runtime, &work.unit, run_id)
+    {
+        return Ok(Some(format!("its rejects cannot be kept: {error}")));
     }
     if unit.rows_rejected > allowed {
         let kept = contract::landing::paths::rejects(&work.unit, run_id);
@@ -343,11 +362,14 @@ fn judge(
         decision.keep.push(batch.account.clone());
     }
     let limit = work.settings.max_delete_fraction.unwrap_or(MAX_DELETE_FRACTION);
-    let too_many = counts.live >= GUARD_FROM && unit.rows_deleted as f64 > limit * counts.live as f64;
+    // What is replaced has changed its content, not gone.
+    let gone =
+        if write == Write::Replace { unit.rows_deleted.saturating_sub(unit.rows_inserted) } else { unit.rows_deleted };
+    let too_many = counts.live >= GUARD_FROM && gone as f64 > limit * counts.live as f64;
     if too_many && !options.allow_mass_delete {
         let message = format!(
-            "the snapshot would mark {} of {} live rows as deleted, more than max_delete_fraction {limit} allows; nothing of it was loaded; if that is right, load again with --allow-mass-delete",
-            unit.rows_deleted, counts.live
+            "the snapshot would delete {gone} of {} live rows, more than max_delete_fraction {limit} allows; nothing of it was loaded; if that is right, load again with --allow-mass-delete",
+            counts.live
         );
         (unit.rows_inserted, unit.rows_updated, unit.rows_deleted, unit.rows_unchanged) = (0, 0, 0, 0);
         *unit = unit.clone().fail(message, Utc::now());

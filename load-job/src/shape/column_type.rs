@@ -64,14 +64,14 @@ impl ColumnType {
     /// All kinds that are held without loss.
     fn held(self) -> Kinds {
         use Kind::{
-            Bool, Float, FloatDecimal, FloatWhole, Int53, Int64, IntNumeric, Null, Text, TextDate, TextDatetime,
-            TextTimestamp,
+            Bool, Float, FloatDecimal, FloatWhole, Int53, Int64, IntNumeric, LongDecimal, Null, Text, TextDate,
+            TextDatetime, TextTimestamp,
         };
         match self {
             Self::Bool => Kinds::of(&[Null, Bool]),
             Self::Int64 => Kinds::of(&[Null, Int53, Int64, FloatWhole]),
             Self::Float64 => Kinds::of(&[Null, Int53, FloatWhole, FloatDecimal, Float]),
-            Self::Numeric => Kinds::of(&[Null, Int53, Int64, IntNumeric, FloatWhole, FloatDecimal]),
+            Self::Numeric => Kinds::of(&[Null, Int53, Int64, IntNumeric, FloatWhole, FloatDecimal, LongDecimal]),
             Self::String => Kinds::of(&[Null, Text, TextDate, TextDatetime, TextTimestamp]),
             Self::Date => Kinds::of(&[Null, TextDate]),
             Self::Datetime => Kinds::of(&[Null, TextDatetime]),

@@ -37,6 +37,8 @@ pub enum Kind {
     TextTimestamp = 1 << 13,
     /// An object or an array.
     Nested = 1 << 14,
+    /// A fraction as `FloatDecimal`, but of more digits than a double keeps.
+    LongDecimal = 1 << 15,
 }
 
 /// A set of kinds.
@@ -98,6 +100,8 @@ pub(super) fn number(text: &str) -> Kind {
         Some(scaled) if scaled % NUMERIC_ONE == 0 && (scaled / NUMERIC_ONE).unsigned_abs() <= 1 << 53 => {
             Kind::FloatWhole
         }
+        // The double's own shortest text is the number again, or digits would be lost.
+        Some(scaled) if decimal(&value.to_string()) != Some(scaled) => Kind::LongDecimal,
         Some(_) => Kind::FloatDecimal,
         None => Kind::Float,
     }
@@ -200,6 +204,9 @@ mod tests {
             ("250.0", Kind::FloatWhole),
             ("1e3", Kind::FloatWhole),
             ("0.0725", Kind::FloatDecimal),
+            ("1234567890123456.78", Kind::LongDecimal),
+            ("9007199254740993.5", Kind::LongDecimal),
+            ("100000000000000000001.0", Kind::LongDecimal),
             ("0.1234567891", Kind::Float),
             ("1e300", Kind::Float),
             ("1e999", Kind::FloatHuge),

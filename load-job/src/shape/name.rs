@@ -4,9 +4,9 @@
 /// BigQuery's longest column name (quotas page, "Maximum column name length").
 const LONGEST: usize = 300;
 
-/// Prefixes that BigQuery reserves for itself (documentation of column names).
-const RESERVED_PREFIXES: [&str; 7] =
-    ["_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier", "_change_"];
+/// Prefixes that are reserved: by us for the audit columns, by BigQuery for itself (documentation of column names).
+const RESERVED_PREFIXES: [&str; 8] =
+    ["_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier", "_change_"];
 
 /// The name a field would like to have.
 pub(super) fn column_name(field: &str) -> String {

@@ -123,7 +123,7 @@ fn awkward_names_load() {
     let columns = world.columns();
     assert_eq!(columns.len(), 10, "{columns:?}");
     assert_eq!(world.lines("SELECT \"select\", a_b, _2fa, drop_table_t FROM bronze.things"), ["s c f d"]);
-    assert!(columns.iter().any(|column| column.starts_with("_etl_synced_")), "{columns:?}");
+    assert!(columns.iter().any(|column| column.starts_with("x_etl_synced ")), "{columns:?}");
     assert!(columns.iter().all(|column| column.split(' ').next().unwrap().len() <= 300));
     assert_eq!(world.lines("SELECT _etl_operation FROM bronze.things"), ["INSERT"]);
 }

@@ -204,6 +204,7 @@ async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Unit, run: &Ru
         mode: given.mode,
         window: None,
         stable: given.stable,
+        state_before: None,
         state_after: given.state.clone(),
         records: given.lines.len() as u64,
         bytes: given.lines.iter().map(|line| line.len() as u64 + 1).sum(),

@@ -16,11 +16,22 @@ pub(super) struct Client {
 
 impl Client {
     /// Opens the file, creating it and its folder; `None` opens a database in memory (for a dry run without a file).
-    pub(super) fn open(path: Option<&Path>, memory_limit: Option<&str>) -> Result<Self, WarehouseError> {
+    pub(super) fn open(
+        path: Option<&Path>,
+        memory_limit: Option<&str>,
+        schemas: &[String],
+    ) -> Result<Self, WarehouseError> {
         let location = path.map_or_else(|| ":memory:".to_owned(), |path| path.display().to_string());
         let unreachable = |message: String| WarehouseError::Unreachable { location: location.clone(), message };
         if let Some(folder) = path.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| unreachable(error.to_string()))?;
+        }
+        // DuckDB calls the database by its file's name, and `bronze.jobs` could then mean either.
+        let catalogue = path.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().to_lowercase());
+        if let Some(name) = catalogue.filter(|name| schemas.iter().any(|schema| schema.to_lowercase() == *name)) {
+            return Err(unreachable(format!(
+                "the file is called like the schema {name}; give one of them another name"
+            )));
         }
         let spill: PathBuf = path.map_or_else(std::env::temp_dir, |path| path.with_extension("duckdb.tmp"));
         let limit = memory_limit.map_or_else(|| format!("{MEMORY_LIMIT_MIB}MiB"), str::to_owned);

@@ -37,10 +37,15 @@ impl DuckDb {
         path: &Path,
         log_schema: &str,
         memory_limit: Option<&str>,
+        schemas: &[String],
         dry_run: bool,
     ) -> Result<Self, WarehouseError> {
         let path = if dry_run && !path.exists() { None } else { Some(path) };
-        Ok(Self { client: Client::open(path, memory_limit)?, log_schema: log_schema.to_owned(), has_logs: false })
+        Ok(Self {
+            client: Client::open(path, memory_limit, &[schemas, &[log_schema.to_owned()]].concat())?,
+            log_schema: log_schema.to_owned(),
+            has_logs: false,
+        })
     }
 
     /// The staged rows' accounts and whether they may delete, as a temporary table.

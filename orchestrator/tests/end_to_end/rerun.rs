@@ -1,0 +1,42 @@
+//! The load alone, once more: it rebuilds the tables of a run, and a second time it changes nothing.
+
+use crate::model::Model;
+use crate::world::{World, remove};
+
+#[test]
+fn the_load_alone_rebuilds_the_tables_of_a_run() {
+    let world = World::new(150, 60);
+    let mut model = Model::default();
+    let first = world.run(&["--output", "json"]).expect(0).run_id();
+    model.observe(&world, |_, _| true);
+    model.check(&world.warehouse());
+    assert!(!world.api.requests().is_empty());
+
+    world.api.clear_requests();
+    remove(&world.path("w.duckdb"));
+    remove(&world.path("w.duckdb.wal"));
+    let again = ["--only", "load", "--run-id", &first];
+    world.run(&again).expect(0);
+    model.check(&world.warehouse());
+    let before = world.warehouse().everything();
+    // Twice, and as the latest run: not one row and not one `_etl_synced` is another.
+    for arguments in [&again[..], &["--only", "load"], &["--only", "load", "--run-id", "latest"]] {
+        world.run(arguments).expect(0);
+        assert!(world.warehouse().everything() == before, "{arguments:?} changed rows");
+    }
+    assert!(world.api.requests().is_empty(), "a load asks the API for nothing");
+
+    // An older batch is refused, and nothing is done, unless it is asked for.
+    world.run_and_check(2, &mut model, &[]);
+    let newer = world.warehouse().everything();
+    world.run(&again).expect(1).says("is older than run");
+    assert!(world.warehouse().everything() == newer);
+    world.call("load-job", &["--run-id", &first, "--dry-run"]).expect(1);
+    world.run(&[&again[..], &["--force"]].concat()).expect(0);
+    assert!(world.warehouse().everything() != newer);
+
+    // The newer batch again.
+    world.run(&["--only", "load"]).expect(0);
+    model.observe(&world, |_, _| true);
+    model.check_after_a_break(&world.warehouse());
+}
