@@ -64,7 +64,7 @@ fn the_oracle_sees_the_smallest_difference() {
         ("customers", "name", "name || ' '"),
         ("invoices", "items", "replace(items::VARCHAR, '0000000000', '000000000')::JSON"),
         ("campaigns", "_etl_operation", "'DELETE'"),
-        ("campaigns", "_etl_account", "'bluebird'"),
+        ("campaigns", "_etl_account", "CASE _etl_account WHEN 'acme' THEN 'bluebird' ELSE 'acme' END"),
         ("campaigns", "_etl_synced", "_etl_synced + INTERVAL 1 MICROSECOND"),
         ("campaigns", "_etl_row_hash", "''"),
     ];

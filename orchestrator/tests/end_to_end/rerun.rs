@@ -40,3 +40,14 @@ fn the_load_alone_rebuilds_the_tables_of_a_run() {
     model.observe(&world, |_, _| true);
     model.check_after_a_break(&world.warehouse());
 }
+
+#[test]
+fn a_dry_run_tells_what_would_be_and_changes_nothing() {
+    let world = World::new(100, 60);
+    world.quick_run(&[]).expect(0);
+    world.api.set_generation(2);
+    world.quick_run(&["--only", "extract"]).expect(0);
+    let before = world.warehouse().everything();
+    world.call("load-job", &["--dry-run"]).expect(0).says("would be +");
+    assert!(world.warehouse().everything() == before);
+}

@@ -35,8 +35,8 @@ fn pages_that_shift_under_the_reader() {
         world.script(&ACCOUNTS[1], "/employees", Some(page), times, action.clone());
         let ended = world.quick_run(&["--stream", SNAPSHOTS]).expect(0);
         model.check_that_nothing_is_deleted_falsely(&world);
-        // Until the third page nothing is read ahead so far that a shift could come too late to be seen.
-        if times > 1 && page < "page=3" {
+        // The first page comes alone; the others are asked for together, and a shift among them may come too late to matter.
+        if times > 1 && page == "page=1&" {
             ended.says("deletes are held back");
         }
         quiet(&mut model);

@@ -41,11 +41,11 @@ impl DuckDb {
         dry_run: bool,
     ) -> Result<Self, WarehouseError> {
         let path = if dry_run && !path.exists() { None } else { Some(path) };
-        Ok(Self {
-            client: Client::open(path, memory_limit, &[schemas, &[log_schema.to_owned()]].concat())?,
-            log_schema: log_schema.to_owned(),
-            has_logs: false,
-        })
+        let client = Client::open(path, memory_limit, &[schemas, &[log_schema.to_owned()]].concat())?;
+        // A dry run makes no log tables, but reads those that are there.
+        let find = render("describe_table", &json!({}))?;
+        let columns = client.query("read the catalogue", &find, params![log_schema, "etl_logs"], |_| Ok(()))?;
+        Ok(Self { client, log_schema: log_schema.to_owned(), has_logs: !columns.is_empty() })
     }
 
     /// The staged rows' accounts and whether they may delete, as a temporary table.
