@@ -1,5 +1,6 @@
 //! The lease in the landing zone that keeps two runs of one pipeline from overlapping (design, section 8).
 //! Created only if none is there, renewed while the run lives, expired 60 s after its last renewal; a dead holder's is taken over at once.
+//! The tasks of a run keep its lease alive when their orchestrator no longer does.
 
 use crate::landing::{Landing, LandingError, PutMode, Version, paths};
 use crate::run_id::RunId;
@@ -14,6 +15,10 @@ use tokio::task::JoinHandle;
 /// Seconds after the last renewal at which a lease is nobody's.
 pub const EXPIRES_AFTER_SECONDS: i64 = 60;
 const RENEW_EVERY: Duration = Duration::from_secs(15);
+/// A holder that has not renewed for so long may be gone: whoever has joined renews in its place.
+const OVERDUE_SECONDS: i64 = 30;
+/// How long one renewal may take: there must be time for another one.
+const RENEWAL_TAKES: Duration = Duration::from_secs(25);
 const WAIT_STEP: Duration = Duration::from_secs(1);
 
 /// Who holds a lease: enough to tell whether the process still lives.
@@ -42,6 +47,22 @@ pub struct LeaseFile {
     pub acquired_at: DateTime<Utc>,
     /// Last sign of life.
     pub renewed_at: DateTime<Utc>,
+    /// The Cloud Run execution of the process that took it: an orchestrator that is started again there knows its run by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+}
+
+impl LeaseFile {
+    /// A lease that is taken now.
+    fn new(run_id: &RunId, holder: &Holder) -> Self {
+        let (now, execution) = (Utc::now(), std::env::var("CLOUD_RUN_EXECUTION").ok().filter(|name| !name.is_empty()));
+        Self { run_id: run_id.clone(), holder: holder.clone(), acquired_at: now, renewed_at: now, execution }
+    }
+
+    /// Seconds since the last sign of life. It is another machine's clock that told it: one that is ahead counts as now.
+    fn age_seconds(&self) -> i64 {
+        (Utc::now() - self.renewed_at).num_seconds().max(0)
+    }
 }
 
 /// Why there is no lease.
@@ -150,13 +171,12 @@ async fn read(landing: &dyn Landing) -> Result<Option<(LeaseFile, Version)>, Lea
 
 /// True if taken, false if joined.
 async fn try_take(landing: &dyn Landing, run_id: &RunId, holder: &Holder) -> Result<bool, LeaseError> {
-    let now = Utc::now();
-    let file = LeaseFile { run_id: run_id.clone(), holder: holder.clone(), acquired_at: now, renewed_at: now };
+    let file = LeaseFile::new(run_id, holder);
     for _ in 0..20 {
         let mode = match read(landing).await? {
             None => PutMode::Create,
             Some((found, version)) => {
-                let age = (now - found.renewed_at).num_seconds();
+                let age = found.age_seconds();
                 let gone = age > EXPIRES_AFTER_SECONDS || found.holder.is_dead();
                 if !gone && found.run_id == *run_id {
                     return Ok(false);
@@ -188,14 +208,19 @@ async fn renew(landing: Arc<dyn Landing>, run_id: RunId, holder: Holder, shutdow
     let mut last = Utc::now();
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
-        match renew_once(landing.as_ref(), &run_id, &holder).await {
-            Ok(true) => last = Utc::now(),
-            Ok(false) => {
+        let renewal = tokio::time::timeout(RENEWAL_TAKES, renew_once(landing.as_ref(), &run_id, &holder)).await;
+        match renewal {
+            Ok(Ok(true)) => last = Utc::now(),
+            Ok(Ok(false)) => {
                 shutdown.request("the loss of its lease to another run");
                 return;
             }
-            Err(error) => {
-                tracing::warn!(%error, "failed to renew the lease; trying again");
+            failed => {
+                let error = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => format!("nothing came for {} s", RENEWAL_TAKES.as_secs()),
+                };
+                tracing::warn!(error, "failed to renew the lease; trying again");
                 if Utc::now() - last > TimeDelta::seconds(EXPIRES_AFTER_SECONDS) {
                     shutdown.request("the loss of its lease: it could not be renewed in time");
                     return;
@@ -207,15 +232,20 @@ async fn renew(landing: Arc<dyn Landing>, run_id: RunId, holder: Holder, shutdow
 
 /// False if another run holds the lease now.
 async fn renew_once(landing: &dyn Landing, run_id: &RunId, holder: &Holder) -> Result<bool, LeaseError> {
-    let now = Utc::now();
-    let (acquired_at, mode) = match read(landing).await? {
+    let (file, mode) = match read(landing).await? {
         // Given back by the task that took it, while others of the same run still work.
-        None => (now, PutMode::Create),
+        None => (LeaseFile::new(run_id, holder), PutMode::Create),
         Some((found, _)) if found.run_id != *run_id => return Ok(false),
-        Some((found, _)) if found.holder != *holder && !found.holder.is_dead() => return Ok(true),
-        Some((found, version)) => (found.acquired_at, PutMode::Replace(version)),
+        Some((found, version)) => {
+            let is_dead = found.holder.is_dead();
+            if found.holder != *holder && !is_dead && found.age_seconds() <= OVERDUE_SECONDS {
+                return Ok(true);
+            }
+            // A holder that may only be slow keeps its name: it gives the lease back, or knows it again when it is started anew.
+            let holder = if is_dead { holder.clone() } else { found.holder.clone() };
+            (LeaseFile { holder, renewed_at: Utc::now(), ..found }, PutMode::Replace(version))
+        }
     };
-    let file = LeaseFile { run_id: run_id.clone(), holder: holder.clone(), acquired_at, renewed_at: now };
     match landing.put(paths::LEASE, encode(paths::LEASE, &file)?, mode).await {
         // Someone else was faster; the next turn sees who.
         Ok(()) | Err(LandingError::Precondition { .. }) => Ok(true),

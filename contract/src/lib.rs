@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod exit;
+pub mod google;
 pub mod landing;
 pub mod lease;
 pub mod pipeline;

@@ -74,6 +74,12 @@ pub struct UnitReport {
     pub rows_rejected: u64,
     /// Bytes of records before compression.
     pub bytes: u64,
+    /// Bytes that the warehouse read for this unit: its share of its table's statements, by its share of the records. 0 where the warehouse does not tell.
+    #[serde(default)]
+    pub bytes_processed: u64,
+    /// Bytes that the warehouse bills for them.
+    #[serde(default)]
+    pub bytes_billed: u64,
     /// Start of the unit.
     pub started_at: DateTime<Utc>,
     /// End of the unit.
@@ -105,6 +111,8 @@ impl UnitReport {
             rows_unchanged: 0,
             rows_rejected: 0,
             bytes: 0,
+            bytes_processed: 0,
+            bytes_billed: 0,
             started_at: now,
             finished_at: now,
             duration_ms: 0,

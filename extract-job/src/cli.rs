@@ -46,7 +46,7 @@ enum Output {
 
 #[derive(Debug, Args)]
 struct PipelineArgs {
-    /// The pipeline file
+    /// The pipeline file: a path or gs://bucket/object
     #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
     pipeline: Option<String>,
     /// Only these sources (repeat, or separate by commas)
@@ -116,7 +116,7 @@ struct ReadArgs {
     /// A manifest file or the name of a built-in connector
     #[arg(long, env = "DRAYAGE_MANIFEST", value_name = "FILE")]
     manifest: String,
-    /// A YAML or JSON file with the connector's settings; may hold ${env:NAME} and ${file:PATH}
+    /// A YAML or JSON file with the connector's settings; may hold ${env:NAME}, ${file:PATH} and ${secret:NAME}
     #[arg(long, env = "DRAYAGE_CONFIG", value_name = "FILE")]
     config: Option<String>,
     /// Only these streams
@@ -170,7 +170,7 @@ async fn run_command(command: Command) -> Result<Exit, ExtractError> {
         }
         Command::Streams(args) => {
             let (selection, output) = (args.pipeline.selection(), args.pipeline.output);
-            let lines = list(&args.pipeline.file()?, &selection, &Machine)?;
+            let lines = list(&args.pipeline.file()?, &selection, &Machine).await?;
             show(output, &lines, &stream_lines(&lines));
             Ok(Exit::Done)
         }

@@ -86,7 +86,7 @@ async fn streams_are_listed_and_connections_checked() {
     let bench = Bench::new(100).await;
     bench.write_pipeline(100, "    streams: [jobs, {name: campaigns, table: ads, mode: append}]\n");
     let options = bench.options(&[]);
-    let lines = list_streams(&options.pipeline, &options.selection, &Secrets).unwrap();
+    let lines = list_streams(&options.pipeline, &options.selection, &Secrets).await.unwrap();
     let texts: Vec<_> = lines.iter().map(|line| format!("{} {} {}", line.stream, line.table, line.mode)).collect();
     assert_eq!(texts, ["campaigns ads append", "jobs jobs incremental"]);
     let checked = check_pipeline(&options, &Secrets, true).await.unwrap();

@@ -94,6 +94,7 @@ async fn execute(cli: &Cli) -> Result<RunReport, (Exit, String)> {
         force: cli.force,
         rewrite: cli.rewrite,
         dry_run: cli.dry_run,
+        bigquery: None,
     };
     let landing = landing::open(&pipeline.landing).map_err(|error| match error {
         LandingError::Unsupported(_) => usage(error.to_string()),

@@ -9,13 +9,18 @@ use contract::run_id::RunId;
 /// The arguments of one stage's job.
 pub(crate) fn stage_arguments(stage: Stage, pipeline: &str, run_id: &RunId, options: &RunOptions) -> Vec<String> {
     let mut words = vec!["--pipeline".to_owned(), pipeline.to_owned(), "--run-id".to_owned(), run_id.to_string()];
+    words.extend(filters(options));
+    words.extend(modes(stage, options));
+    words
+}
+
+fn filters(options: &RunOptions) -> Vec<String> {
     let filters = [("--source", &options.sources), ("--account", &options.accounts), ("--stream", &options.streams)];
-    for (flag, names) in filters {
-        for name in names {
-            // One word: a name that begins with a dash stays a name.
-            words.push(format!("{flag}={name}"));
-        }
-    }
+    // One word: a name that begins with a dash stays a name.
+    filters.iter().flat_map(|(flag, names)| names.iter().map(move |name| format!("{flag}={name}"))).collect()
+}
+
+fn modes(stage: Stage, options: &RunOptions) -> Vec<String> {
     let modes = match stage {
         Stage::Extract => vec![("--full-refresh", options.full_refresh)],
         Stage::Load => vec![
@@ -24,13 +29,24 @@ pub(crate) fn stage_arguments(stage: Stage, pipeline: &str, run_id: &RunId, opti
             ("--rewrite", options.rewrite),
         ],
     };
-    words.extend(modes.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()));
+    let mut words: Vec<String> = modes.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect();
     if let (Stage::Extract, Some((from, to))) = (stage, options.window) {
         for (flag, at) in [("--from", from), ("--to", to)] {
             words.extend([flag.to_owned(), at.to_rfc3339_opts(SecondsFormat::AutoSi, true)]);
         }
     }
     words
+}
+
+/// The command line that goes on with a run whose tasks are at work, as the user would type it: they are joined only by the same order.
+pub(crate) fn join_again(pipeline: &str, run_id: &RunId, options: &RunOptions) -> String {
+    let mut words = vec![go_on(pipeline, run_id)];
+    if let Some(stage) = options.only {
+        words.push(format!("--only {stage}"));
+    }
+    let modes = Stage::ALL.into_iter().flat_map(|stage| modes(stage, options));
+    words.extend(filters(options).into_iter().chain(modes).map(|word| shell_word(&word)));
+    words.join(" ")
 }
 
 /// The command line that loads a run again, as the user would type it.
@@ -89,6 +105,19 @@ mod tests {
         for (stage, options, expected) in table {
             assert_eq!(words(stage, options), expected, "{stage}");
         }
+    }
+
+    #[test]
+    fn the_same_order_is_shown_again() {
+        let options = RunOptions {
+            only: Some(Stage::Load),
+            accounts: vec!["a b".into()],
+            force: true,
+            wait: true,
+            ..RunOptions::default()
+        };
+        let expected = format!("orchestrator run --pipeline p.yaml --run-id {ID} --only load '--account=a b' --force");
+        assert_eq!(join_again("p.yaml", &ID.parse().unwrap(), &options), expected);
     }
 
     #[test]

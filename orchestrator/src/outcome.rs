@@ -26,9 +26,9 @@ pub(crate) struct StageResult {
 impl StageResult {
     /// A stage that could not be started after another one has run: no task began, so nothing of it is done.
     pub(crate) fn not_begun(stage: Stage, error: &LaunchError) -> Self {
-        let task =
-            TaskEnd { index: 0, exit: TaskExit::Code(Exit::Unreachable.code().into()), said: vec![error.to_string()] };
-        let end = StageEnd { tasks: vec![task], interrupted: None };
+        let said = std::iter::once(error.to_string()).chain(error.hint()).collect();
+        let task = TaskEnd { index: 0, exit: TaskExit::Code(Exit::Unreachable.code().into()), said };
+        let end = StageEnd { tasks: vec![task], ..StageEnd::default() };
         Self { stage, end, reports: vec![Ok(None)], exit: Exit::Unreachable }
     }
 
@@ -39,24 +39,28 @@ impl StageResult {
     /// What is wrong with the tasks themselves, in words. Failed units are no such thing.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let stage = self.stage;
-        let mut complaints = Vec::new();
+        let mut complaints: Vec<String> = self.end.remarks.iter().map(|remark| format!("{stage} {remark}")).collect();
+        let is_explained = !complaints.is_empty();
         let count = self.end.tasks.len();
         for (task, report) in self.end.tasks.iter().zip(&self.reports) {
+            if is_explained && never_began(task, report) {
+                continue;
+            }
             let name =
                 if count == 1 { stage.to_string() } else { format!("{stage} task {} of {count}", task.index + 1) };
             if task.exit == TaskExit::Signal(SIGKILL) && self.end.interrupted.is_none() {
                 complaints.push(format!("{name} {}, perhaps for want of memory", task.exit));
                 continue;
             }
+            let said = task.said.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n  ");
+            let said = if said.is_empty() { String::new() } else { format!(": {said}") };
             if !orderly(task) {
-                let said = task.said.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n  ");
-                let said = if said.is_empty() { String::new() } else { format!(": {said}") };
                 complaints.push(format!("{name} {}{said}", task.exit));
                 continue;
             }
             match report {
                 Ok(Some(_)) => {}
-                Ok(None) => complaints.push(format!("{name} {} but left no report", task.exit)),
+                Ok(None) => complaints.push(format!("{name} {} but left no report{said}", task.exit)),
                 Err(error) => complaints.push(format!("{name}: its report cannot be used: {error}")),
             }
         }
@@ -69,15 +73,28 @@ fn orderly(task: &TaskEnd) -> bool {
     matches!(task.exit, TaskExit::Code(0 | 1))
 }
 
+/// A launcher that learns only "failed" says 1; without a report that is no sign of units that were done.
+fn never_began(task: &TaskEnd, report: &TaskReport) -> bool {
+    task.exit == TaskExit::Code(1) && matches!(report, Ok(None))
+}
+
 /// The exit of one stage. A task that crashed failed; the stage then counts as partly done if a unit of any task is done.
 pub(crate) fn stage_exit(end: &StageEnd, reports: &[TaskReport]) -> Exit {
+    if end.left_running.is_some() || (end.tasks.is_empty() && end.interrupted.is_some()) {
+        // Told to stop: what the stage will come to is not known, or nothing of it was begun.
+        return Exit::SomeFailed;
+    }
     let is = |task: &TaskEnd, codes: &[i32]| matches!(task.exit, TaskExit::Code(code) if codes.contains(&code));
     let done = |unit: &UnitReport| unit.status != UnitStatus::Failed;
     let reported = || reports.iter().filter_map(|report| report.as_ref().ok()?.as_ref());
-    let crashed = end.tasks.iter().any(|task| !is(task, &[0, 1, 2, 3]));
+    let (silent, told): (Vec<_>, Vec<_>) =
+        end.tasks.iter().zip(reports).partition(|(task, report)| never_began(task, report));
+    let crashed = !silent.is_empty() || end.tasks.iter().any(|task| !is(task, &[0, 1, 2, 3]));
     if end.tasks.iter().all(|task| is(task, &[0])) && reported().count() == end.tasks.len() {
         Exit::Done
-    } else if end.tasks.iter().any(orderly) || (crashed && reported().any(|report| report.units.iter().any(done))) {
+    } else if told.iter().any(|(task, _)| orderly(task))
+        || (crashed && reported().any(|report| report.units.iter().any(done)))
+    {
         Exit::SomeFailed
     } else if end.tasks.iter().any(|task| is(task, &[2])) {
         Exit::Usage
@@ -129,7 +146,7 @@ mod tests {
     fn end(exits: &[TaskExit]) -> StageEnd {
         let tasks = exits.iter().enumerate();
         let tasks = tasks.map(|(index, exit)| TaskEnd { index, exit: *exit, said: Vec::new() }).collect();
-        StageEnd { tasks, interrupted: None }
+        StageEnd { tasks, ..StageEnd::default() }
     }
 
     #[test]
@@ -145,6 +162,10 @@ mod tests {
             // No report, no proof.
             (&[Code(0)], &[None], Exit::SomeFailed),
             (&[Code(1)], &[FAILED], Exit::SomeFailed),
+            // 1 is also what a launcher says that knows no more than "failed".
+            (&[Code(1)], &[None], Exit::Unreachable),
+            (&[Code(1), Code(1)], &[None, DONE], Exit::SomeFailed),
+            (&[Code(1), Code(3)], &[None, None], Exit::Unreachable),
             (&[Code(0), Code(1)], &[DONE, FAILED], Exit::SomeFailed),
             (&[Code(2)], &[None], Exit::Usage),
             (&[Code(2), Code(2)], &[None, None], Exit::Usage),
@@ -162,6 +183,14 @@ mod tests {
             let reports: Vec<TaskReport> = reports.iter().map(|units| units.map_or(Ok(None), report)).collect();
             assert_eq!(stage_exit(&end(exits), &reports), *expected, "{exits:?}");
         }
+    }
+
+    #[test]
+    fn a_stage_that_was_left_is_not_done() {
+        let left = StageEnd { left_running: Some("as x".into()), ..StageEnd::default() };
+        assert_eq!(stage_exit(&left, &[report(&[UnitStatus::Done])]), Exit::SomeFailed);
+        let stopped = StageEnd { interrupted: Some("SIGTERM".into()), ..StageEnd::default() };
+        assert_eq!(stage_exit(&stopped, &[]), Exit::SomeFailed);
     }
 
     #[test]
@@ -200,5 +229,23 @@ mod tests {
                 "extract task 4 of 4 ended with exit code 0 but left no report",
             ]
         );
+    }
+
+    #[test]
+    fn a_cause_of_the_whole_stage_is_told_once() {
+        let mut end = end(&[TaskExit::Code(1), TaskExit::Code(1), TaskExit::Code(3)]);
+        end.remarks = vec!["execution j-1 failed: SECRETS_ACCESS_CHECK_FAILED".into()];
+        end.tasks[0].said = vec!["log: x".into()];
+        let mut result = StageResult {
+            stage: Stage::Load,
+            end,
+            reports: vec![Ok(None), report(&[]), Ok(None)],
+            exit: Exit::Unreachable,
+        };
+        let cause = "load execution j-1 failed: SECRETS_ACCESS_CHECK_FAILED";
+        assert_eq!(result.complaints(), [cause, "load task 3 of 3 ended with exit code 3"]);
+        result.end.remarks.clear();
+        let silent = "load task 1 of 3 ended with exit code 1 but left no report: log: x";
+        assert_eq!(result.complaints(), [silent, "load task 3 of 3 ended with exit code 3"]);
     }
 }

@@ -1,24 +1,27 @@
 //! One run: lease, extract, load, in this order; what landed is loaded even if other units failed (design, sections 4 and 8).
 //! The lease is given back in every way out.
 
-use crate::arguments::stage_arguments;
+use crate::arguments::{join_again, stage_arguments};
 use crate::error::RunError;
 use crate::launcher::{LaunchError, Launcher, StageOrder};
-use crate::lease;
-use crate::outcome::{StageResult, stage_exit};
+use crate::lease::{self, RunLease};
+use crate::outcome::{StageResult, TaskReport, stage_exit};
 use crate::stage::Stage;
 use crate::summary::{Ran, RunSummary};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use contract::exit::Exit;
 use contract::landing::{self, Landing, paths};
-use contract::pipeline::Pipeline;
+use contract::pipeline::{LauncherEntry, Pipeline, WarehouseEntry};
 use contract::report::{Plan, RunReport};
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
-use contract::stored::{self, StoredError};
+use contract::stored;
 use contract::unit::{Task, Unit};
 use std::str::FromStr;
 use std::sync::Arc;
+
+/// A report that was written with the start of its stage is not older than it, though clocks differ a little.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(5);
 
 /// Which run is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,11 +84,17 @@ impl RunOptions {
     }
 
     fn tasks(&self, stage: Stage, pipeline: &Pipeline) -> usize {
-        match stage {
-            Stage::Extract => self.extract_tasks.or(pipeline.orchestrator.extract_tasks).unwrap_or(1).max(1),
-            // DuckDB takes one writing process, and it is the only warehouse so far.
-            Stage::Load => 1,
-        }
+        let orchestrator = &pipeline.orchestrator;
+        let tasks = match (&orchestrator.launcher, stage) {
+            (LauncherEntry::Map(map), Stage::Extract) => self.extract_tasks.or(map.cloud_run.extract_tasks),
+            (LauncherEntry::Kind(_), Stage::Extract) => self.extract_tasks.or(orchestrator.extract_tasks),
+            // DuckDB takes one writing process.
+            (LauncherEntry::Map(map), Stage::Load) if matches!(pipeline.warehouse, WarehouseEntry::Bigquery { .. }) => {
+                map.cloud_run.load_tasks
+            }
+            (_, Stage::Load) => None,
+        };
+        tasks.unwrap_or(1).max(1)
     }
 }
 
@@ -93,24 +102,63 @@ impl RunOptions {
 ///
 /// # Errors
 /// Nothing was begun: filters that name nothing, a landing zone out of reach, another run that holds the lease, a missing program.
-/// Or a job could not be started at all. No lease is held any more, and no job runs.
+/// Or a job could not be started at all. No lease is held any more, and no job runs, unless the error says that one still does.
 pub async fn run(
     pipeline: &Pipeline,
     options: &RunOptions,
     launcher: &dyn Launcher,
     shutdown: &Shutdown,
 ) -> Result<RunSummary, RunError> {
+    begin(pipeline, options, launcher, shutdown).await?.finish().await
+}
+
+/// Chooses the run and takes its lease; waits for another run only if the options say so.
+///
+/// # Errors
+/// As of [`run`], as long as nothing is begun.
+pub(crate) async fn begin<'a>(
+    pipeline: &'a Pipeline,
+    options: &'a RunOptions,
+    launcher: &'a dyn Launcher,
+    shutdown: &'a Shutdown,
+) -> Result<Begun<'a>, RunError> {
     pipeline.select(&options.sources, &options.accounts).map_err(RunError::Usage)?;
     let landing = landing::open(&pipeline.landing)?;
     launcher.prepare(&options.stages()).await?;
-    let (run_id, lease) = lease::begin(&landing, options, shutdown).await?;
-    let running = Running { pipeline, options, launcher, shutdown, landing, run_id };
-    let result = running.stages().await;
-    lease::release(lease).await;
-    result
+    let lease::Begun { run_id, lease, is_adopted } = lease::begin(&landing, options, launcher, shutdown).await?;
+    Ok(Begun { running: Running { pipeline, options, launcher, shutdown, landing, run_id, is_adopted }, lease })
 }
 
-/// A run that holds the lease.
+/// A run that holds the lease and has not done anything yet. It must be finished: only that gives the lease back.
+#[must_use]
+pub(crate) struct Begun<'a> {
+    running: Running<'a>,
+    lease: RunLease,
+}
+
+impl Begun<'_> {
+    /// The run.
+    pub(crate) fn run_id(&self) -> &RunId {
+        &self.running.run_id
+    }
+
+    /// Runs the stages and gives the lease back, or leaves it to the tasks that go on running.
+    ///
+    /// # Errors
+    /// A job could not be started at all.
+    pub(crate) async fn finish(self) -> Result<RunSummary, RunError> {
+        let Self { running, lease } = self;
+        let (result, goes_on) = running.stages().await;
+        if goes_on {
+            lease.leave().await;
+        } else {
+            lease.release().await;
+        }
+        result
+    }
+}
+
+/// What a run works with.
 struct Running<'a> {
     pipeline: &'a Pipeline,
     options: &'a RunOptions,
@@ -118,34 +166,54 @@ struct Running<'a> {
     shutdown: &'a Shutdown,
     landing: Arc<dyn Landing>,
     run_id: RunId,
+    /// Begun by an orchestrator that has died.
+    is_adopted: bool,
 }
 
 impl Running<'_> {
-    async fn stages(&self) -> Result<RunSummary, RunError> {
+    /// All stages, and whether tasks of the run go on running.
+    async fn stages(&self) -> (Result<RunSummary, RunError>, bool) {
         let started_at = Utc::now();
         let mut results = Vec::new();
-        let mut not_started = None;
+        let (mut not_started, mut goes_on) = (None, false);
         for stage in self.options.stages() {
             if let Some(reason) = self.shutdown.reason() {
                 not_started = Some((stage, reason));
                 break;
             }
             let result = match self.stage(stage).await {
-                // What the stage before has done is worth a summary.
-                Err(error) if !results.is_empty() => StageResult::not_begun(stage, &error),
-                result => result?,
+                Ok(result) => result,
+                Err(error) => {
+                    goes_on |= error.leaves_tasks();
+                    if results.is_empty() {
+                        return (Err(error.into()), goes_on);
+                    }
+                    // What the stage before has done is worth a summary.
+                    StageResult::not_begun(stage, &error)
+                }
             };
-            let goes_on = matches!(result.exit, Exit::Done | Exit::SomeFailed);
+            goes_on |= result.end.left_running.is_some();
+            let is_next = matches!(result.exit, Exit::Done | Exit::SomeFailed);
             results.push(result);
-            if !goes_on {
+            if !is_next {
                 break;
             }
         }
+        (Ok(self.summary(results, not_started, started_at).await), goes_on)
+    }
+
+    async fn summary(
+        &self,
+        results: Vec<StageResult>,
+        not_started: Option<(Stage, String)>,
+        started_at: DateTime<Utc>,
+    ) -> RunSummary {
         let mut results = results.into_iter().peekable();
         let ran = Ran {
             run_id: self.run_id.clone(),
             pipeline: self.pipeline.name.clone(),
             only: self.options.only,
+            again: join_again(&self.pipeline.name, &self.run_id, self.options),
             planned: self.planned().await,
             extract: results.next_if(|result| result.stage == Stage::Extract),
             load: results.next(),
@@ -153,7 +221,7 @@ impl Running<'_> {
             started_at,
             finished_at: Utc::now(),
         };
-        Ok(RunSummary::of(ran))
+        RunSummary::of(ran)
     }
 
     async fn stage(&self, stage: Stage) -> Result<StageResult, LaunchError> {
@@ -163,25 +231,38 @@ impl Running<'_> {
             run_id: self.run_id.clone(),
             tasks,
             arguments: stage_arguments(stage, &self.pipeline.name, &self.run_id, self.options),
+            adopted: self.is_adopted,
         };
         tracing::info!(run_id = %self.run_id, tasks, "{stage} starts");
-        let before = self.reports(&order).await;
+        let before = self.reports(&order, tasks).await;
         let end = self.launcher.run_stage(&order, self.shutdown).await?;
-        let mut reports = Vec::with_capacity(tasks);
-        // A report that was there before and has not changed is another attempt's: this task did not get to write one.
-        for (before, after) in before.into_iter().zip(self.reports(&order).await) {
-            let before = before.ok().flatten();
-            reports.push(after.map(|report| report.filter(|report| before.as_ref() != Some(report))));
-        }
+        // Tasks that were started by an earlier orchestrator may be more or fewer.
+        let tasks = if end.tasks.is_empty() { tasks } else { end.tasks.len() };
+        let after = self.reports(&order, tasks).await;
+        let reports: Vec<TaskReport> = match end.joined {
+            // The stage may have ended long ago, so its reports may have been there before.
+            Some(start) => {
+                let of_start = |report: &RunReport| report.finished_at >= start - CLOCKS_DIFFER;
+                after.into_iter().map(|report| report.map(|report| report.filter(of_start))).collect()
+            }
+            // A report that was there before and has not changed is another attempt's: this task did not get to write one.
+            None => {
+                let before = before.into_iter().map(|report| report.ok().flatten());
+                let is_new = |(before, after): (Option<RunReport>, TaskReport)| {
+                    after.map(|report| report.filter(|report| before.as_ref() != Some(report)))
+                };
+                before.zip(after).map(is_new).collect()
+            }
+        };
         let exit = stage_exit(&end, &reports);
         tracing::info!(run_id = %self.run_id, exit_code = exit.code(), "{stage} has ended");
         Ok(StageResult { stage, end, reports, exit })
     }
 
-    async fn reports(&self, order: &StageOrder) -> Vec<Result<Option<RunReport>, StoredError>> {
-        let mut reports = Vec::with_capacity(order.tasks);
-        for index in 0..order.tasks {
-            let task = Task { index, count: order.tasks };
+    async fn reports(&self, order: &StageOrder, tasks: usize) -> Vec<TaskReport> {
+        let mut reports = Vec::with_capacity(tasks);
+        for index in 0..tasks {
+            let task = Task { index, count: tasks };
             reports.push(stored::read_report(self.landing.as_ref(), &order.run_id, order.stage.as_str(), task).await);
         }
         reports

@@ -111,10 +111,10 @@ fn what_keeps_a_run_from_beginning() {
         command(&world, &["run", "--pipeline", "pipeline.yaml"])
     };
     let flags = |arguments: &[&str]| command(&World::new(), arguments);
-    let cloud = "orchestrator: {launcher: {cloud_run: {project: p, region: r, extract_job: e, load_job: l}}}\n";
+    let cloud = "orchestrator: {launcher: {cloud_run: {project: p, region: r, extract_job: e, load_job: l, load_tasks: 2}}}\n";
     let table = [
         (of_file("orchestratr: {}\nnotify: {slak: x}\n"), 2, "did you mean `orchestrator`"),
-        (of_file(cloud), 2, "cloud_run` is not supported yet"),
+        (of_file(cloud), 2, "a DuckDB file cannot be shared by Cloud Run tasks"),
         (missing("extract-job"), 3, "the program extract-job is not in"),
         (missing("load-job"), 3, "cargo build"),
         (blocked(), 3, "the landing zone cannot be used"),

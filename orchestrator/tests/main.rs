@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cloud_run;
 #[cfg(feature = "demo")]
 mod demo;
 mod exits;

@@ -158,6 +158,15 @@ impl Landing for FolderLanding {
         })
         .await
     }
+
+    async fn remove(&self, path: &str) -> Result<(), LandingError> {
+        let (target, path) = (self.file(path)?, path.to_owned());
+        blocking(move || match fs::remove_file(&target) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(unavailable("delete", &path, error)),
+            _ => Ok(()),
+        })
+        .await
+    }
 }
 
 struct FolderWriter {

@@ -1,6 +1,7 @@
-//! The landing zone: where batches, checkpoints and reports lie between the two jobs. A folder now, a bucket by the same trait.
+//! The landing zone: where batches, checkpoints and reports lie between the two jobs: a folder, or a bucket by the same trait.
 //! Every object is written whole or not at all; `put` can demand that nothing was there, or that nothing has changed.
 
+mod cloud_storage;
 mod folder;
 pub mod paths;
 
@@ -10,6 +11,7 @@ use futures::stream::BoxStream;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use cloud_storage::CloudStorageLanding;
 pub use folder::FolderLanding;
 
 /// What must hold for a [`Landing::put`] to happen.
@@ -71,6 +73,16 @@ pub enum LandingError {
         #[source]
         source: std::io::Error,
     },
+    /// Cloud Storage refused or gave no answer, after all that can be repeated was.
+    #[error("{what} {path}: {message}")]
+    Remote {
+        /// `write`, `read` or `delete`.
+        what: &'static str,
+        /// The object, as `gs://bucket/object`.
+        path: String,
+        /// What it said, and what to do where that is known.
+        message: String,
+    },
     /// The setting `landing` names no zone that can be used.
     #[error("{0}")]
     Unsupported(String),
@@ -98,6 +110,9 @@ pub trait Landing: Debug + Send + Sync {
 
     /// Removes an object that is still the one read with `version`; a missing one is no error.
     async fn delete(&self, path: &str, version: &Version) -> Result<(), LandingError>;
+
+    /// Removes an object whatever it is; a missing one is no error. For what this process has written for itself alone (staging).
+    async fn remove(&self, path: &str) -> Result<(), LandingError>;
 }
 
 /// An object that is being written. Dropped before `finish`, it leaves nothing.
@@ -110,15 +125,13 @@ pub trait ObjectWriter: Send {
     async fn finish(self: Box<Self>) -> Result<Written, LandingError>;
 }
 
-/// Opens the zone that the pipeline file names.
+/// Opens the zone that the pipeline file names. A bucket is first asked for something when something is read or written.
 ///
 /// # Errors
-/// A `gs://` URI (not supported yet), or a folder that cannot be created or written.
+/// A `gs://` URI that names no bucket and prefix, an endpoint that is no URL, or a folder that cannot be created or written.
 pub fn open(location: &str) -> Result<Arc<dyn Landing>, LandingError> {
     if location.starts_with("gs://") {
-        return Err(LandingError::Unsupported(format!(
-            "landing `{location}`: Cloud Storage is not supported yet; use a folder"
-        )));
+        return Ok(Arc::new(CloudStorageLanding::open(location)?));
     }
     Ok(Arc::new(FolderLanding::open(location)?))
 }

@@ -214,6 +214,51 @@ pub struct StreamSettings {
     /// The types of columns, by the record's field name; they win over the manifest's.
     #[serde(default)]
     pub columns: BTreeMap<String, ColumnHint>,
+    /// BigQuery: partitions a new table by this field, which must become a DATE, DATETIME or TIMESTAMP column.
+    #[serde(default)]
+    pub partition_by: Option<PartitionEntry>,
+}
+
+/// The field that a table is partitioned by; alone, the partitions are months.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PartitionEntry {
+    /// Only the field: a partition a month.
+    Field(String),
+    /// The field and the length of a partition.
+    Map(PartitionMap),
+}
+
+/// A field and the length of a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionMap {
+    /// The record's field.
+    pub field: String,
+    /// The length of a partition (default `month`: one statement may touch 4,000 partitions, which is eleven years of days).
+    #[serde(default)]
+    pub every: PartitionEvery,
+}
+
+/// The length of a partition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum PartitionEvery {
+    Day,
+    #[default]
+    Month,
+    Year,
+}
+
+impl PartitionEntry {
+    /// The field and the length.
+    pub fn parts(&self) -> (&str, PartitionEvery) {
+        match self {
+            Self::Field(field) => (field, PartitionEvery::default()),
+            Self::Map(map) => (&map.field, map.every),
+        }
+    }
 }
 
 /// How a stream is read.
@@ -304,9 +349,18 @@ pub struct CloudRunEntry {
     /// Tasks of the extract job (default 1).
     #[serde(default)]
     pub extract_tasks: Option<usize>,
-    /// Tasks of the load job (default 1).
+    /// Tasks of the load job (default 1); more than 1 only with BigQuery.
     #[serde(default)]
     pub load_tasks: Option<usize>,
+    /// The most seconds that the extract may take, retries included; it is cancelled then, and the run goes on with what has landed
+    /// (default: no limit but the job's own for each attempt of a task).
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 604_800))]
+    pub extract_timeout: Option<u64>,
+    /// The most seconds that the load may take, retries included; it is cancelled then (default: as for the extract).
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 604_800))]
+    pub load_timeout: Option<u64>,
 }
 
 /// Who is told when a run ends.

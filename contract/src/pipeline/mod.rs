@@ -1,31 +1,27 @@
 //! The pipeline file, read and checked: one strict YAML file for all three programs.
 //! Reading does not resolve accounts' secrets: only the extract needs them, and asks for them late.
 
+mod conflicts;
 mod file;
+mod open;
 mod problem;
 mod schema;
 
 pub use file::{
     AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, LandingEntry, LauncherEntry, LauncherKind,
-    LauncherMap, NotifyEntry, OrchestratorEntry, PipelineFile, SourceEntry, StreamEntry, StreamMode, StreamSettings,
+    LauncherMap, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery, PartitionMap, PipelineFile, SourceEntry, StreamEntry, StreamMode, StreamSettings,
     WarehouseEntry,
 };
 pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use schema::{check, pipeline_schema};
 
-use crate::landing::paths::is_safe_segment;
 use crate::secret::{self, Secret, SecretSource};
 use crate::yaml::{self, Node};
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Units that a task works on at the same time unless the file says otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 4;
-
-/// The settings of [`AccountWarehouse`], by the warehouse that they are for.
-const DUCKDB_OVERRIDES: [&str; 1] = ["schema"];
-const BIGQUERY_OVERRIDES: [&str; 5] = ["project", "dataset", "staging_dataset", "log_dataset", "location"];
 
 /// A pipeline file that holds together.
 #[derive(Debug, Clone)]
@@ -75,23 +71,13 @@ impl Source {
 }
 
 impl Pipeline {
-    /// Reads a pipeline file.
+    /// Reads a pipeline file of this machine.
     ///
     /// # Errors
     /// Everything that is wrong with it, in one report.
     pub fn read(path: &str, from: &dyn SecretSource) -> Result<Self, Problems> {
-        if path.starts_with("gs://") {
-            return Err(Problems::one(
-                path,
-                0,
-                "",
-                "a pipeline file in Cloud Storage is not supported yet; use a path",
-            ));
-        }
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Problems::one(path, 0, "", format!("the file cannot be read: {error}")))?;
-        let base = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Self::parse(path, &text, base, from)
+        let text = std::fs::read_to_string(path).map_err(|error| open::unreadable(path, error))?;
+        Self::parse(path, &text, &folder_of(path), from)
     }
 
     /// Reads a pipeline from its text; `base` is the folder of relative paths.
@@ -101,7 +87,7 @@ impl Pipeline {
     pub fn parse(name: &str, text: &str, base: &Path, from: &dyn SecretSource) -> Result<Self, Problems> {
         let document = yaml::parse(text).map_err(|error| Problems::one(name, error.line, "", error.message))?;
         let mut list = check(&pipeline_schema(), &document).map_err(|error| Problems::one(name, 0, "", error))?;
-        list.extend(conflicts(&document));
+        list.extend(conflicts::conflicts(&document));
         // Places and names outside the accounts may hold references too; accounts are resolved when they are used.
         let mut value = document.to_json();
         for key in ["landing", "warehouse"] {
@@ -110,6 +96,10 @@ impl Pipeline {
                 Ok((resolved, _)) => *part = resolved,
                 Err(unresolved) => list.extend(unresolved.iter().map(|u| locate(&document, &format!("/{key}"), u))),
             }
+        }
+        list.extend(conflicts::staging(&document, &value));
+        if name.starts_with("gs://") {
+            list.extend(conflicts::without_folder(&document, &value));
         }
         if !list.is_empty() {
             list.sort();
@@ -226,6 +216,12 @@ impl Pipeline {
     }
 }
 
+/// The folder of a file: where its relative paths start.
+fn folder_of(path: &str) -> PathBuf {
+    let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
+}
+
 fn settings(entry: StreamEntry) -> StreamSettings {
     match entry {
         StreamEntry::Name(name) => StreamSettings { name, ..StreamSettings::default() },
@@ -244,69 +240,4 @@ fn source_name(given: Option<&str>, connector: &str) -> String {
 fn locate(document: &Node, pointer: &str, unresolved: &secret::Unresolved) -> Problem {
     let pointer = format!("{pointer}{}", unresolved.pointer);
     Problem { line: document.nearest(&pointer).line, key: key_path(&pointer), message: unresolved.message.clone() }
-}
-
-/// What no schema can say: names that are doubled or cannot stand in a path, settings that do not fit the warehouse.
-fn conflicts(document: &Node) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut add = |line: usize, key: String, message: String| problems.push(Problem { line, key, message });
-    let warehouse = document.nearest("/warehouse/type").as_str().unwrap_or_default();
-    let mut sources = BTreeSet::new();
-    for (s, source) in document.get("sources").map(Node::items).unwrap_or_default().iter().enumerate() {
-        let connector = source.get("connector").and_then(Node::as_str).unwrap_or_default();
-        let name = source_name(source.get("name").and_then(Node::as_str), connector);
-        if !connector.is_empty() && !is_safe_segment(&name) {
-            add(source.line, format!("sources[{s}].name"), unsafe_name(&name));
-        }
-        if !sources.insert(name.clone()) {
-            add(
-                source.line,
-                format!("sources[{s}].name"),
-                format!("the source name `{name}` is used twice; set `name`"),
-            );
-        }
-        let mut accounts = BTreeSet::new();
-        for (a, account) in source.get("accounts").map(Node::items).unwrap_or_default().iter().enumerate() {
-            let key = format!("sources[{s}].accounts[{a}]");
-            let Some(id) = account.get("id").and_then(Node::as_str) else { continue };
-            if !is_safe_segment(id) {
-                add(account.line_of("id"), format!("{key}.id"), unsafe_name(id));
-            }
-            if !accounts.insert(id.to_owned()) {
-                add(account.line_of("id"), format!("{key}.id"), format!("the account `{id}` is listed twice"));
-            }
-            for entry in account.get("warehouse").map(Node::entries).unwrap_or_default() {
-                if let Some(message) = misplaced(warehouse, &entry.key) {
-                    add(entry.line, format!("{key}.warehouse.{}", entry.key), message);
-                }
-            }
-        }
-        let mut streams = BTreeSet::new();
-        for (t, stream) in source.get("streams").map(Node::items).unwrap_or_default().iter().enumerate() {
-            let Some(name) = stream.as_str().or_else(|| stream.get("name").and_then(Node::as_str)) else { continue };
-            if !streams.insert(name.to_owned()) {
-                add(stream.line, format!("sources[{s}].streams[{t}]"), format!("the stream `{name}` is listed twice"));
-            }
-        }
-    }
-    problems
-}
-
-/// Why an account's warehouse setting does not go with the pipeline's warehouse; a key that no warehouse knows is the schema's affair.
-fn misplaced(warehouse: &str, key: &str) -> Option<String> {
-    let (own, other) = match warehouse {
-        "duckdb" => (&DUCKDB_OVERRIDES[..], &BIGQUERY_OVERRIDES[..]),
-        "bigquery" => (&BIGQUERY_OVERRIDES[..], &DUCKDB_OVERRIDES[..]),
-        _ => return None,
-    };
-    other.contains(&key).then(|| {
-        format!("not a setting of a {warehouse} warehouse, where an account can have its own {}", own.join(", "))
-    })
-}
-
-fn unsafe_name(name: &str) -> String {
-    format!(
-        "`{}` cannot stand in a path: use letters, digits, `_`, `-` and `.`, not starting with a dot",
-        name.escape_default()
-    )
 }

@@ -17,7 +17,11 @@ impl SecretSource for NoSecrets {
 }
 
 fn message(text: &str) -> String {
-    Pipeline::parse("p.yaml", text, Path::new("/base"), &NoSecrets)
+    message_of("p.yaml", text)
+}
+
+fn message_of(name: &str, text: &str) -> String {
+    Pipeline::parse(name, text, Path::new("/base"), &NoSecrets)
         .map(|_| "it is accepted".into())
         .unwrap_or_else(|problems| problems.to_string())
 }
@@ -80,6 +84,9 @@ fn the_message_names_line_key_and_remedy() {
             with("type: duckdb, path: w.duckdb", "type: bigquery, project: p")
                 .replace("config: {app_key: k}", "warehouse: {schema: s}"),
         ),
+        ("bigquery from a folder", with("type: duckdb, path: w.duckdb", "type: bigquery, project: p")),
+        ("a manifest in a bucket", with("connector: servicetitan", "connector: gs://b/m.yaml")),
+        ("a secret in a path that is not fetched", with("./l", "\"${secret:projects/p/secrets/s/versions/1}\"")),
         ("unknown launcher", GOOD.to_owned() + "orchestrator: {launcher: cloud}\n"),
         ("launcher map, incomplete", GOOD.to_owned() + "orchestrator: {launcher: {cloud_run: {project: p}}}\n"),
         ("concurrency out of range", GOOD.to_owned() + "concurrency: 0\n"),
@@ -105,4 +112,15 @@ fn account_secrets_are_resolved_late_and_named_with_their_line() {
     let pipeline = Pipeline::parse("p.yaml", &text, Path::new("/base"), &NoSecrets).unwrap();
     let problems = pipeline.resolve_config(&pipeline.sources[0], "acme", &NoSecrets).unwrap_err();
     insta::assert_snapshot!(problems);
+}
+
+#[test]
+fn a_file_in_a_bucket_has_no_folder() {
+    let text = GOOD.replace("connector: servicetitan", "connector: ./my/manifest.yaml").replace(
+        "app_key: k",
+        "app_key: \"${file:key}\", other: [\"x-${file:/run/secrets/other}\", \"${file:../up}\"]",
+    );
+    insta::assert_snapshot!(message_of("gs://b/p.yaml", &text));
+    let good = GOOD.replace("./l", "gs://acme-data/landing").replace("w.duckdb", "/data/w.duckdb");
+    assert_eq!(message_of("gs://b/p.yaml", &good), "it is accepted");
 }

@@ -1,6 +1,7 @@
 //! What every landing zone must do, as functions over a `&dyn Landing`, so that each implementation runs the same suite.
 
 use bytes::Bytes;
+use crate::cloud_storage::Bucket;
 use contract::landing::{FolderLanding, Landing, LandingError, PutMode};
 use futures::TryStreamExt;
 use std::sync::Arc;
@@ -69,15 +70,61 @@ async fn what_is_not_there_or_not_allowed_is_named(landing: &dyn Landing) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_folder_keeps_all_of_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let landing: Arc<dyn Landing> = Arc::new(FolderLanding::open(folder.path().to_str().unwrap()).unwrap());
+async fn a_removed_object_is_gone_whatever_it_was(landing: &dyn Landing) {
+    landing.put("r/x", Bytes::from("1"), PutMode::Create).await.unwrap();
+    landing.remove("r/x").await.unwrap();
+    assert_eq!(text(landing, "r/x").await, None);
+    landing.remove("r/x").await.unwrap();
+    landing.put("r/x", Bytes::from("2"), PutMode::Create).await.unwrap();
+}
+
+async fn nothing_is_an_object_too(landing: &dyn Landing) {
+    landing.put("empty", Bytes::new(), PutMode::Create).await.unwrap();
+    assert_eq!(text(landing, "empty").await.as_deref(), Some(""));
+    let written = landing.write("empty2").await.unwrap().finish().await.unwrap();
+    assert_eq!((written.bytes, written.crc32c), (0, 0));
+    let chunks: Vec<Bytes> = landing.read("empty2").await.unwrap().try_collect().await.unwrap();
+    assert!(chunks.concat().is_empty());
+}
+
+async fn large_objects_pass_in_chunks_of_any_size(landing: &dyn Landing) {
+    let bytes: Vec<u8> = (0..9_000_001u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut writer = landing.write("large.bin").await.unwrap();
+    let mut rest = &bytes[..];
+    for size in [1, 255, 262_144, 2_097_152, 3_000_000, 2_097_153, usize::MAX] {
+        let (chunk, after) = rest.split_at(size.min(rest.len()));
+        writer.write(Bytes::copy_from_slice(chunk)).await.unwrap();
+        rest = after;
+    }
+    let written = writer.finish().await.unwrap();
+    assert_eq!((written.bytes, written.crc32c), (bytes.len() as u64, crc32c::crc32c(&bytes)));
+    let chunks: Vec<Bytes> = landing.read("large.bin").await.unwrap().try_collect().await.unwrap();
+    assert!(chunks.iter().all(|chunk| chunk.len() <= 1 << 20), "chunks are of bounded size");
+    assert!(chunks.concat() == bytes);
+}
+
+async fn all_of_it(landing: Arc<dyn Landing>) {
     put_replaces_and_reads_back(landing.as_ref()).await;
     create_happens_once_however_many_try(landing.clone()).await;
     replace_and_delete_need_the_version_that_was_read(landing.as_ref()).await;
     a_written_object_appears_whole_or_not_at_all(landing.as_ref()).await;
     what_is_not_there_or_not_allowed_is_named(landing.as_ref()).await;
+    a_removed_object_is_gone_whatever_it_was(landing.as_ref()).await;
+    nothing_is_an_object_too(landing.as_ref()).await;
+    large_objects_pass_in_chunks_of_any_size(landing.as_ref()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_keeps_all_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    all_of_it(Arc::new(FolderLanding::open(folder.path().to_str().unwrap()).unwrap())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_keeps_all_of_it() {
+    let bucket = Bucket::new().await;
+    all_of_it(Arc::new(bucket.landing("gs://acme-data"))).await;
+    all_of_it(Arc::new(bucket.landing("gs://acme-data/team-a/landing/"))).await;
 }
 
 #[test]

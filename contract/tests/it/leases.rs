@@ -35,7 +35,7 @@ impl World {
 
     async fn leave_as(&self, run_id: RunId, holder: Holder, seconds_ago: i64) {
         let at = Utc::now() - TimeDelta::seconds(seconds_ago);
-        let file = LeaseFile { run_id, holder, acquired_at: at, renewed_at: at };
+        let file = LeaseFile { run_id, holder, acquired_at: at, renewed_at: at, execution: None };
         let bytes = Bytes::from(serde_json::to_vec(&file).unwrap());
         self.landing.put(paths::LEASE, bytes, PutMode::Overwrite).await.unwrap();
     }
@@ -136,4 +136,53 @@ async fn a_broken_lease_file_is_not_taken_for_none() {
     world.landing.put(paths::LEASE, Bytes::from("{"), PutMode::Overwrite).await.unwrap();
     let error = world.take(&run(1)).await.unwrap_err().to_string();
     assert!(error.contains("runs/lease.json cannot be read"), "{error}");
+}
+
+async fn renewed_at(world: &World) -> chrono::DateTime<Utc> {
+    current(world.landing.as_ref()).await.unwrap().unwrap().renewed_at
+}
+
+/// One renewal of whoever has joined; it runs on another thread and must be given its turns.
+async fn after_a_renewal(world: &World, before: chrono::DateTime<Utc>) -> bool {
+    tokio::time::sleep(std::time::Duration::from_secs(16)).await;
+    for _ in 0..1000 {
+        if renewed_at(world).await > before {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_keeps_the_lease_of_an_orchestrator_that_is_silent() {
+    let elsewhere = Holder { host: "elsewhere".into(), pid: 1, ..Holder::this_process("orchestrator") };
+    let world = world();
+    world.leave_as(run(1), elsewhere.clone(), 40).await;
+    let before = renewed_at(&world).await;
+    let joined = world.take(&run(1)).await.unwrap();
+    assert!(after_a_renewal(&world, before).await, "its renewal is overdue");
+    let left = current(world.landing.as_ref()).await.unwrap().unwrap();
+    assert_eq!((left.holder, left.acquired_at), (elsewhere, before), "it stays the orchestrator's");
+    joined.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_leaves_renewing_to_an_orchestrator_that_does_it() {
+    let elsewhere = Holder { host: "elsewhere".into(), pid: 1, ..Holder::this_process("orchestrator") };
+    let world = world();
+    // Its clock is ahead, too: that is no reason to think that it is late.
+    world.leave_as(run(1), elsewhere, -5).await;
+    let before = renewed_at(&world).await;
+    let joined = world.take(&run(1)).await.unwrap();
+    assert!(!after_a_renewal(&world, before).await);
+    joined.release().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_counts_as_now() {
+    let elsewhere = Holder { host: "elsewhere".into(), pid: 1, ..Holder::this_process("far") };
+    let world = world();
+    world.leave(elsewhere, -3600).await;
+    assert!(matches!(world.take(&run(1)).await, Err(LeaseError::Held { age: 0, .. })));
 }

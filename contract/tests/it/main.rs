@@ -1,9 +1,11 @@
-//! The contract through its public surface: bad pipeline files, the landing zone, the lease, stored formats, log lines,
-//! the shipped schema.
+//! The contract through its public surface: bad pipeline files, the landing zone and its bucket, credentials, the lease,
+//! stored formats, log lines, the shipped schema.
 //! One binary; each module is one promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod bad_pipelines;
+mod cloud_storage;
+mod credentials;
 mod landing_conformance;
 mod leases;
 mod log_lines;

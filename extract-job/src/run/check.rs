@@ -1,6 +1,6 @@
 //! `extract-job check`: everything that is wrong with a pipeline or a manifest, at once; with `--connect` also one page per account.
 
-use super::plan::{Selection, plan};
+use super::plan::plan;
 use super::{ExtractError, Options, shared};
 use crate::http::client::Client;
 use crate::http::retry::Waits;
@@ -48,8 +48,8 @@ pub async fn check_pipeline(
     connect: bool,
 ) -> Result<Checked, ExtractError> {
     let now = Utc::now();
-    let pipeline = Pipeline::read(&options.pipeline, from)?;
-    let accounts = plan(&pipeline, &Selection::clone(&options.selection), from)?;
+    let pipeline = Pipeline::open(&options.pipeline, from).await?;
+    let accounts = plan(&pipeline, &options.selection, None, from).await?;
     let mut checked = Checked::default();
     if !connect {
         for account in &accounts {

@@ -34,8 +34,8 @@ pub struct Preview {
 /// As for an extract.
 pub async fn preview(options: &Options, from: &(dyn SecretSource + Sync)) -> Result<Vec<Preview>, ExtractError> {
     let now = Utc::now();
-    let pipeline = Pipeline::read(&options.pipeline, from)?;
-    let accounts = plan::plan(&pipeline, &options.selection, from)?;
+    let pipeline = Pipeline::open(&options.pipeline, from).await?;
+    let accounts = plan::plan(&pipeline, &options.selection, None, from).await?;
     let shared = shared(&pipeline, options, RunId::new(now), now)?;
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let mut previews = Vec::new();

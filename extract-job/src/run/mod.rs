@@ -26,9 +26,9 @@ use contract::shutdown::Shutdown;
 use contract::stored::{self, Latest, StoredError};
 use contract::unit::{Task, Unit, shares};
 use futures::StreamExt;
-use plan::{AccountPlan, PlanError, Selection, WorkUnit};
+use plan::{AccountPlan, Accounts, PlanError, Selection, WorkUnit};
 use report::Reporter;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What an extract is to do.
@@ -116,16 +116,68 @@ pub async fn extract(
     shutdown: &Shutdown,
 ) -> Result<RunReport, ExtractError> {
     let now = Utc::now();
-    let pipeline = Pipeline::read(&options.pipeline, from)?;
-    let accounts = plan::plan(&pipeline, &options.selection, from)?;
+    let pipeline = Pipeline::open(&options.pipeline, from).await?;
     let run = options.run_id.clone().unwrap_or_else(|| RunId::new(now));
+    // What is wrong is told before anything is started, also while another run holds the lease.
+    let early = Job::plan(&pipeline, options, from).await?;
     let shared = shared(&pipeline, options, run, now)?;
     let lease = Lease::take(shared.landing.clone(), &shared.run, "extract-job", options.wait, shutdown).await?;
-    let report = run_task(&pipeline, options, &accounts, shared, shutdown).await;
+    let report = match early.after_the_wait(&pipeline, options, shared.landing.as_ref(), from).await {
+        Ok(job) => run_task(&pipeline, options, job, shared, shutdown).await,
+        Err(error) => Err(error),
+    };
     if let Err(error) = lease.release().await {
         tracing::warn!(%error, "failed to give back the lease; it expires by itself");
     }
     report
+}
+
+/// What this task is to do: its share, of which accounts.
+struct Job {
+    accounts: Vec<AccountPlan>,
+    share: Accounts,
+    latest: Latest,
+}
+
+impl Job {
+    async fn plan(
+        pipeline: &Pipeline,
+        options: &Options,
+        from: &(dyn SecretSource + Sync),
+    ) -> Result<Self, ExtractError> {
+        // Alone, it needs no durations to know its share, and so no landing zone to find out what is wrong with the files.
+        let latest = match options.task.count {
+            1 => report::no_latest(),
+            _ => report::read_latest(landing::open(&pipeline.landing)?.as_ref()).await?,
+        };
+        Self::of(pipeline, options, latest, from).await
+    }
+
+    /// The durations can be newer once the lease is held, and with them the shares that all tasks of the run agree on.
+    async fn after_the_wait(
+        self,
+        pipeline: &Pipeline,
+        options: &Options,
+        landing: &dyn Landing,
+        from: &(dyn SecretSource + Sync),
+    ) -> Result<Self, ExtractError> {
+        let latest = report::read_latest(landing).await?;
+        if my_accounts(pipeline, options, &latest)? == self.share {
+            return Ok(Self { latest, ..self });
+        }
+        Self::of(pipeline, options, latest, from).await
+    }
+
+    async fn of(
+        pipeline: &Pipeline,
+        options: &Options,
+        latest: Latest,
+        from: &(dyn SecretSource + Sync),
+    ) -> Result<Self, ExtractError> {
+        let share = my_accounts(pipeline, options, &latest)?;
+        let accounts = plan::plan(pipeline, &options.selection, Some(&share), from).await?;
+        Ok(Self { accounts, share, latest })
+    }
 }
 
 pub(crate) fn shared(
@@ -149,20 +201,19 @@ pub(crate) fn shared(
 async fn run_task(
     pipeline: &Pipeline,
     options: &Options,
-    accounts: &[AccountPlan],
+    job: Job,
     shared: Shared,
     shutdown: &Shutdown,
 ) -> Result<RunReport, ExtractError> {
+    let Job { accounts, share, latest } = job;
     let units: Vec<Unit> =
         accounts.iter().flat_map(|account| account.units.iter().map(|work| work.unit.clone())).collect();
     let task = options.task;
     let plan = RunPlan { run_id: shared.run.clone(), tasks: task.count, units };
     stored::extend_plan(shared.landing.as_ref(), &shared.run, &plan).await?;
-    let latest = report::read_latest(shared.landing.as_ref()).await?;
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let waits = Waits { factor: options.wait_factor };
     let mut mine: Vec<(Arc<Account>, &WorkUnit)> = Vec::new();
-    let share = my_accounts(accounts, &latest, task);
     for account in accounts.iter().filter(|account| share.contains(&(account.source.clone(), account.id.clone()))) {
         let open = account.open(&client, waits);
         mine.extend(account.units.iter().map(|work| (open.clone(), work)));
@@ -203,15 +254,18 @@ async fn run_unit(shared: &Shared, account: &Arc<Account>, work: &WorkUnit, shut
 }
 
 /// The accounts of this task: rate limits are per account, so that an account is never divided.
-fn my_accounts(accounts: &[AccountPlan], latest: &Latest, task: Task) -> BTreeSet<(String, String)> {
+fn my_accounts(pipeline: &Pipeline, options: &Options, latest: &Latest) -> Result<Accounts, PlanError> {
+    let Options { selection, task, .. } = options;
+    let groups = plan::select(pipeline, selection)?;
+    let groups: Vec<_> = groups.into_iter().map(|(source, entry)| (source.name.clone(), entry.id.clone())).collect();
     let mut weights: BTreeMap<(String, String), u64> = BTreeMap::new();
-    for account in accounts {
-        let known = account.units.iter().filter_map(|work| latest.durations_ms.get(&work.unit.to_string()));
-        let sum: u64 = known.sum();
-        if sum > 0 {
-            weights.insert((account.source.clone(), account.id.clone()), sum);
+    for (unit, duration) in &latest.durations_ms {
+        let mut parts = unit.splitn(3, '/');
+        let (Some(source), Some(account), Some(stream)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        if *duration > 0 && (selection.streams.is_empty() || selection.streams.iter().any(|name| name == stream)) {
+            *weights.entry((source.to_owned(), account.to_owned())).or_default() += duration;
         }
     }
-    let groups: Vec<_> = accounts.iter().map(|account| (account.source.clone(), account.id.clone())).collect();
-    shares(&groups, &weights, task.count).into_iter().nth(task.index).unwrap_or_default().into_iter().collect()
+    weights.retain(|group, _| groups.contains(group));
+    Ok(shares(&groups, &weights, task.count).into_iter().nth(task.index).unwrap_or_default().into_iter().collect())
 }

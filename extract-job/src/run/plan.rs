@@ -11,10 +11,10 @@ use crate::manifest::spec::with_lines;
 use crate::redactor::Redactor;
 use contract::batch::Write;
 use contract::pipeline::{AccountEntry, Pipeline, Problem, Problems, Source, StreamMode, did_you_mean, key_path};
-use contract::secret::SecretSource;
+use contract::secret::{self, SecretSource};
 use contract::unit::Unit;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -60,6 +60,7 @@ pub(crate) struct AccountPlan {
     pub(crate) units: Vec<WorkUnit>,
     /// The streams by which a connection is checked.
     pub(crate) check: Vec<Arc<DeclarativeStream>>,
+    /// The settings, resolved; null for an account that only another task can resolve.
     config: Value,
     redactor: Redactor,
     budget: Arc<HttpApiBudget>,
@@ -74,18 +75,27 @@ impl AccountPlan {
     }
 }
 
-/// The accounts that are selected, in the order of the pipeline file.
+/// Accounts by source and id.
+pub(crate) type Accounts = BTreeSet<(String, String)>;
+
+/// The accounts that are selected, in the order of the pipeline file. With a `share`, only its accounts' secrets are fetched;
+/// the settings of other accounts that need some are another task's to resolve and to check.
 ///
 /// # Errors
 /// Everything that is wrong with filters, manifests and settings.
-pub(crate) fn plan(
+pub(crate) async fn plan(
     pipeline: &Pipeline,
     selection: &Selection,
-    from: &dyn SecretSource,
+    share: Option<&Accounts>,
+    from: &(dyn SecretSource + Sync),
 ) -> Result<Vec<AccountPlan>, PlanError> {
-    let pairs = pipeline
-        .select(&selection.sources, &selection.accounts)
-        .map_err(|message| PlanError(vec![Problems::one(&pipeline.name, 0, "", message)]))?;
+    let pairs = select(pipeline, selection)?;
+    let is_mine = |source: &Source, entry: &AccountEntry| {
+        share.is_none_or(|share| share.contains(&(source.name.clone(), entry.id.clone())))
+    };
+    let configs = pairs.iter().filter(|(source, entry)| is_mine(source, entry));
+    let configs: Vec<Value> = configs.map(|(_, entry)| Value::Object(entry.config.clone())).collect();
+    let store = secret::fetch(&configs.iter().collect::<Vec<_>>(), from).await;
     let mut wrong = Wrong::default();
     let mut manifests: BTreeMap<&str, Option<Arc<Manifest>>> = BTreeMap::new();
     let mut accounts = Vec::new();
@@ -102,6 +112,8 @@ pub(crate) fn plan(
             manifest
         });
         let Some(manifest) = manifest.clone() else { continue };
+        let needs_none = || secret::names(&Value::Object(entry.config.clone())).is_empty();
+        let from = (is_mine(source, entry) || needs_none()).then_some(&store as &dyn SecretSource);
         accounts.extend(account(pipeline, source, entry, &manifest, selection, from, &mut wrong));
     }
     for name in &selection.streams {
@@ -111,6 +123,19 @@ pub(crate) fn plan(
         }
     }
     if wrong.0.is_empty() { Ok(accounts) } else { Err(PlanError(wrong.0)) }
+}
+
+/// The accounts that the selection names.
+///
+/// # Errors
+/// A filter that names nothing in the file.
+pub(crate) fn select<'a>(
+    pipeline: &'a Pipeline,
+    selection: &Selection,
+) -> Result<Vec<(&'a Source, &'a AccountEntry)>, PlanError> {
+    pipeline
+        .select(&selection.sources, &selection.accounts)
+        .map_err(|message| PlanError(vec![Problems::one(&pipeline.name, 0, "", message)]))
 }
 
 /// Problems, gathered by file.
@@ -177,11 +202,14 @@ fn account(
     entry: &AccountEntry,
     manifest: &Manifest,
     selection: &Selection,
-    from: &dyn SecretSource,
+    from: Option<&dyn SecretSource>,
     wrong: &mut Wrong,
 ) -> Option<AccountPlan> {
     let redactor = Redactor::default();
-    let config = config(pipeline, source, entry, manifest, &redactor, from, wrong)?;
+    let config = match from {
+        Some(from) => config(pipeline, source, entry, manifest, &redactor, from, wrong)?,
+        None => Value::Null,
+    };
     let mut units = Vec::new();
     for stream in &manifest.source.streams {
         let listed = source.streams.as_ref().is_none_or(|list| list.iter().any(|s| s.name == stream.name));

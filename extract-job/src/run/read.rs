@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use contract::exit::Exit;
 use contract::pipeline::{Problems, StreamMode, did_you_mean};
-use contract::secret::{SecretSource, resolve};
+use contract::secret::{SecretSource, fetch, resolve};
 use contract::unit::Unit;
 use serde_json::Value;
 use std::io::Write;
@@ -54,7 +54,7 @@ pub async fn read(
         tracing::warn!(file = %manifest.file, line = warning.line, "{}", warning.message);
     }
     let redactor = Redactor::default();
-    let config = config(options, &manifest, &redactor, from)?;
+    let config = config(options, &manifest, &redactor, from).await?;
     let states = states(options)?;
     let names: Vec<&str> = manifest.source.streams.iter().map(|stream| stream.name.as_str()).collect();
     for name in &options.streams {
@@ -95,11 +95,11 @@ fn problem(file: &str, message: String) -> ExtractError {
     ExtractError::Plan(PlanError(vec![Problems::one(file, 0, "", message)]))
 }
 
-fn config(
+async fn config(
     options: &ReadOptions,
     manifest: &Manifest,
     redactor: &Redactor,
-    from: &dyn SecretSource,
+    from: &(dyn SecretSource + Sync),
 ) -> Result<Value, ExtractError> {
     let Some(path) = &options.config else {
         let empty = contract::yaml::Node { kind: contract::yaml::Kind::Map(Vec::new()), line: 0, column: 0 };
@@ -108,7 +108,9 @@ fn config(
     let text = std::fs::read_to_string(path).map_err(|error| problem(path, format!("cannot be read: {error}")))?;
     let node = contract::yaml::parse(&text).map_err(|error| problem(path, error.to_string()))?;
     let base = Path::new(path).parent().unwrap_or(Path::new("."));
-    let (value, secrets) = resolve(&node.to_json(), base, from).map_err(|unresolved| {
+    let written = node.to_json();
+    let store = fetch(&[&written], from).await;
+    let (value, secrets) = resolve(&written, base, &store).map_err(|unresolved| {
         let list = unresolved.into_iter().map(|u| contract::pipeline::Problem {
             line: node.nearest(&u.pointer).line,
             key: contract::pipeline::key_path(&u.pointer),

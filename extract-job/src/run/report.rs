@@ -67,12 +67,13 @@ impl Reporter {
 
 /// The newest run; an empty one with no durations if there is none.
 pub(crate) async fn read_latest(landing: &dyn Landing) -> Result<Latest, StoredError> {
-    let none = || Latest {
-        run_id: RunId::new(chrono::DateTime::UNIX_EPOCH),
-        finished_at: Utc::now(),
-        durations_ms: BTreeMap::new(),
-    };
-    Ok(stored::read(landing, paths::LATEST).await?.unwrap_or_else(none))
+    Ok(stored::read(landing, paths::LATEST).await?.unwrap_or_else(no_latest))
+}
+
+/// What there is before the first run.
+pub(crate) fn no_latest() -> Latest {
+    let run_id = RunId::new(chrono::DateTime::UNIX_EPOCH);
+    Latest { run_id, finished_at: Utc::now(), durations_ms: BTreeMap::new() }
 }
 
 /// Names this run as the newest once all its tasks have finished; the last of them does it (or several: they write the same).

@@ -27,9 +27,13 @@ pub struct StreamLine {
 ///
 /// # Errors
 /// Everything that is wrong with the pipeline and its manifests.
-pub fn list(pipeline: &str, selection: &Selection, from: &dyn SecretSource) -> Result<Vec<StreamLine>, ExtractError> {
-    let pipeline = Pipeline::read(pipeline, from)?;
-    let accounts = plan(&pipeline, selection, from)?;
+pub async fn list(
+    pipeline: &str,
+    selection: &Selection,
+    from: &(dyn SecretSource + Sync),
+) -> Result<Vec<StreamLine>, ExtractError> {
+    let pipeline = Pipeline::open(pipeline, from).await?;
+    let accounts = plan(&pipeline, selection, None, from).await?;
     let lines = accounts.into_iter().flat_map(|account| account.units).map(|work| StreamLine {
         source: work.unit.source,
         account: work.unit.account,

@@ -6,16 +6,18 @@ mod reject;
 mod select;
 mod stage;
 mod table;
+mod warehouses;
 
 pub use error::LoadError;
 pub use select::select_run;
 
-use crate::warehouse::duckdb::DuckDb;
-use crate::warehouse::{TableName, Warehouse, WarehouseError};
+use crate::warehouse::bigquery::Place;
+use crate::warehouse::{TableName, TableOrder, Warehouse, WarehouseError};
 use chrono::Utc;
 use contract::TOOL_VERSION;
+use contract::google::Endpoint;
 use contract::landing::{Landing, paths};
-use contract::pipeline::{Pipeline, StreamSettings, WarehouseEntry};
+use contract::pipeline::{Pipeline, StreamSettings};
 use contract::report::{RunReport, TaskStatus, UnitReport, UnitStatus};
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
@@ -23,9 +25,10 @@ use contract::stored::{self, StoredError};
 use contract::telemetry::{self, Event};
 use contract::unit::{Task, Unit};
 use stage::Workers;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
+use warehouses::Warehouses;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +49,8 @@ pub struct Options {
     pub rewrite: bool,
     /// Computes the change set and changes nothing.
     pub dry_run: bool,
+    /// Where BigQuery is reached; `None`: as the environment says.
+    pub bigquery: Option<Endpoint>,
 }
 
 /// Why nothing could be done.
@@ -75,6 +80,8 @@ pub(crate) struct UnitWork {
 #[derive(Debug, Clone)]
 pub(crate) struct TableGroup {
     pub(crate) table: TableName,
+    /// BigQuery: where the table lies, which may differ from company to company.
+    pub(crate) place: Option<Place>,
     pub(crate) units: Vec<UnitWork>,
 }
 
@@ -92,8 +99,8 @@ pub fn load(
     runtime: &Handle,
 ) -> Result<RunReport, RunError> {
     let groups = select::groups(pipeline, landing.as_ref(), options, run_id, task, runtime)?;
-    let mut warehouse = open(pipeline, options, &groups, task)?;
-    let mut report = RunReport {
+    let warehouses = Warehouses::open(pipeline, landing, options, &groups, task, shutdown, runtime)?;
+    let report = RunReport {
         version: 1,
         run_id: run_id.clone(),
         stage: "load".into(),
@@ -105,38 +112,39 @@ pub fn load(
         tool_version: TOOL_VERSION.into(),
         units: Vec::new(),
     };
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
+    let cores = std::thread::available_parallelism().map_or(2, usize::from).min(8);
+    let side_by_side = warehouses.side_by_side(pipeline).min(groups.len()).max(1);
+    let threads = (cores / side_by_side).max(1);
     let workers = Workers { landing: landing.as_ref(), runtime, threads, shutdown };
     if !options.dry_run {
-        log_extract(warehouse.as_mut(), landing.as_ref(), run_id, &groups, runtime);
+        warehouses.log_extract(landing.as_ref(), run_id, &groups, runtime);
         store(landing.as_ref(), &report, runtime)?;
     }
-    report.status = TaskStatus::Finished;
-    for group in groups {
-        if let Some(reason) = shutdown.reason() {
-            tracing::warn!(table = %group.table, "stopped by {reason} before this table");
-            report.status = TaskStatus::Interrupted;
-            break;
+    let tables = groups.len();
+    let task = Loading {
+        options,
+        run_id,
+        workers: &workers,
+        warehouses: &warehouses,
+        queue: Mutex::new(groups.into()),
+        progress: Mutex::new(Progress { report, is_interrupted: false, unreachable: Vec::new(), failure: None }),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..side_by_side {
+            scope.spawn(|| task.work());
         }
-        for work in &group.units {
-            telemetry::emit(&Event::UnitStarted { stage: "load".into(), unit: work.unit.clone(), total: None });
-        }
-        let units = table::load(group, options, run_id, &workers, warehouse.as_mut())?;
-        units.iter().for_each(announce);
-        let failed: Vec<UnitReport> = units.iter().filter(|unit| unit.status == UnitStatus::Failed).cloned().collect();
-        if !options.dry_run
-            && let Err(error) = warehouse.log(run_id, "load", &failed)
-        {
-            tracing::warn!(%error, "failed to write the log table");
-        }
-        report.units.extend(units);
-        report.finished_at = Utc::now();
-        if !options.dry_run {
-            let status = std::mem::replace(&mut report.status, TaskStatus::Running);
-            store(landing.as_ref(), &report, runtime)?;
-            report.status = status;
-        }
+        task.work();
+    });
+    let Progress { mut report, is_interrupted, unreachable, failure } =
+        task.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failure) = failure {
+        return Err(failure);
     }
+    // With every table out of reach nothing was done at all.
+    if let Some(error) = unreachable.first().filter(|_| unreachable.len() == tables) {
+        return Err(error.clone().into());
+    }
+    report.status = if is_interrupted { TaskStatus::Interrupted } else { TaskStatus::Finished };
     report.finished_at = Utc::now();
     if !options.dry_run {
         store(landing.as_ref(), &report, runtime)?;
@@ -144,33 +152,94 @@ pub fn load(
     Ok(report)
 }
 
-fn open(
-    pipeline: &Pipeline,
-    options: &Options,
-    groups: &[TableGroup],
-    task: Task,
-) -> Result<Box<dyn Warehouse>, RunError> {
-    match &pipeline.warehouse {
-        WarehouseEntry::Duckdb { path, log_schema, memory_limit, .. } => {
-            if task.count > 1 {
-                return Err(RunError::Usage(format!(
-                    "a DuckDB file takes one writing process: load with 1 task, not {}",
-                    task.count
-                )));
+/// What the threads of a task share.
+struct Loading<'a> {
+    options: &'a Options,
+    run_id: &'a RunId,
+    workers: &'a Workers<'a>,
+    warehouses: &'a Warehouses,
+    queue: Mutex<VecDeque<TableGroup>>,
+    progress: Mutex<Progress>,
+}
+
+struct Progress {
+    report: RunReport,
+    is_interrupted: bool,
+    /// One for each table whose warehouse could not be reached.
+    unreachable: Vec<WarehouseError>,
+    /// The landing zone refused the report: nothing more is begun.
+    failure: Option<RunError>,
+}
+
+impl Loading<'_> {
+    /// Loads tables until none is left.
+    fn work(&self) {
+        loop {
+            let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(group) = next else { return };
+            if let Some(reason) = self.workers.shutdown.reason() {
+                tracing::warn!(table = %group.table, "stopped by {reason} before this table");
+                self.progress.lock().unwrap_or_else(PoisonError::into_inner).is_interrupted = true;
+                return;
             }
-            let mut schemas: Vec<String> = groups.iter().map(|group| group.table.schema.clone()).collect();
-            schemas.sort();
-            schemas.dedup();
-            let limit = memory_limit.as_deref();
-            let mut warehouse = DuckDb::open(Path::new(path), log_schema, limit, &schemas, options.dry_run)?;
-            if !options.dry_run {
-                warehouse.prepare(&schemas)?;
+            self.table(group);
+        }
+    }
+
+    fn table(&self, group: TableGroup) {
+        for work in &group.units {
+            telemetry::emit(&Event::UnitStarted { stage: "load".into(), unit: work.unit.clone(), total: None });
+        }
+        let started: Vec<UnitReport> =
+            group.units.iter().map(|work| UnitReport::start(&work.unit, &group.table.table, Utc::now())).collect();
+        let place = group.place.clone();
+        let loaded = self.warehouses.with(place.as_ref(), |warehouse| {
+            warehouse.begin(&order(&group, self.run_id));
+            let units = table::load(group, self.options, self.run_id, self.workers, warehouse)?;
+            self.log_failures(warehouse, &units);
+            Ok(units)
+        });
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let units = match loaded {
+            Ok(units) => units,
+            Err(error) => {
+                let fail = |unit: UnitReport| unit.fail(error.to_string(), Utc::now());
+                let units = started.into_iter().map(fail).collect();
+                progress.unreachable.push(error);
+                units
             }
-            Ok(Box::new(warehouse))
+        };
+        units.iter().for_each(announce);
+        progress.report.units.extend(units);
+        progress.report.finished_at = Utc::now();
+        if !self.options.dry_run
+            && let Err(error) = store(self.workers.landing, &progress.report, self.workers.runtime)
+        {
+            progress.failure.get_or_insert(error.into());
+            self.queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
-        WarehouseEntry::Bigquery { .. } => {
-            Err(RunError::Usage("a bigquery warehouse is not supported yet; use type: duckdb".into()))
+    }
+
+    fn log_failures(&self, warehouse: &mut dyn Warehouse, units: &[UnitReport]) {
+        let failed: Vec<UnitReport> = units.iter().filter(|unit| unit.status == UnitStatus::Failed).cloned().collect();
+        if !self.options.dry_run
+            && let Err(error) = warehouse.log(self.run_id, "load", &failed)
+        {
+            tracing::warn!(%error, "failed to write the log table");
         }
+    }
+}
+
+fn order(group: &TableGroup, run_id: &RunId) -> TableOrder {
+    let partition_by = group.units.iter().find_map(|work| work.settings.partition_by.as_ref()).map(|entry| {
+        let (field, every) = entry.parts();
+        (field.to_owned(), every)
+    });
+    TableOrder {
+        table: group.table.clone(),
+        run_id: run_id.clone(),
+        units: group.units.iter().map(|work| work.unit.clone()).collect(),
+        partition_by,
     }
 }
 
@@ -190,25 +259,5 @@ fn announce(unit: &UnitReport) {
     });
     for warning in &unit.warnings {
         tracing::warn!(source = unit.source, account = unit.account, stream = unit.stream, "{warning}");
-    }
-}
-
-/// Writes the extract's rows into the log table, from its run reports. The data matters more: a failure is only told.
-fn log_extract(
-    warehouse: &mut dyn Warehouse,
-    landing: &dyn Landing,
-    run_id: &RunId,
-    groups: &[TableGroup],
-    runtime: &Handle,
-) {
-    let reports = match runtime.block_on(select::extract_reports(landing, run_id)) {
-        Ok(reports) => reports,
-        Err(error) => return tracing::warn!(%error, "failed to read the extract's reports for the log table"),
-    };
-    let selected =
-        |unit: &UnitReport| groups.iter().any(|group| group.units.iter().any(|work| work.unit == unit.unit()));
-    let units: Vec<UnitReport> = reports.into_iter().flat_map(|report| report.units).filter(selected).collect();
-    if let Err(error) = warehouse.log(run_id, "extract", &units) {
-        tracing::warn!(%error, "failed to write the extract's rows into the log table");
     }
 }

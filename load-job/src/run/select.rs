@@ -3,8 +3,9 @@
 
 use super::{Options, RunError, TableGroup, UnitWork};
 use crate::warehouse::TableName;
+use crate::warehouse::bigquery::Place;
 use contract::landing::{Landing, paths};
-use contract::pipeline::{Pipeline, WarehouseEntry, did_you_mean};
+use contract::pipeline::{AccountWarehouse, Pipeline, WarehouseEntry, did_you_mean};
 use contract::report::{Plan, RunReport};
 use contract::run_id::RunId;
 use contract::stored::{self, Latest, StoredError};
@@ -64,8 +65,8 @@ pub(super) fn groups(
     let extracted: HashMap<_, _> =
         reports.iter().flat_map(|report| &report.units).map(|unit| (unit.unit(), unit)).collect();
     let everyone = pipeline.select(&[], &[]).map_err(RunError::Usage)?;
-    let mut tables: BTreeMap<TableName, Vec<UnitWork>> = BTreeMap::new();
-    let mut weights: BTreeMap<TableName, u64> = BTreeMap::new();
+    let mut tables: BTreeMap<(TableName, Option<Place>), Vec<UnitWork>> = BTreeMap::new();
+    let mut weights: BTreeMap<(TableName, Option<Place>), u64> = BTreeMap::new();
     // Of all units, whatever the filters: whose rows a table's account has must not depend on what is loaded today.
     let mut owners: HashMap<(String, &str), Vec<&Unit>> = HashMap::new();
     let mut chosen = Vec::new();
@@ -83,17 +84,25 @@ pub(super) fn groups(
                 "table `{name}` of {unit}: use letters, digits and underscores, not starting with a digit"
             )));
         }
-        let schema = account.warehouse.schema.clone().or(account.warehouse.dataset.clone());
-        let table = TableName { schema: schema.unwrap_or_else(|| schema_of(pipeline)), table: name };
+        let place = place_of(&pipeline.warehouse, &account.warehouse);
+        let schema = match (&pipeline.warehouse, &place) {
+            (WarehouseEntry::Duckdb { schema, .. }, _) => {
+                account.warehouse.schema.clone().unwrap_or_else(|| schema.clone())
+            }
+            (WarehouseEntry::Bigquery { dataset, .. }, place) => {
+                place.as_ref().map_or_else(|| dataset.clone(), |place| place.dataset.clone())
+            }
+        };
+        let table = TableName { project: place.as_ref().map(|place| place.project.clone()), schema, table: name };
         owners.entry((table.to_string().to_lowercase(), &unit.account)).or_default().push(unit);
         let is_asked =
             accounts.iter().any(|(source, account)| source.name == unit.source && account.id == unit.account);
         if is_asked && (options.streams.is_empty() || options.streams.contains(&unit.stream)) {
-            chosen.push((unit, table, settings));
+            chosen.push((unit, (table, place), settings));
         }
     }
     for (unit, table, settings) in chosen {
-        let owners = owners.get(&(table.to_string().to_lowercase(), unit.account.as_str()));
+        let owners = owners.get(&(table.0.to_string().to_lowercase(), unit.account.as_str()));
         let rival = owners.into_iter().flatten().find(|owner| **owner != unit).map(|owner| (*owner).clone());
         *weights.entry(table.clone()).or_default() += extracted.get(unit).map_or(1, |report| report.bytes.max(1));
         tables.entry(table).or_default().push(UnitWork { unit: unit.clone(), settings, rival });
@@ -101,16 +110,27 @@ pub(super) fn groups(
     if tables.is_empty() && !plan.units.is_empty() {
         return Err(RunError::Usage(format!("run {run_id} has no unit of the sources and accounts asked for")));
     }
-    let names: Vec<TableName> = tables.keys().cloned().collect();
+    let names: Vec<(TableName, Option<Place>)> = tables.keys().cloned().collect();
     let mine = shares(&names, &weights, task.count).into_iter().nth(task.index).unwrap_or_default();
-    Ok(mine.into_iter().filter_map(|table| tables.remove(&table).map(|units| TableGroup { table, units })).collect())
+    let group = |key: (TableName, Option<Place>)| {
+        tables.remove(&key).map(|units| TableGroup { table: key.0, place: key.1, units })
+    };
+    Ok(mine.into_iter().filter_map(group).collect())
 }
 
-fn schema_of(pipeline: &Pipeline) -> String {
-    match &pipeline.warehouse {
-        WarehouseEntry::Duckdb { schema, .. } => schema.clone(),
-        WarehouseEntry::Bigquery { dataset, .. } => dataset.clone(),
-    }
+/// BigQuery: the project and datasets of an account; what it does not say comes from the pipeline's warehouse.
+fn place_of(warehouse: &WarehouseEntry, account: &AccountWarehouse) -> Option<Place> {
+    let WarehouseEntry::Bigquery { project, dataset, staging_dataset, log_dataset, location, .. } = warehouse else {
+        return None;
+    };
+    let or = |own: &Option<String>, all: &String| own.clone().unwrap_or_else(|| all.clone());
+    Some(Place {
+        project: or(&account.project, project),
+        dataset: or(&account.dataset, dataset),
+        staging_dataset: or(&account.staging_dataset, staging_dataset),
+        log_dataset: or(&account.log_dataset, log_dataset),
+        location: account.location.clone().or_else(|| location.clone()),
+    })
 }
 
 fn is_table_name(name: &str) -> bool {

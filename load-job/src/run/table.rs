@@ -209,6 +209,13 @@ fn load_candidates(
     if !done.is_empty() {
         commit(&request, &plan, &decision, &done, run_id, warehouse)?;
         clock.phase("applied");
+        let mut costs = done;
+        warehouse.spent().share(&mut costs);
+        for unit in units.iter_mut() {
+            if let Some(cost) = costs.iter().find(|cost| cost.unit() == unit.unit()) {
+                (unit.bytes_processed, unit.bytes_billed) = (cost.bytes_processed, cost.bytes_billed);
+            }
+        }
     }
     for ((unit, input), _) in units.iter_mut().zip(&inputs).zip(&works) {
         if unit.status != UnitStatus::Failed {

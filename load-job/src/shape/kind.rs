@@ -107,6 +107,11 @@ pub(super) fn number(text: &str) -> Kind {
     }
 }
 
+/// Whether a JSON number is an INT64, or a double as a FLOAT64 column takes it.
+pub(crate) fn is_held_by_a_machine_number(text: &str) -> bool {
+    matches!(number(text), Kind::Int53 | Kind::Int64 | Kind::FloatWhole | Kind::FloatDecimal | Kind::Float)
+}
+
 /// 1 in the unscaled form of NUMERIC: 9 digits after the point.
 const NUMERIC_ONE: i128 = 1_000_000_000;
 

@@ -15,6 +15,7 @@ mod value;
 
 pub use column_type::ColumnType;
 pub use hint::hints;
+pub(crate) use kind::is_held_by_a_machine_number;
 pub use kind::{Kind, Kinds};
 pub use observe::Observed;
 pub(crate) use shaper::{BatchContext, ShapedBlock, Shaper};

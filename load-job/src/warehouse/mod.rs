@@ -1,19 +1,22 @@
 //! What the load needs of a warehouse. One folder per warehouse, with the same file names in each; its SQL lies in `sql/`.
 //! Called from blocking threads, one table at a time; an implementation over HTTP blocks on its own runtime handle.
 
+pub mod bigquery;
+#[cfg(feature = "duckdb")]
 pub mod duckdb;
 
 use crate::shape::{ExistingColumn, TablePlan};
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use contract::batch::Write;
+use contract::pipeline::PartitionEvery;
 use contract::report::UnitReport;
 use contract::run_id::RunId;
 use contract::unit::Unit;
 use crossbeam_channel::Receiver;
 
 /// Why the warehouse refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum WarehouseError {
     /// It cannot be opened or reached: nothing can be loaded.
     #[error("the warehouse {location} is out of reach: {message}")]
@@ -52,6 +55,8 @@ pub enum WarehouseError {
 /// A target table: schema (dataset) and name, before quoting.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName {
+    /// BigQuery: the project; companies may have one each.
+    pub project: Option<String>,
     /// Schema or dataset.
     pub schema: String,
     /// Table.
@@ -60,7 +65,50 @@ pub struct TableName {
 
 impl std::fmt::Display for TableName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(project) = &self.project {
+            write!(f, "{project}.")?;
+        }
         write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// What a table's load is for: names for jobs and labels, and how a new table is laid out.
+#[derive(Debug, Clone)]
+pub struct TableOrder {
+    /// The table.
+    pub table: TableName,
+    /// The run.
+    pub run_id: RunId,
+    /// The units that go into it.
+    pub units: Vec<Unit>,
+    /// The field that a new table is partitioned by.
+    pub partition_by: Option<(String, PartitionEvery)>,
+}
+
+/// What a warehouse read for a table's load, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// Bytes read.
+    pub processed: u64,
+    /// Bytes billed.
+    pub billed: u64,
+}
+
+impl Spent {
+    /// Divides it among units by their share of the records' bytes; what does not divide goes to the first.
+    pub fn share(self, units: &mut [UnitReport]) {
+        let weights: Vec<u128> = units.iter().map(|unit| u128::from(unit.bytes.max(1))).collect();
+        let all: u128 = weights.iter().sum();
+        let part = |of: u64, weight: u128| u64::try_from(u128::from(of) * weight / all.max(1)).unwrap_or(u64::MAX);
+        for (unit, weight) in units.iter_mut().zip(&weights) {
+            (unit.bytes_processed, unit.bytes_billed) = (part(self.processed, *weight), part(self.billed, *weight));
+        }
+        let given = |of: fn(&UnitReport) -> u64| units.iter().map(of).sum::<u64>();
+        let (processed, billed) = (given(|unit| unit.bytes_processed), given(|unit| unit.bytes_billed));
+        if let Some(first) = units.first_mut() {
+            first.bytes_processed += self.processed.saturating_sub(processed);
+            first.bytes_billed += self.billed.saturating_sub(billed);
+        }
     }
 }
 
@@ -133,11 +181,8 @@ pub struct Commit<'a> {
 
 /// A warehouse. Every method may be repeated; only `apply` and the logs change anything that lasts.
 pub trait Warehouse: Send {
-    /// Makes schemas and log tables.
-    ///
-    /// # Errors
-    /// Out of reach, or not permitted.
-    fn prepare(&mut self, schemas: &[String]) -> Result<(), WarehouseError>;
+    /// Says which table the calls up to [`Warehouse::drop_staging`] are for.
+    fn begin(&mut self, order: &TableOrder);
 
     /// The columns of a table, audit columns left out; `None` if there is no such table.
     ///
@@ -175,6 +220,9 @@ pub trait Warehouse: Send {
         commit: &Commit<'_>,
     ) -> Result<(), WarehouseError>;
 
+    /// What was read since [`Warehouse::begin`], the log's own statements left out; zero where reading costs nothing.
+    fn spent(&self) -> Spent;
+
     /// Takes more memory after [`WarehouseError::OutOfMemory`]; false if there is no more to take.
     ///
     /// # Errors
@@ -198,4 +246,20 @@ pub trait Warehouse: Send {
     /// # Errors
     /// The statement fails.
     fn log(&mut self, run_id: &RunId, stage: &str, units: &[UnitReport]) -> Result<(), WarehouseError>;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_shared_by_bytes_and_add_up() {
+        let unit =
+            |bytes| UnitReport { bytes, ..UnitReport::start(&Unit::new("s", "a", "t").unwrap(), "t", Utc::now()) };
+        let mut units = [unit(1), unit(3), unit(0)];
+        Spent { processed: 101, billed: 10 }.share(&mut units);
+        let shares: Vec<(u64, u64)> = units.iter().map(|unit| (unit.bytes_processed, unit.bytes_billed)).collect();
+        assert_eq!(shares, [(21, 2), (60, 6), (20, 2)]);
+    }
 }

@@ -1,17 +1,22 @@
 //! Broken files in the landing zone, wrong names, a file that is held by another process: clear errors, nothing lost.
 
-use crate::world::{World, snapshot};
+use crate::world::{on_each_warehouse, snapshot, World};
 use contract::report::UnitStatus;
 use load_job::run::{Options, RunError};
 use serde_json::json;
 use std::path::PathBuf;
 
+on_each_warehouse! {
+    damaged_parts_fail_their_unit_alone,
+    a_missing_part_or_a_broken_batch_json_is_named,
+    an_empty_stream_is_zero_rows,
+}
+
 fn one() -> crate::world::Given {
     snapshot("a", &[json!({"id": 1, "v": "x"}), json!({"id": 2, "v": "x"})])
 }
 
-#[test]
-fn damaged_parts_fail_their_unit_alone() {
+fn damaged_parts_fail_their_unit_alone(new: fn() -> World) {
     type Damage = fn(&mut Vec<u8>);
     let cases: [(&str, Damage); 4] = [
         ("is damaged", |bytes| bytes.truncate(bytes.len() / 2)),
@@ -20,9 +25,9 @@ fn damaged_parts_fail_their_unit_alone() {
         ("checksum", |bytes| bytes[4] ^= 1), // the header's time stamp: it still decompresses
     ];
     for (message, damage) in cases {
-        let mut world = World::new();
+        let mut world = new();
         let run = world.extract(&[one(), snapshot("b", &[json!({"id": 1, "v": "x"})])]);
-        let part = world.dir.path().join(format!("landing/batches/test/a/things/{run}/part-00000.ndjson.gz"));
+        let part = world.object(&format!("batches/test/a/things/{run}/part-00000.ndjson.gz"));
         let mut bytes = std::fs::read(&part).unwrap();
         damage(&mut bytes);
         std::fs::write(&part, bytes).unwrap();
@@ -34,8 +39,7 @@ fn damaged_parts_fail_their_unit_alone() {
     }
 }
 
-#[test]
-fn a_missing_part_or_a_broken_batch_json_is_named() {
+fn a_missing_part_or_a_broken_batch_json_is_named(new: fn() -> World) {
     type Break = fn(PathBuf);
     let cases: [(&str, Break); 3] = [
         ("is missing", |folder| std::fs::remove_file(folder.join("part-00000.ndjson.gz")).unwrap()),
@@ -43,17 +47,18 @@ fn a_missing_part_or_a_broken_batch_json_is_named() {
         ("its version is 9", |folder| std::fs::write(folder.join("batch.json"), r#"{"version": 9}"#).unwrap()),
     ];
     for (message, damage) in cases {
-        let mut world = World::new();
+        let mut world = new();
         let run = world.extract(&[one()]);
-        damage(world.dir.path().join(format!("landing/batches/test/a/things/{run}")));
+        damage(world.object(&format!("batches/test/a/things/{run}")));
         let units = world.load_with(&run, &Options::default());
         assert!(units[0].error.as_ref().unwrap().contains(message), "{:?}", units[0].error);
     }
 }
 
+#[cfg(feature = "duckdb")]
 #[test]
 fn wrong_names_are_usage_errors() {
-    let mut world = World::new();
+    let mut world = World::duckdb();
     let run = world.extract(&[one()]);
     let cases = [
         (Options { streams: vec!["thing".into()], ..Options::default() }, "did you mean `things`?"),
@@ -72,9 +77,10 @@ fn wrong_names_are_usage_errors() {
     );
 }
 
+#[cfg(feature = "duckdb")]
 #[test]
 fn two_streams_for_one_table_and_account_are_refused() {
-    let mut world = World::new();
+    let mut world = World::duckdb();
     world.accounts = vec!["a".into()];
     let run = world.extract(&[one()]);
     // The same stream name in another source, bound for the same table.
@@ -89,7 +95,7 @@ fn two_streams_for_one_table_and_account_are_refused() {
         .unwrap()
         .replace("\"source\": \"test\"", "\"source\": \"other\"");
     std::fs::write(to.join("batch.json"), batch).unwrap();
-    let plan = world.dir.path().join(format!("landing/runs/{run}/plan.json"));
+    let plan = world.object(&format!("runs/{run}/plan.json"));
     let units =
         r#"{"source":"test","account":"a","stream":"things"},{"source":"other","account":"a","stream":"things"}"#;
     std::fs::write(plan, format!(r#"{{"run_id":"{run}","tasks":1,"units":[{units}]}}"#)).unwrap();
@@ -102,9 +108,8 @@ fn two_streams_for_one_table_and_account_are_refused() {
     assert!(failed[0].error.as_ref().unwrap().contains("same table for the same account"), "{:?}", failed[0].error);
 }
 
-#[test]
-fn an_empty_stream_is_zero_rows() {
-    let mut world = World::new();
+fn an_empty_stream_is_zero_rows(new: fn() -> World) {
+    let mut world = new();
     let units = world.run(&[snapshot("a", &[])]);
     assert_eq!((units[0].rows_extracted, units[0].rows_inserted), (0, 0));
     world.run(&[snapshot("a", &[json!({"id": 1})])]);

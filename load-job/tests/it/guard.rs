@@ -1,9 +1,21 @@
 //! What keeps rows from being deleted falsely: unstable snapshots, doubled keys, the mass-delete guard, missing batches, rejects.
 
-use crate::world::{Given, World, snapshot};
+use crate::world::{Given, on_each_warehouse, snapshot, World};
 use contract::report::UnitStatus;
 use load_job::run::Options;
 use serde_json::{Value, json};
+
+on_each_warehouse! {
+    an_unstable_snapshot_loads_but_deletes_nothing,
+    a_snapshot_with_a_doubled_key_deletes_nothing,
+    a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on,
+    an_empty_snapshot_does_not_empty_a_table,
+    few_rows_may_all_go,
+    the_share_can_be_set,
+    a_unit_without_a_batch_fails_and_its_table_stays,
+    rejects_are_kept_and_more_than_allowed_fail_the_unit,
+    a_rejected_record_is_not_taken_for_a_deleted_row,
+}
 
 fn records(ids: std::ops::Range<u32>) -> Vec<Value> {
     ids.map(|id| json!({"id": id, "v": "x"})).collect()
@@ -11,9 +23,8 @@ fn records(ids: std::ops::Range<u32>) -> Vec<Value> {
 
 const DELETED: &str = "SELECT count(*) FROM bronze.things WHERE _etl_operation = 'DELETE'";
 
-#[test]
-fn an_unstable_snapshot_loads_but_deletes_nothing() {
-    let mut world = World::new();
+fn an_unstable_snapshot_loads_but_deletes_nothing(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &records(0..10))]);
     let mut less = records(1..10);
     less.push(json!({"id": 77, "v": "new"}));
@@ -25,9 +36,8 @@ fn an_unstable_snapshot_loads_but_deletes_nothing() {
     assert_eq!(world.lines(DELETED), ["1"]);
 }
 
-#[test]
-fn a_snapshot_with_a_doubled_key_deletes_nothing() {
-    let mut world = World::new();
+fn a_snapshot_with_a_doubled_key_deletes_nothing(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &records(0..10)), snapshot("b", &records(0..10))]);
     let mut doubled = records(1..10);
     doubled.push(json!({"id": 3, "v": "x"}));
@@ -36,9 +46,8 @@ fn a_snapshot_with_a_doubled_key_deletes_nothing() {
     assert_eq!(world.lines("SELECT _etl_account, id FROM bronze.things WHERE _etl_operation = 'DELETE'"), ["b 0"]);
 }
 
-#[test]
-fn a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on() {
-    let mut world = World::new();
+fn a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &records(0..40)), snapshot("b", &records(0..40))]);
     let run = world.extract(&[snapshot("a", &records(0..19)), snapshot("b", &records(0..21))]);
     let units = world.load_with(&run, &Options::default());
@@ -53,9 +62,8 @@ fn a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on() {
     assert_eq!(world.lines(deleted), ["a 21", "b 19"]);
 }
 
-#[test]
-fn an_empty_snapshot_does_not_empty_a_table() {
-    let mut world = World::new();
+fn an_empty_snapshot_does_not_empty_a_table(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &records(0..20))]);
     let run = world.extract(&[snapshot("a", &[])]);
     let units = world.load_with(&run, &Options::default());
@@ -63,29 +71,26 @@ fn an_empty_snapshot_does_not_empty_a_table() {
     assert_eq!(world.lines(DELETED), ["0"]);
 }
 
-#[test]
-fn few_rows_may_all_go() {
-    let mut world = World::new();
+fn few_rows_may_all_go(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &records(0..19))]);
     world.run(&[snapshot("a", &[])]);
     assert_eq!(world.lines(DELETED), ["19"]);
 }
 
-#[test]
-fn the_share_can_be_set() {
-    let mut world = World::new();
+fn the_share_can_be_set(new: fn() -> World) {
+    let mut world = new();
     world.streams = "[{name: things, max_delete_fraction: 0.05}]".into();
     world.run(&[snapshot("a", &records(0..40))]);
     let run = world.extract(&[snapshot("a", &records(0..37))]);
     assert_eq!(world.load_with(&run, &Options::default())[0].status, UnitStatus::Failed);
 }
 
-#[test]
-fn a_unit_without_a_batch_fails_and_its_table_stays() {
-    let mut world = World::new();
+fn a_unit_without_a_batch_fails_and_its_table_stays(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &records(0..5)), snapshot("b", &records(0..5))]);
     let run = world.extract(&[snapshot("a", &records(0..4)), snapshot("b", &records(0..4))]);
-    let missing = world.dir.path().join(format!("landing/batches/test/a/things/{run}/batch.json"));
+    let missing = world.object(&format!("batches/test/a/things/{run}/batch.json"));
     std::fs::remove_file(missing).unwrap();
     let units = world.load_with(&run, &Options::default());
     let a = units.iter().find(|unit| unit.account == "a").unwrap();
@@ -93,9 +98,8 @@ fn a_unit_without_a_batch_fails_and_its_table_stays() {
     assert_eq!(world.lines("SELECT _etl_account FROM bronze.things WHERE _etl_operation = 'DELETE'"), ["b"]);
 }
 
-#[test]
-fn rejects_are_kept_and_more_than_allowed_fail_the_unit() {
-    let mut world = World::new();
+fn rejects_are_kept_and_more_than_allowed_fail_the_unit(new: fn() -> World) {
+    let mut world = new();
     let mut given = snapshot("a", &records(0..3));
     given.lines.push(r#"{"v":"no key"}"#.into());
     given.lines.push(r#"{"id":null,"v":"null key"}"#.into());
@@ -104,11 +108,8 @@ fn rejects_are_kept_and_more_than_allowed_fail_the_unit() {
     let run = world.extract(&[given.clone()]);
     let units = world.load_with(&run, &Options::default());
     assert_eq!((units[0].status, units[0].rows_rejected), (UnitStatus::Failed, 4));
-    assert!(
-        !world.database().exists()
-            || world.lines("SELECT table_name FROM duckdb_tables() WHERE table_name = 'things'").is_empty()
-    );
-    let path = world.dir.path().join(format!("landing/rejects/test/a/things/{run}.ndjson.gz"));
+    assert!(!world.has_table());
+    let path = world.object(&format!("rejects/test/a/things/{run}.ndjson.gz"));
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()), &mut text)
         .unwrap();
@@ -120,9 +121,8 @@ fn rejects_are_kept_and_more_than_allowed_fail_the_unit() {
     assert_eq!((units[0].rows_inserted, units[0].rows_rejected), (3, 4));
 }
 
-#[test]
-fn a_rejected_record_is_not_taken_for_a_deleted_row() {
-    let mut world = World::new();
+fn a_rejected_record_is_not_taken_for_a_deleted_row(new: fn() -> World) {
+    let mut world = new();
     world.streams = "[{name: things, max_bad_records: 1}]".into();
     world.run(&[snapshot("a", &records(0..5))]);
     let mut given = snapshot("a", &records(0..4));

@@ -1,6 +1,6 @@
 //! Run twice = run once; an older batch is refused; a checkpoint moves only with what was loaded.
 
-use crate::world::{Given, World, incremental, snapshot};
+use crate::world::{Given, incremental, on_each_warehouse, snapshot, World};
 use contract::batch::{BatchMode, Write};
 use contract::report::UnitStatus;
 use contract::stored::read_checkpoint;
@@ -8,16 +8,24 @@ use contract::unit::Unit;
 use load_job::run::Options;
 use serde_json::{Value, json};
 
-const ALL: &str = "SELECT * FROM bronze.things ORDER BY ALL";
+on_each_warehouse! {
+    a_batch_loaded_twice_changes_nothing_the_second_time,
+    a_new_run_leaves_unchanged_rows_alone,
+    an_older_batch_is_refused_unless_forced,
+    rewrite_writes_every_row_anew,
+    checkpoints_move_with_the_load_and_never_with_a_window,
+    a_dry_run_tells_the_plan_and_changes_nothing,
+}
+
+const ALL: &str = "SELECT * FROM bronze.things ORDER BY _etl_row_hash, _etl_operation, _etl_synced";
 
 fn records(count: u32, v: &str) -> Vec<Value> {
     (0..count).map(|id| json!({"id": id, "v": v})).collect()
 }
 
-#[test]
-fn a_batch_loaded_twice_changes_nothing_the_second_time() {
+fn a_batch_loaded_twice_changes_nothing_the_second_time(new: fn() -> World) {
     for write in [None, Some(Write::Append), Some(Write::Replace)] {
-        let mut world = World::new();
+        let mut world = new();
         let keys = if write.is_none() { vec!["id"] } else { vec![] };
         let mut all = records(50, "x");
         all.extend(records(10, "x"));
@@ -32,9 +40,8 @@ fn a_batch_loaded_twice_changes_nothing_the_second_time() {
     }
 }
 
-#[test]
-fn a_new_run_leaves_unchanged_rows_alone() {
-    let mut world = World::new();
+fn a_new_run_leaves_unchanged_rows_alone(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &records(5, "x"))]);
     let before = world.lines(ALL);
     let units = world.run(&[snapshot("a", &records(5, "x"))]);
@@ -42,9 +49,8 @@ fn a_new_run_leaves_unchanged_rows_alone() {
     assert_eq!(units[0].rows_unchanged, 5);
 }
 
-#[test]
-fn an_older_batch_is_refused_unless_forced() {
-    let mut world = World::new();
+fn an_older_batch_is_refused_unless_forced(new: fn() -> World) {
+    let mut world = new();
     let old = world.extract(&[snapshot("a", &records(3, "old"))]);
     world.run(&[snapshot("a", &records(3, "new"))]);
     let refused = world.load_with(&old, &Options::default());
@@ -55,9 +61,8 @@ fn an_older_batch_is_refused_unless_forced() {
     assert_eq!(forced[0].rows_updated, 3);
 }
 
-#[test]
-fn rewrite_writes_every_row_anew() {
-    let mut world = World::new();
+fn rewrite_writes_every_row_anew(new: fn() -> World) {
+    let mut world = new();
     let run = world.extract(&[snapshot("a", &records(3, "x"))]);
     world.load_with(&run, &Options::default());
     let again = world.load_with(&run, &Options { rewrite: true, ..Options::default() });
@@ -65,9 +70,8 @@ fn rewrite_writes_every_row_anew() {
     assert_eq!(world.lines("SELECT DISTINCT _etl_operation FROM bronze.things"), ["UPDATE"]);
 }
 
-#[test]
-fn checkpoints_move_with_the_load_and_never_with_a_window() {
-    let mut world = World::new();
+fn checkpoints_move_with_the_load_and_never_with_a_window(new: fn() -> World) {
+    let mut world = new();
     let unit = Unit::new("test", "a", "things").unwrap();
     let checkpoint = |world: &World| world.runtime.block_on(read_checkpoint(world.landing().as_ref(), &unit)).unwrap();
     assert_eq!(checkpoint(&world), None);
@@ -82,14 +86,13 @@ fn checkpoints_move_with_the_load_and_never_with_a_window() {
     assert_eq!(checkpoint(&world).unwrap().run_id, run, "a backfill moves nothing");
 }
 
-#[test]
-fn a_dry_run_tells_the_plan_and_changes_nothing() {
-    let mut world = World::new();
+fn a_dry_run_tells_the_plan_and_changes_nothing(new: fn() -> World) {
+    let mut world = new();
     let first = world.extract(&[snapshot("a", &records(4, "x"))]);
     let dry = Options { dry_run: true, ..Options::default() };
     let plan = world.load_with(&first, &dry);
     assert_eq!(plan[0].rows_inserted, 4);
-    assert!(!world.database().exists(), "a dry run makes no file");
+    assert!(!world.has_table(), "a dry run makes no table");
     world.load_with(&first, &Options::default());
     let before = world.lines(ALL);
     let mut changed = records(3, "x");

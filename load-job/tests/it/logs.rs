@@ -1,12 +1,16 @@
 //! The log tables: one row per unit, stage and run, and what they say.
 
-use crate::world::{World, snapshot};
+use crate::world::{on_each_warehouse, snapshot, World};
 use load_job::run::Options;
 use serde_json::json;
 
-#[test]
-fn one_row_per_unit_stage_and_run() {
-    let mut world = World::new();
+on_each_warehouse! {
+    one_row_per_unit_stage_and_run,
+    failures_are_logged_with_their_error,
+}
+
+fn one_row_per_unit_stage_and_run(new: fn() -> World) {
+    let mut world = new();
     let run = world.extract(&[snapshot("a", &[json!({"id": 1, "v": "x"})]), snapshot("b", &[])]);
     world.load_with(&run, &Options::default());
     world.load_with(&run, &Options::default());
@@ -19,9 +23,8 @@ fn one_row_per_unit_stage_and_run() {
     );
 }
 
-#[test]
-fn failures_are_logged_with_their_error() {
-    let mut world = World::new();
+fn failures_are_logged_with_their_error(new: fn() -> World) {
+    let mut world = new();
     let run = world.extract(&[snapshot("a", &[json!({"v": "no key"})])]);
     world.load_with(&run, &Options::default());
     let rows = world.lines("SELECT status, error FROM management.etl_logs WHERE stage = 'load'");

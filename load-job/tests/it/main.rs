@@ -1,4 +1,5 @@
-//! The load job against a real DuckDB file and a real landing folder: conformance of the MERGE, types, drift, rejects, guards.
+//! The load job against a real DuckDB file and a folder, and against BigQuery's emulator and a bucket: conformance of the MERGE, types,
+//! drift, rejects, guards, each case against both.
 //! One binary; each module is one promise of the design.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

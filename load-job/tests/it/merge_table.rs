@@ -1,8 +1,17 @@
 //! The MERGE table of the design, section 7: every row of it, with one account and with two accounts in one table.
 
-use crate::world::{Given, World, incremental, snapshot};
+use crate::world::{Given, incremental, on_each_warehouse, snapshot, World};
 use contract::batch::BatchMode;
 use serde_json::{Value, json};
+
+on_each_warehouse! {
+    every_row_of_the_table_with_one_account,
+    every_row_of_the_table_with_two_accounts_in_one_table,
+    the_same_key_in_two_accounts_is_two_rows,
+    all_rows_of_one_merge_have_one_instant,
+    the_last_record_of_a_key_wins_by_cursor_then_by_arrival,
+    keys_of_several_fields,
+}
 
 fn record(id: u32, v: &str) -> Value {
     json!({"id": id, "v": v})
@@ -51,9 +60,9 @@ fn others(account: &'static str) -> Vec<Given> {
     vec![snapshot(account, &[record(2, "two"), record(3, "three"), record(4, "four")])]
 }
 
-fn check(case: &Case, two_accounts: bool) {
+fn check(case: &Case, two_accounts: bool, new: fn() -> World) {
     let context = format!("{:?}: {} (two accounts: {two_accounts})", case.mode, case.name);
-    let mut world = World::new();
+    let mut world = new();
     let rest = [record(2, "two"), record(3, "three"), record(4, "four")];
     let mut with_one: Vec<Value> = vec![record(1, "old")];
     with_one.extend(rest.clone());
@@ -101,36 +110,31 @@ fn records_count(case: &Case) -> u64 {
     3 + u64::from(case.source.is_some())
 }
 
-#[test]
-fn every_row_of_the_table_with_one_account() {
-    cases().iter().for_each(|case| check(case, false));
+fn every_row_of_the_table_with_one_account(new: fn() -> World) {
+    cases().iter().for_each(|case| check(case, false, new));
 }
 
-#[test]
-fn every_row_of_the_table_with_two_accounts_in_one_table() {
-    cases().iter().for_each(|case| check(case, true));
+fn every_row_of_the_table_with_two_accounts_in_one_table(new: fn() -> World) {
+    cases().iter().for_each(|case| check(case, true, new));
 }
 
-#[test]
-fn the_same_key_in_two_accounts_is_two_rows() {
-    let mut world = World::new();
+fn the_same_key_in_two_accounts_is_two_rows(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &[record(1, "a's")]), snapshot("b", &[record(1, "b's")])]);
     let rows = world.lines("SELECT _etl_account, id, v FROM bronze.things ORDER BY 1");
     assert_eq!(rows, ["a 1 a's", "b 1 b's"]);
 }
 
-#[test]
-fn all_rows_of_one_merge_have_one_instant() {
-    let mut world = World::new();
+fn all_rows_of_one_merge_have_one_instant(new: fn() -> World) {
+    let mut world = new();
     world.run(&[snapshot("a", &[record(1, "x"), record(2, "x"), record(3, "x")])]);
     world.run(&[snapshot("a", &[record(1, "x"), record(2, "y"), record(4, "z")])]);
     let rows = world.lines("SELECT count(*), count(DISTINCT _etl_synced) FROM bronze.things WHERE id IN (2, 3, 4)");
     assert_eq!(rows, ["3 1"]);
 }
 
-#[test]
-fn the_last_record_of_a_key_wins_by_cursor_then_by_arrival() {
-    let mut world = World::new();
+fn the_last_record_of_a_key_wins_by_cursor_then_by_arrival(new: fn() -> World) {
+    let mut world = new();
     let records = [
         json!({"id": 1, "at": "2026-01-02T00:00:00Z", "v": "late"}),
         json!({"id": 1, "at": "2026-01-01T00:00:00Z", "v": "early"}),
@@ -141,9 +145,8 @@ fn the_last_record_of_a_key_wins_by_cursor_then_by_arrival() {
     assert_eq!(world.lines("SELECT id, v FROM bronze.things ORDER BY id"), ["1 late", "2 second"]);
 }
 
-#[test]
-fn keys_of_several_fields() {
-    let mut world = World::new();
+fn keys_of_several_fields(new: fn() -> World) {
+    let mut world = new();
     let keyed = |records: &[Value]| Given { keys: vec!["id", "kind"], ..snapshot("a", records) };
     world.run(&[keyed(&[json!({"id": 1, "kind": "x", "v": 1}), json!({"id": 1, "kind": "y", "v": 1})])]);
     world.run(&[keyed(&[json!({"id": 1, "kind": "x", "v": 2})])]);

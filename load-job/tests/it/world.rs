@@ -1,8 +1,9 @@
-//! A small world for the load: a landing folder, a DuckDB file, batches written as the extract would write them, and a plain reading
-//! of the tables that shares no code with the load.
+//! A small world for the load: a landing zone, a warehouse, batches written as the extract would write them, and a plain reading
+//! of the tables that shares no code with the load. The warehouse is a DuckDB file beside a folder, or BigQuery (its emulator) beside a bucket.
 
 use contract::batch::{BATCH_VERSION, Batch, BatchMode, Part, Write};
-use contract::landing::{self, Landing, paths};
+use contract::google::Endpoint;
+use contract::landing::{self, CloudStorageLanding, Landing, paths};
 use contract::pipeline::Pipeline;
 use contract::report::{Plan, RunReport, UnitReport, UnitStatus};
 use contract::run_id::RunId;
@@ -12,14 +13,19 @@ use contract::stored;
 use contract::unit::{Task, Unit};
 use flate2::write::GzEncoder;
 use load_job::run::{self, Options, RunError};
+use sandbox::bigquery::BigQuery;
+use sandbox::cloud_storage::CloudStorage;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,
+    /// BigQuery: the world's own project; `None`: DuckDB.
+    project: Option<String>,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) streams: String,
     pub(crate) accounts: Vec<String>,
@@ -58,10 +64,32 @@ pub(crate) fn incremental(account: &'static str, records: &[Value]) -> Given {
     Given { mode: BatchMode::Incremental, state: Some(json!({"at": "later"})), ..snapshot(account, records) }
 }
 
+/// Runs each test of a module against both warehouses.
+macro_rules! on_each_warehouse {
+    ($($name:ident),* $(,)?) => {
+        #[cfg(feature = "duckdb")]
+        mod duckdb {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::world::World::duckdb);
+            })*
+        }
+
+        mod bigquery {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::world::World::bigquery);
+            })*
+        }
+    };
+}
+pub(crate) use on_each_warehouse;
+
 impl World {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn duckdb() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
+            project: None,
             runtime: tokio::runtime::Runtime::new().unwrap(),
             streams: "[things]".into(),
             accounts: vec!["a".into(), "b".into()],
@@ -69,10 +97,35 @@ impl World {
         }
     }
 
+    pub(crate) fn bigquery() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { project: Some(format!("project-{number}")), ..Self::duckdb() }
+    }
+
+    pub(crate) fn is_bigquery(&self) -> bool {
+        self.project.is_some()
+    }
+
+    /// The project of a BigQuery world.
+    pub(crate) fn project(&self) -> &str {
+        self.project.as_deref().unwrap()
+    }
+
     pub(crate) fn pipeline(&self) -> Pipeline {
-        let accounts: Vec<String> = self.accounts.iter().map(|id| format!("{{id: {id}}}")).collect();
+        let accounts: Vec<String> = self
+            .accounts
+            .iter()
+            .map(|id| if id.starts_with('{') { id.clone() } else { format!("{{id: {id}}}") })
+            .collect();
+        let places = match &self.project {
+            None => "landing: landing\nwarehouse: {type: duckdb, path: w.duckdb}".to_owned(),
+            Some(project) => {
+                format!("landing: gs://{BUCKET}/{project}\nwarehouse: {{type: bigquery, project: {project}}}")
+            }
+        };
         let text = format!(
-            "landing: landing\nwarehouse: {{type: duckdb, path: w.duckdb}}\nsources:\n  - connector: test\n    accounts: [{}]\n    streams: {}\n",
+            "{places}\nsources:\n  - connector: test\n    accounts: [{}]\n    streams: {}\n",
             accounts.join(", "),
             self.streams
         );
@@ -80,7 +133,20 @@ impl World {
     }
 
     pub(crate) fn landing(&self) -> Arc<dyn Landing> {
-        landing::open(&self.pipeline().landing).unwrap()
+        let location = self.pipeline().landing;
+        if self.is_bigquery() {
+            let endpoint = plain(Cloud::get().storage.url());
+            return Arc::new(CloudStorageLanding::at(endpoint, &location).unwrap());
+        }
+        landing::open(&location).unwrap()
+    }
+
+    /// The file that holds an object of the landing zone.
+    pub(crate) fn object(&self, path: &str) -> PathBuf {
+        match &self.project {
+            None => self.dir.path().join("landing").join(path),
+            Some(project) => Cloud::get().storage.object_path(BUCKET, &format!("{project}/{path}")),
+        }
     }
 
     /// Run ids that rise from call to call.
@@ -126,6 +192,8 @@ impl World {
 
     pub(crate) fn try_load(&self, run_id: &RunId, options: &Options) -> Result<RunReport, RunError> {
         let (pipeline, landing) = (self.pipeline(), self.landing());
+        let bigquery = self.project.as_ref().map(|_| plain(Cloud::get().bigquery.url()));
+        let options = &Options { bigquery, ..options.clone() };
         run::load(&pipeline, &landing, options, run_id, Task::ONLY, &Shutdown::new(), self.runtime.handle())
     }
 
@@ -143,12 +211,41 @@ impl World {
         units
     }
 
+    /// Whether the table is there.
+    pub(crate) fn has_table(&self) -> bool {
+        match &self.project {
+            #[cfg(feature = "duckdb")]
+            None => {
+                self.database().exists()
+                    && !self.lines("SELECT table_name FROM duckdb_tables() WHERE table_name = 'things'").is_empty()
+            }
+            #[cfg(not(feature = "duckdb"))]
+            None => unreachable!(),
+            Some(_) => self.table().is_some(),
+        }
+    }
+
+    #[cfg(feature = "duckdb")]
     pub(crate) fn database(&self) -> PathBuf {
         self.dir.path().join("w.duckdb")
     }
 
     /// A query's rows as text, NULL as `NULL`.
     pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        match &self.project {
+            #[cfg(feature = "duckdb")]
+            None => self.duckdb_rows(sql),
+            #[cfg(not(feature = "duckdb"))]
+            None => unreachable!(),
+            Some(project) => {
+                let rows = self.runtime.block_on(Cloud::get().bigquery.rows(project, sql)).unwrap();
+                rows.into_iter().map(|row| row.into_iter().map(|cell| cell.unwrap_or("NULL".into())).collect()).collect()
+            }
+        }
+    }
+
+    #[cfg(feature = "duckdb")]
+    fn duckdb_rows(&self, sql: &str) -> Vec<Vec<String>> {
         let connection = duckdb::Connection::open(self.database()).unwrap();
         let mut statement = connection.prepare(&format!("SELECT columns(*)::VARCHAR FROM ({sql})")).unwrap();
         let mut rows = statement.query([]).unwrap();
@@ -165,13 +262,104 @@ impl World {
         self.rows(sql).into_iter().map(|row| row.join(" ")).collect()
     }
 
-    /// Columns and types of the table, audit columns left out.
+    /// Changes the table behind the load's back.
+    pub(crate) fn tamper(&self, sql: &str) {
+        match &self.project {
+            #[cfg(feature = "duckdb")]
+            None => duckdb::Connection::open(self.database()).unwrap().execute_batch(sql).unwrap(),
+            #[cfg(not(feature = "duckdb"))]
+            None => unreachable!(),
+            Some(project) => {
+                let url = format!("{}/bigquery/v2/projects/{project}/queries", Cloud::get().bigquery.url());
+                let body = json!({ "query": sql, "useLegacySql": false }).to_string();
+                let answer = self.runtime.block_on(async {
+                    let sent = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
+                    sent.send().await.unwrap().text().await.unwrap()
+                });
+                assert!(!answer.contains("\"errors\"") && !answer.contains("\"error\""), "{sql}: {answer}");
+            }
+        }
+    }
+
+    /// `tables.get`.
+    pub(crate) fn table(&self) -> Option<Value> {
+        let project = self.project();
+        let url = format!("{}/bigquery/v2/projects/{project}/datasets/bronze/tables/things", Cloud::get().bigquery.url());
+        let text = self.runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
+        let table: Value = serde_json::from_str(&text).unwrap();
+        table.get("schema").is_some().then_some(table)
+    }
+
+    /// An expression that shows an instant as DuckDB does.
+    pub(crate) fn instant(&self, column: &str) -> String {
+        if self.is_bigquery() { format!("REPLACE(CAST({column} AS STRING), '+00', '')") } else { column.into() }
+    }
+
+    /// Quotes a name.
+    pub(crate) fn quoted(&self, name: &str) -> String {
+        if self.is_bigquery() { format!("`{name}`") } else { format!("\"{name}\"") }
+    }
+
+    /// Columns and types of the table in DuckDB's words, audit columns left out.
     pub(crate) fn columns(&self) -> Vec<String> {
+        if self.is_bigquery() {
+            let audit = ["_etl_synced", "_etl_operation", "_etl_account", "_etl_row_hash"];
+            let table = self.table().unwrap();
+            let fields = table["schema"]["fields"].as_array().unwrap();
+            let fields = fields.iter().map(|field| (field["name"].as_str().unwrap(), field["type"].as_str().unwrap()));
+            let word = |ty: &str| match ty {
+                "INTEGER" => "BIGINT",
+                "FLOAT" => "DOUBLE",
+                "STRING" => "VARCHAR",
+                "NUMERIC" => "DECIMAL(38,9)",
+                "DATETIME" => "TIMESTAMP",
+                "BOOLEAN" => "BOOLEAN",
+                "TIMESTAMP" => "TIMESTAMP",
+                "DATE" => "DATE",
+                "JSON" => "JSON",
+                other => panic!("{other}"),
+            };
+            let own = fields.filter(|(name, _)| !audit.contains(name));
+            return own.map(|(name, ty)| format!("{name} {}", word(ty))).collect();
+        }
         self.lines(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = 'bronze' AND table_name = 'things' \
              AND NOT starts_with(column_name, '_etl_synced') AND column_name NOT IN ('_etl_operation', '_etl_account', '_etl_row_hash') \
              OR (schema_name = 'bronze' AND starts_with(column_name, '_etl_synced_')) ORDER BY column_index",
         )
+    }
+}
+
+const BUCKET: &str = "landing";
+
+/// An endpoint without credentials.
+fn plain(url: &str) -> Endpoint {
+    Endpoint { url: url.to_owned(), takes_credentials: false }
+}
+
+/// Cloud Storage and BigQuery, once for all worlds of this process; each has its own project.
+pub(crate) struct Cloud {
+    pub(crate) storage: CloudStorage,
+    pub(crate) bigquery: BigQuery,
+    _root: TempDir,
+}
+
+impl Cloud {
+    pub(crate) fn get() -> &'static Self {
+        static CLOUD: OnceLock<Cloud> = OnceLock::new();
+        CLOUD.get_or_init(|| {
+            let root = tempfile::tempdir().unwrap();
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let options = sandbox::cloud_storage::Options {
+                root: root.path().to_owned(),
+                buckets: vec![BUCKET.into()],
+                ..Default::default()
+            };
+            let storage = runtime.block_on(CloudStorage::start(options)).unwrap();
+            let options = sandbox::bigquery::Options { gcs_root: root.path().to_owned(), ..Default::default() };
+            let bigquery = runtime.block_on(BigQuery::start(options)).unwrap();
+            Self { storage, bigquery, _root: root }
+        })
     }
 }
 

@@ -142,7 +142,7 @@ impl Launcher for LocalLauncher {
         let tasks = children.into_iter().enumerate().map(|(index, child)| supervise(index, child, shutdown));
         let (tasks, stopped): (Vec<TaskEnd>, Vec<Option<String>>) =
             futures::future::join_all(tasks).await.into_iter().unzip();
-        Ok(StageEnd { tasks, interrupted: stopped.into_iter().flatten().next() })
+        Ok(StageEnd { tasks, interrupted: stopped.into_iter().flatten().next(), ..StageEnd::default() })
     }
 }
 

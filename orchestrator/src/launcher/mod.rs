@@ -1,11 +1,18 @@
-//! Starting a stage somewhere and waiting for it: processes on this machine now, Cloud Run Jobs by the same trait.
+//! Starting a stage somewhere and waiting for it: processes on this machine, or Cloud Run Jobs.
 //! A launcher knows nothing of units, batches or reports; it starts tasks and tells how each ended.
 
+pub(crate) mod cloud_run;
+mod error;
 pub(crate) mod local;
+pub(crate) mod record;
+
+pub use error::LaunchError;
 
 use crate::error::RunError;
 use crate::stage::Stage;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use contract::landing;
 use contract::pipeline::{LauncherEntry, LauncherKind, Pipeline};
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
@@ -22,6 +29,9 @@ pub struct StageOrder {
     pub tasks: usize,
     /// The job's command line, the same for every task.
     pub arguments: Vec<String>,
+    /// Whether this goes on with a run whose orchestrator has died: what an earlier start of the stage has come to is taken as its end.
+    /// Otherwise the stage is wanted now, and only a start that still runs is joined.
+    pub adopted: bool,
 }
 
 /// How one task's process ended.
@@ -64,51 +74,39 @@ pub struct TaskEnd {
     pub said: Vec<String>,
 }
 
-/// A stage that has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A stage that has ended, or that is left running.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StageEnd {
-    /// Every task, by index.
+    /// Every task, by index. Empty if none was started, or if they go on running.
     pub tasks: Vec<TaskEnd>,
-    /// Why the tasks were told to stop, if they were.
+    /// Why the tasks were told to stop, or why nobody waits for them any more.
     pub interrupted: Option<String>,
+    /// The tasks go on running without this process: what runs where, and how to watch and to cancel it. The lease is theirs then.
+    pub left_running: Option<String>,
+    /// What is wrong with the stage as a whole, in words.
+    pub remarks: Vec<String>,
+    /// The tasks were started by an earlier orchestrator at this time: reports that were there before count, if they are not older.
+    pub joined: Option<DateTime<Utc>>,
 }
 
-/// Why a job could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum LaunchError {
-    /// The program is not where it should be.
-    #[error("the program {program} is not in {folder}")]
-    Missing {
-        /// Its name.
-        program: &'static str,
-        /// Where it was looked for.
-        folder: String,
-    },
-    /// The system refuses to start it.
-    #[error("cannot start {program}: {source}")]
-    Start {
-        /// Its path.
-        program: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// This program's own place is unknown, so the jobs beside it cannot be found.
-    #[error("cannot find the folder of this program: {0}")]
-    Homeless(#[source] std::io::Error),
+/// How far a stage has come that any orchestrator has started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It was never started, or the start has not taken effect.
+    NotStarted,
+    /// Its tasks run, or wait to; with their name.
+    Running(String),
+    /// Its tasks have ended, well or not.
+    Ended,
 }
 
-impl LaunchError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Missing { .. } => Some(
-                "build all three programs (`cargo build --release`), or name their folder in DRAYAGE_BIN_DIR".into(),
-            ),
-            Self::Homeless(_) => Some("name the folder of the programs in DRAYAGE_BIN_DIR".into()),
-            Self::Start { .. } => None,
-        }
-    }
+/// The execution of a Cloud Run Job that this orchestrator is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnExecution {
+    /// Its short name.
+    pub name: String,
+    /// From 0; Cloud Run never runs two attempts at once.
+    pub attempt: u32,
 }
 
 /// Runs the two jobs.
@@ -120,8 +118,11 @@ impl LaunchError {
 /// - [`Launcher::run_stage`] returns only when no task runs any more. The caller gives the lease back after that, and another run
 ///   may begin. A launcher that cannot be sure (the API is out of reach) goes on asking.
 /// - A task's failure stops no other task. A task that is tried again skips what is complete, so retries are allowed.
-/// - Once `shutdown` is raised, the tasks are told to stop (SIGTERM; Cloud Run: cancel the execution), have
-///   [`contract::shutdown::GRACE_SECONDS`] to end cleanly and write their reports, and are killed then.
+/// - Once `shutdown` is raised, tasks that end with this process are told to stop (SIGTERM), have [`contract::shutdown::GRACE_SECONDS`]
+///   to end cleanly and write their reports, and are killed then.
+/// - Tasks that outlive this process ([`Launcher::outlives`]) are left alone when it is told to stop: it may be about to be started
+///   again somewhere else. The launcher stops waiting and says what still runs ([`StageEnd::left_running`]). Only when the lease is
+///   lost, or the stage's deadline is over, it stops them and waits for their end.
 /// - Exit codes are handed back as they are. A launcher that learns only "failed" hands back 1: the reports tell the rest.
 #[async_trait]
 pub trait Launcher: Send + Sync {
@@ -131,20 +132,43 @@ pub trait Launcher: Send + Sync {
     /// A job that is not there.
     async fn prepare(&self, stages: &[Stage]) -> Result<(), LaunchError>;
 
-    /// Starts a stage's tasks and waits until the last one has ended.
+    /// Starts a stage's tasks and waits until the last one has ended. Tasks of the same stage and run that outlived their orchestrator
+    /// are never started a second time: they are waited for.
     ///
     /// # Errors
-    /// A task that could not be started; no other one runs any more then.
+    /// A task that could not be started; no other one runs any more then, unless the error says so ([`LaunchError::leaves_tasks`]).
     async fn run_stage(&self, order: &StageOrder, shutdown: &Shutdown) -> Result<StageEnd, LaunchError>;
+
+    /// Whether tasks go on running when this process ends.
+    fn outlives(&self) -> bool {
+        false
+    }
+
+    /// How far a stage of a run has come. Tasks that end with their orchestrator were never started by another one.
+    ///
+    /// # Errors
+    /// It cannot be found out.
+    async fn standing(&self, _run_id: &RunId, _stage: Stage) -> Result<Standing, LaunchError> {
+        Ok(Standing::NotStarted)
+    }
+
+    /// The execution that this orchestrator is, if its retries are to go on with its run.
+    fn own_execution(&self) -> Option<&OwnExecution> {
+        None
+    }
 }
 
 /// The launcher that the pipeline file asks for.
 ///
 /// # Errors
-/// A launcher that is not supported yet, or programs that cannot be found.
+/// Settings that do not go together, a landing zone that cannot be opened, or programs that cannot be found.
 pub(crate) fn choose(pipeline: &Pipeline) -> Result<Box<dyn Launcher>, RunError> {
-    match pipeline.orchestrator.launcher {
+    match &pipeline.orchestrator.launcher {
         LauncherEntry::Kind(LauncherKind::Local) => Ok(Box::new(local::LocalLauncher::from_environment(Vec::new())?)),
-        LauncherEntry::Map(_) => Err(RunError::NotYet("`orchestrator.launcher: cloud_run`", "use `launcher: local`")),
+        LauncherEntry::Map(map) => {
+            cloud_run::check(pipeline, &map.cloud_run).map_err(RunError::Usage)?;
+            let landing = landing::open(&pipeline.landing)?;
+            Ok(Box::new(cloud_run::CloudRunLauncher::from_environment(&map.cloud_run, landing)?))
+        }
     }
 }

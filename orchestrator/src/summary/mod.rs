@@ -67,6 +67,8 @@ pub(crate) struct Ran {
     /// The pipeline file, for commands that the summary proposes.
     pub(crate) pipeline: String,
     pub(crate) only: Option<Stage>,
+    /// The command that goes on with the run where its tasks were left running.
+    pub(crate) again: String,
     /// The units that were to be extracted, as far as known.
     pub(crate) planned: Vec<Unit>,
     pub(crate) extract: Option<StageResult>,
@@ -94,8 +96,9 @@ impl RunSummary {
         let stopped = stages().find_map(|stage| stage.end.interrupted.clone());
         let cut_short = stages().any(|stage| {
             let mut reports = stage.reports.iter().filter_map(|report| report.as_ref().ok()?.as_ref());
+            // Where the stage says why its tasks were stopped, nobody has stopped the run.
             stage.end.interrupted.is_some() && stage.exit != Exit::Done
-                || reports.any(|report| report.status == TaskStatus::Interrupted)
+                || stage.end.remarks.is_empty() && reports.any(|report| report.status == TaskStatus::Interrupted)
         });
         let interrupted = cut_short || ran.not_started.is_some();
 
@@ -112,11 +115,9 @@ impl RunSummary {
         if interrupted {
             let reason = stopped.or_else(|| ran.not_started.as_ref().map(|(_, reason)| reason.clone()));
             let reason = reason.map_or_else(String::new, |reason| format!(" by {reason}"));
-            let stage = ran
-                .not_started
-                .as_ref()
-                .map_or_else(String::new, |(stage, _)| format!("; the {stage} was not started"));
-            errors.push(format!("the run was stopped{reason}{stage}"));
+            let left = stages().find_map(|stage| stage.end.left_running.as_ref()).map(|left| format!("; {left}"));
+            let not_started = || Some(format!("; the {} was not started", ran.not_started.as_ref()?.0));
+            errors.push(format!("the run was stopped{reason}{}", left.or_else(not_started).unwrap_or_default()));
         }
         let complaints = |stage: &Option<StageResult>| stage.as_ref().map(StageResult::complaints).unwrap_or_default();
         let (of_extract, of_load) = (complaints(&ran.extract), complaints(&ran.load));

@@ -54,7 +54,7 @@ fn stage(stage: Stage, tasks: Vec<(TaskExit, Option<Vec<UnitReport>>)>) -> Stage
         ends.push(TaskEnd { index, exit, said: Vec::new() });
         reports.push(Ok(units.map(|units| report(index, units))));
     }
-    let end = StageEnd { tasks: ends, interrupted: None };
+    let end = StageEnd { tasks: ends, ..StageEnd::default() };
     let exit = stage_exit(&end, &reports);
     StageResult { stage, end, reports, exit }
 }
@@ -64,6 +64,7 @@ fn ran(extract: Option<StageResult>, load: Option<StageResult>) -> Ran {
         run_id: ID.parse().unwrap(),
         pipeline: "my pipeline.yaml".into(),
         only: None,
+        again: format!("orchestrator run --run-id {ID} --force"),
         planned: Vec::new(),
         extract,
         load,
@@ -171,6 +172,49 @@ failed:
 run 20260131T235900Z-a1b2c3: 0 units done, 2 failed in 4.0 s, interrupted
 to go on where it stopped: orchestrator run --pipeline 'my pipeline.yaml' --run-id 20260131T235900Z-a1b2c3";
     check(ran, RunStatus::Interrupted, Exit::SomeFailed, expected);
+}
+
+#[test]
+fn a_stage_that_goes_on_without_the_orchestrator_is_told() {
+    let left = |stage| {
+        let end = StageEnd {
+            interrupted: Some("SIGTERM".into()),
+            left_running: Some(format!("the {stage} is still running in Cloud Run as execution j-1; to watch it: `x`")),
+            ..StageEnd::default()
+        };
+        StageResult { stage, exit: stage_exit(&end, &[]), end, reports: Vec::new() }
+    };
+    let mut of_extract = ran(Some(left(Stage::Extract)), None);
+    of_extract.planned = vec![unit("acme", "jobs")];
+    of_extract.not_started = Some((Stage::Load, "SIGTERM".into()));
+    let expected = "\
+source        account  stream  table  extracted  inserted  updated  deleted  unchanged  rejected  seconds  status
+servicetitan  acme     jobs                   0         0        0        0          0         0      0.0  not extracted
+
+failed:
+  the run was stopped by SIGTERM; the extract is still running in Cloud Run as execution j-1; to watch it: `x`
+
+run 20260131T235900Z-a1b2c3: 0 units done, 1 failed in 4.0 s, interrupted
+to go on with it: orchestrator run --run-id 20260131T235900Z-a1b2c3 --force";
+    check(of_extract, RunStatus::Interrupted, Exit::SomeFailed, expected);
+    let done = stage(Stage::Extract, vec![(TaskExit::Code(0), Some(vec![extracted("acme", "jobs", 9)]))]);
+    let summary = RunSummary::of(ran(Some(done), Some(left(Stage::Load))));
+    assert_eq!((summary.status, summary.exit()), (RunStatus::Interrupted, Exit::SomeFailed));
+    assert!(summary.errors[0].contains("the load is still running"), "{:?}", summary.errors);
+    assert!(text::render(&summary).ends_with(&format!("to go on with it: orchestrator run --run-id {ID} --force")));
+}
+
+#[test]
+fn a_deadline_is_no_wish_to_stop() {
+    let mut extract = stage(Stage::Extract, vec![(TaskExit::Code(1), Some(vec![extracted("acme", "jobs", 9)]))]);
+    extract.end.remarks = vec!["was cancelled after its 60 s (execution j-1)".into()];
+    if let Ok(Some(report)) = &mut extract.reports[0] {
+        report.status = TaskStatus::Interrupted;
+    }
+    let load = stage(Stage::Load, vec![(TaskExit::Code(0), Some(vec![loaded("acme", "jobs", [9, 0, 0, 0, 0])]))]);
+    let summary = RunSummary::of(ran(Some(extract), Some(load)));
+    assert_eq!((summary.status, summary.exit()), (RunStatus::PartlyFailed, Exit::SomeFailed));
+    assert_eq!(summary.errors, ["extract was cancelled after its 60 s (execution j-1)"]);
 }
 
 #[test]

@@ -86,6 +86,9 @@ pub(crate) fn seconds(milliseconds: u64) -> String {
 /// What to do after a run that is not the whole thing.
 pub(super) fn next_step(ran: &Ran, exit: Exit, interrupted: bool, landed: bool, rows: &[Row]) -> Option<String> {
     let (pipeline, run_id) = (&ran.pipeline, &ran.run_id);
+    if [&ran.extract, &ran.load].into_iter().flatten().any(|stage| stage.end.left_running.is_some()) {
+        return Some(format!("to go on with it: {}", ran.again));
+    }
     let extract_stopped = ran.load.is_none() && ran.only != Some(Stage::Load);
     if interrupted && extract_stopped {
         return Some(format!("to go on where it stopped: {}", go_on(pipeline, run_id)));

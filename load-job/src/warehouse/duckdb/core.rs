@@ -6,7 +6,9 @@ use super::logs;
 use super::schema::{self, timestamp};
 use super::sql::render;
 use crate::shape::{ColumnPlan, ColumnType, ExistingColumn, SchemaChangeKind, TablePlan};
-use crate::warehouse::{AccountChange, ChangeRequest, Commit, Counts, Decision, TableName, Warehouse, WarehouseError};
+use crate::warehouse::{
+    AccountChange, ChangeRequest, Commit, Counts, Decision, Spent, TableName, TableOrder, Warehouse, WarehouseError,
+};
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use contract::batch::Write;
@@ -123,13 +125,21 @@ impl DuckDb {
     }
 }
 
-impl Warehouse for DuckDb {
-    fn prepare(&mut self, schemas: &[String]) -> Result<(), WarehouseError> {
+impl DuckDb {
+    /// Makes schemas and log tables.
+    ///
+    /// # Errors
+    /// The statement fails.
+    pub fn prepare(&mut self, schemas: &[String]) -> Result<(), WarehouseError> {
         let sql = render("create_log_tables", &json!({ "log_schema": self.log_schema, "schemas": schemas }))?;
         self.client.batch("create the log tables", &sql)?;
         self.has_logs = true;
         Ok(())
     }
+}
+
+impl Warehouse for DuckDb {
+    fn begin(&mut self, _: &TableOrder) {}
 
     fn describe(&mut self, table: &TableName) -> Result<Option<Vec<ExistingColumn>>, WarehouseError> {
         let sql = render("describe_table", &json!({}))?;
@@ -260,6 +270,10 @@ impl Warehouse for DuckDb {
             logs::schema_changes(&self.client, &self.log_schema, request, plan, commit)?;
             logs::units(&self.client, &self.log_schema, commit.run_id, "load", commit.units)
         })
+    }
+
+    fn spent(&self) -> Spent {
+        Spent::default()
     }
 
     fn take_more_memory(&mut self) -> Result<bool, WarehouseError> {

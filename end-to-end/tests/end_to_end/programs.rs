@@ -14,8 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_BIN_EXE_orchestrator")).parent().unwrap().to_owned();
-        // Cargo builds the binaries of the tested package alone. Naming this test as well selects the features with which `cargo test`
+        // This test lies in `<profile>/deps`, the programs one folder above.
+        let test = std::env::current_exe().unwrap();
+        let folder = test.parent().and_then(Path::parent).unwrap().to_owned();
+        // Cargo builds the binaries of the tested package alone, and this one has none. Naming this test as well selects the features with which `cargo test`
         // of the whole workspace builds, so that after it nothing is left to do here.
         let mut build = Command::new(env!("CARGO"));
         build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));

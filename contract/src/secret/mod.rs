@@ -1,5 +1,9 @@
-//! References to secrets in the pipeline file: `${env:NAME}` and `${file:PATH}`. They are resolved late, and what they resolve to
-//! is kept in a type that neither prints nor serialises; [`Redactor`] removes it from texts that come from elsewhere.
+//! References to secrets in the pipeline file: `${env:NAME}`, `${file:PATH}` and `${secret:…}` (Secret Manager). They are resolved
+//! late, and what they resolve to is kept in a type that neither prints nor serialises.
+
+mod store;
+
+pub use store::{SecretStore, fetch, names};
 
 use serde_json::Value;
 use std::fmt;
@@ -36,6 +40,11 @@ pub trait SecretSource {
     /// # Errors
     /// What the system said.
     fn file(&self, path: &Path) -> std::io::Result<String>;
+    /// A secret of Secret Manager, by its version's full name, or why it cannot be had; `None` if it was never asked for. Only a
+    /// [`SecretStore`] has any: they are fetched beforehand, by [`fetch`].
+    fn secret(&self, _name: &str) -> Option<Result<Secret, String>> {
+        None
+    }
 }
 
 /// The process's environment and the machine's files.
@@ -127,10 +136,11 @@ impl Walk<'_> {
                 Ok(text) => Ok(text.trim_end_matches(['\n', '\r']).to_owned()),
                 Err(error) => Err(format!("the file {path} cannot be read: {error}")),
             },
-            Some(("secret", name)) => {
-                Err(format!("`${{secret:{name}}}`: Secret Manager is not supported yet; use ${{env:…}} or ${{file:…}}"))
-            }
-            _ => Err(format!("`${{{reference}}}` is no reference; use ${{env:NAME}} or ${{file:PATH}}")),
+            Some(("secret", name)) => match self.from.secret(name) {
+                Some(found) => found.map(|secret| secret.expose().trim_end_matches(['\n', '\r']).to_owned()),
+                None => Err(format!("the secret {name} was not fetched: `${{secret:…}}` cannot stand here")),
+            },
+            _ => Err(format!("`${{{reference}}}` is no reference; use ${{env:NAME}}, ${{file:PATH}} or ${{secret:NAME}}")),
         }
     }
 
@@ -139,35 +149,23 @@ impl Walk<'_> {
     }
 }
 
-/// Removes known secrets from texts that come from outside (an API may echo what it was sent).
-#[derive(Clone, Default)]
-pub struct Redactor(Vec<Secret>);
-
-impl Redactor {
-    /// A redactor of these secrets; those under four characters are too short to be told from other text.
-    pub fn new(secrets: Vec<Secret>) -> Self {
-        Self(secrets.into_iter().filter(|secret| secret.0.len() >= 4).collect())
-    }
-
-    /// Adds a secret, for example a token that was issued.
-    pub fn add(&mut self, secret: Secret) {
-        if secret.0.len() >= 4 && !self.0.contains(&secret) {
-            self.0.push(secret);
-        }
-    }
-
-    /// The text with every known secret replaced by `***`.
-    pub fn redact(&self, text: &str) -> String {
-        // The longest first, so that a secret inside another leaves no rest behind.
-        let mut secrets: Vec<&str> = self.0.iter().map(|secret| secret.0.as_str()).collect();
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-    }
+/// A reference as it stands in a text, taken apart: `${kind:name}`.
+pub(crate) struct Reference {
+    pub(crate) kind: String,
+    pub(crate) name: String,
 }
 
-impl fmt::Debug for Redactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} secrets)", self.0.len())
+/// The references in the strings of `value`.
+pub(crate) fn references(value: &Value) -> Vec<Reference> {
+    match value {
+        Value::String(text) => {
+            let inner = text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+            let parts = inner.filter_map(|reference| reference.split_once(':'));
+            parts.map(|(kind, name)| Reference { kind: kind.to_owned(), name: name.to_owned() }).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        Value::Object(map) => map.values().flat_map(references).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -198,9 +196,8 @@ mod tests {
         let value = json!({"a": "${env:KEY}", "b": ["x-${file:token}-y"], "c": 3, "d": "$5"});
         let (resolved, secrets) = resolve(&value, Path::new("/base"), &Fixed).unwrap();
         assert_eq!(resolved, json!({"a": "k-123", "b": ["x-t-456-y"], "c": 3, "d": "$5"}));
-        let redactor = Redactor::new(secrets);
-        assert_eq!(redactor.redact("key k-123 and t-456"), "key *** and ***");
-        assert!(!format!("{redactor:?}").contains("k-123"));
+        assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["k-123", "t-456"]);
+        assert!(!format!("{secrets:?}").contains("k-123"));
     }
 
     #[test]
@@ -211,6 +208,6 @@ mod tests {
         assert_eq!(found.len(), 5);
         assert_eq!(found[0], "/a the environment variable NO is not set");
         assert!(found[1].starts_with("/b/0 the file none cannot be read"));
-        assert!(found[2].contains("Secret Manager is not supported yet"));
+        assert_eq!(found[2], "/c the secret projects/p was not fetched: `${secret:…}` cannot stand here");
     }
 }

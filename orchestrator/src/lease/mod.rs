@@ -1,83 +1,123 @@
 //! Which run this is, and the lease that makes it the only one.
 //! The jobs of a run join its lease by the run's id; a second orchestrator with the same id must not, so it is told apart here.
 
+mod adopt;
+mod held;
+mod record;
+
+pub(crate) use held::RunLease;
+
 use crate::error::RunError;
+use crate::launcher::{LaunchError, Launcher};
 use crate::run::{RunChoice, RunOptions};
 use crate::stage::Stage;
 use chrono::Utc;
+use contract::google::retry::scaled;
 use contract::landing::{Landing, paths};
-use contract::lease::{self, Holder, Lease, LeaseError};
+use contract::lease::{Holder, LeaseError, LeaseFile};
 use contract::report::Plan;
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
 use contract::stored::{self, Latest};
+use held::Taken;
 use std::sync::Arc;
 use std::time::Duration;
 
 const PROGRAM: &str = "orchestrator";
 const WAIT_STEP: Duration = Duration::from_secs(1);
+/// Where every look costs calls of Google's APIs.
+const WAIT_STEP_OUTSIDE: Duration = Duration::from_secs(5);
 /// Run ids tell seconds apart.
 const NEXT_SECOND: Duration = Duration::from_millis(100);
+
+/// A run that holds its lease.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) run_id: RunId,
+    pub(crate) lease: RunLease,
+    /// It was begun by an orchestrator that has died: its stages are gone on with, none is started twice.
+    pub(crate) is_adopted: bool,
+}
 
 /// Takes the lease for the run that the options ask for; waits for another run if they say so.
 pub(crate) async fn begin(
     landing: &Arc<dyn Landing>,
     options: &RunOptions,
+    launcher: &dyn Launcher,
     shutdown: &Shutdown,
-) -> Result<(RunId, Lease), RunError> {
+) -> Result<Begun, RunError> {
     let mut told = false;
+    let step = if launcher.outlives() { scaled(WAIT_STEP_OUTSIDE) } else { WAIT_STEP };
     loop {
-        // The id is chosen anew after every wait: it must not be older than that of the run that was waited for.
-        let run_id = choose(landing.as_ref(), options).await?;
-        match take(landing, &run_id, shutdown).await {
-            Ok(lease) if options.loads_latest() => match choose(landing.as_ref(), options).await {
-                Ok(now) if now == run_id => return Ok((run_id, lease)),
-                // Another run has finished meanwhile, and is the latest now.
-                Ok(_) => lease.release().await?,
-                Err(error) => {
-                    release(lease).await;
-                    return Err(error);
-                }
-            },
-            Ok(lease) => return Ok((run_id, lease)),
-            Err(held @ LeaseError::Held { .. }) if options.wait => {
+        let begun = if launcher.outlives() {
+            adopt::begin(landing, options, launcher, shutdown).await
+        } else {
+            fresh(landing, options, shutdown, None).await
+        };
+        match begun {
+            Err(held) if options.wait && is_held(&held) => {
                 if !told {
                     tracing::info!("waiting: {held}");
                     told = true;
                 }
                 tokio::select! {
-                    () = tokio::time::sleep(WAIT_STEP) => {}
+                    () = tokio::time::sleep(step) => {}
                     reason = shutdown.requested() => return Err(LeaseError::Stopped(reason).into()),
                 }
             }
-            Err(error) => return Err(error.into()),
+            other => return other,
         }
     }
 }
 
-/// Gives the lease back. If that fails it expires by itself, so the run's result stands.
-pub(crate) async fn release(lease: Lease) {
-    if let Err(error) = lease.release().await {
-        tracing::warn!(%error, "failed to give the lease back; it expires by itself");
+fn is_held(error: &RunError) -> bool {
+    matches!(error, RunError::Lease(LeaseError::Held { .. }) | RunError::Launch(LaunchError::StillRunning { .. }))
+}
+
+/// A run that nobody has begun, or that is begun anew by its id. With `own`, the choice is noted before the lease is taken.
+async fn fresh(
+    landing: &Arc<dyn Landing>,
+    options: &RunOptions,
+    shutdown: &Shutdown,
+    own: Option<&record::Own>,
+) -> Result<Begun, RunError> {
+    loop {
+        // The id is chosen anew after every wait: it must not be older than that of the run that was waited for.
+        let run_id = choose(landing.as_ref(), options).await?;
+        if let Some(own) = own {
+            own.note(landing.as_ref(), &run_id).await?;
+        }
+        let lease = take(landing, &run_id, shutdown).await?;
+        if !options.loads_latest() {
+            return Ok(Begun { run_id, lease, is_adopted: false });
+        }
+        match choose(landing.as_ref(), options).await {
+            Ok(now) if now == run_id => return Ok(Begun { run_id, lease, is_adopted: false }),
+            // Another run has finished meanwhile, and is the latest now.
+            Ok(_) => lease.release().await,
+            Err(error) => {
+                lease.release().await;
+                return Err(error);
+            }
+        }
     }
 }
 
-async fn take(landing: &Arc<dyn Landing>, run_id: &RunId, shutdown: &Shutdown) -> Result<Lease, LeaseError> {
-    let lease = Lease::take(landing.clone(), run_id, PROGRAM, false, shutdown).await?;
-    match lease::current(landing.as_ref()).await {
+async fn take(landing: &Arc<dyn Landing>, run_id: &RunId, shutdown: &Shutdown) -> Result<RunLease, LeaseError> {
+    match RunLease::take(landing, run_id, shutdown).await? {
+        (lease, Taken::Ours) => Ok(lease),
         // Joined, not taken: the same run is going on already.
-        Ok(Some(file)) if file.holder != Holder::this_process(PROGRAM) => {
-            lease.release().await?;
-            let age = (Utc::now() - file.renewed_at).num_seconds();
-            let Holder { program, host, pid, .. } = file.holder;
-            Err(LeaseError::Held { run_id: file.run_id, program, pid, host, age })
-        }
-        Ok(_) => Ok(lease),
-        Err(error) => {
-            release(lease).await;
-            Err(error)
+        (lease, Taken::Joined(file)) => {
+            lease.release().await;
+            Err(held_by(file))
         }
     }
+}
+
+fn held_by(file: LeaseFile) -> LeaseError {
+    let age = (Utc::now() - file.renewed_at).num_seconds();
+    let Holder { program, host, pid, .. } = file.holder;
+    LeaseError::Held { run_id: file.run_id, program, pid, host, age }
 }
 
 async fn choose(landing: &dyn Landing, options: &RunOptions) -> Result<RunId, RunError> {

@@ -1,0 +1,424 @@
+//! BigQuery's side of [`Warehouse`]: staging, change set, apply.
+//! Everything before `apply` lives in the staging dataset and expires by itself; `apply` is one atomic statement whose job id
+//! every attempt of the same run would choose, so that it is never run twice.
+
+use super::client::{Client, Param, Row};
+use super::cost;
+use super::job::JobOrder;
+use super::logs;
+use super::partition::Partitioning;
+use super::places::{Place, Prepared};
+use super::schema;
+use super::sql::{render, timestamp};
+use super::staging::{self, Staged};
+use super::table;
+use crate::shape::{ColumnPlan, ColumnType, ExistingColumn, TablePlan};
+use crate::warehouse::{
+    ChangeRequest, Commit, Counts, Decision, Spent, TableName, TableOrder, Warehouse, WarehouseError,
+};
+use arrow::array::RecordBatch;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use contract::batch::Write;
+use contract::landing::Landing;
+use contract::report::UnitReport;
+use contract::run_id::RunId;
+use contract::unit::Unit;
+use crossbeam_channel::Receiver;
+use gcp_bigquery_client::model::job_configuration_load::JobConfigurationLoad;
+use gcp_bigquery_client::model::table_reference::TableReference;
+use gcp_bigquery_client::model::table_schema::TableSchema;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Staging tables that are left behind go after this time.
+const EXPIRES_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// The longest value of a label ("Requirements for labels").
+const LONGEST_LABEL: usize = 63;
+
+/// One place's BigQuery, for one table at a time.
+#[derive(Debug)]
+pub struct BigQuery {
+    place: Place,
+    prepared: Arc<Prepared>,
+    landing: Arc<dyn Landing>,
+    client: Client,
+    work: Work,
+}
+
+/// What is known of the table that is being loaded.
+#[derive(Debug, Default)]
+struct Work {
+    partition_by: Option<(String, contract::pipeline::PartitionEvery)>,
+    /// Where the Parquet files lie.
+    folder: String,
+    staging: String,
+    changes: String,
+    /// Without the number of the attempt.
+    apply_stem: String,
+    apply_attempt: u32,
+    /// `tables.get`.
+    target: Option<Value>,
+    staged: Staged,
+    columns: Vec<ColumnPlan>,
+    counts: Vec<(String, Counts)>,
+    expires: DateTime<Utc>,
+    has_tables: bool,
+}
+
+impl BigQuery {
+    pub(super) fn new(place: Place, prepared: Arc<Prepared>, landing: Arc<dyn Landing>) -> Self {
+        let client = prepared.client.clone();
+        Self { place, prepared, landing, client, work: Work::default() }
+    }
+
+    fn path(&self, table: &str) -> Value {
+        json!([self.place.project, self.place.staging_dataset, table])
+    }
+
+    fn target(&self, table: &TableName) -> Value {
+        json!([self.place.project, table.schema, table.table])
+    }
+
+    /// Loads the staged files into the staging table, once for the whole table.
+    fn load(&mut self, what: &str) -> Result<(), WarehouseError> {
+        let dataset = self.place.staging_dataset.clone();
+        let fields = schema::staging_fields(&self.work.columns);
+        // Made beforehand, because a load job cannot say when its table expires.
+        let body = json!({
+            "schema": { "fields": fields },
+            "expirationTime": self.work.expires.timestamp_millis().to_string(),
+            "labels": self.client.labels.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect::<serde_json::Map<String, Value>>(),
+        });
+        self.work.has_tables = true;
+        self.client.create_table(&dataset, &self.work.staging, body)?;
+        if self.work.staged.paths.is_empty() {
+            return Ok(());
+        }
+        let bucket = self.landing.location().trim_end_matches('/').to_owned();
+        let load = JobConfigurationLoad {
+            source_uris: Some(self.work.staged.paths.iter().map(|path| format!("{bucket}/{path}")).collect()),
+            source_format: Some("PARQUET".into()),
+            schema: Some(TableSchema { fields: Some(fields) }),
+            destination_table: Some(TableReference::new(&self.place.project, &dataset, &self.work.staging)),
+            create_disposition: Some("CREATE_NEVER".into()),
+            // Nothing is there yet: were a load run twice, the second would fail instead of doubling the rows.
+            write_disposition: Some("WRITE_EMPTY".into()),
+            decimal_target_types: Some(vec!["NUMERIC".into()]),
+            ..JobConfigurationLoad::default()
+        };
+        let configuration = json!({ "load": load });
+        let job = self.client.run(&JobOrder::fresh(what, "load", &self.client.nonce, configuration))?;
+        let told = cost::number(&job["statistics"]["load"]["outputRows"]);
+        if told != Some(self.work.staged.rows) {
+            let message = format!("{} rows were staged, but the load job reports {told:?}", self.work.staged.rows);
+            return Err(WarehouseError::Statement { what: what.into(), message });
+        }
+        Ok(())
+    }
+
+    fn keys(&self, request: &ChangeRequest) -> Vec<Value> {
+        let kind =
+            |key: &String| match self.work.columns.iter().find(|column| column.name == *key).map(|column| column.ty) {
+                // Neither type can be compared or grouped by.
+                Some(ColumnType::Json) => "json",
+                Some(ColumnType::Float64) => "float",
+                _ => "plain",
+            };
+        request.keys.iter().map(|key| json!({ "name": key, "kind": kind(key) })).collect()
+    }
+
+    /// How the existing target is partitioned, if by a column of the plan.
+    fn partitioning(&self, request: &ChangeRequest) -> Option<Partitioning> {
+        let found = self.work.target.as_ref().and_then(|table| Partitioning::of_table(table, &self.work.columns));
+        if request.table_exists
+            && let Some((field, _)) = &self.work.partition_by
+            && !found.as_ref().is_some_and(|found| {
+                self.work.columns.iter().any(|column| column.name == found.column && column.field == *field)
+            })
+        {
+            tracing::warn!(table = %request.table, "partition_by: {field} has no effect: a table's partitioning cannot be changed once it is made");
+        }
+        found.filter(|_| request.table_exists)
+    }
+
+    /// The statement that applies the change set, with its parameters' values, and how many rows it must change; `None`: nothing to do.
+    fn statement(
+        &mut self,
+        request: &ChangeRequest,
+        plan: &TablePlan,
+        decision: &Decision,
+    ) -> Result<Option<(String, Option<u64>)>, WarehouseError> {
+        let mut sum = Counts::default();
+        for (account, counts) in &self.work.counts {
+            if !decision.excluded.contains(account) {
+                sum.inserted += counts.inserted;
+                sum.updated += counts.updated;
+                sum.deleted += if decision.keep.contains(account) { 0 } else { counts.deleted };
+            }
+        }
+        let columns: Vec<Value> =
+            plan.columns.iter().map(|column| json!({ "name": column.name, "type": column.ty.name() })).collect();
+        let mut names = json!({
+            "target": self.target(&request.table),
+            "staging": self.path(&self.work.staging),
+            "changes": self.path(&self.work.changes),
+            "columns": columns,
+        });
+        if sum.updated + sum.deleted == 0 {
+            let text = if sum.inserted == 0 { None } else { Some((render("insert", &names)?, Some(sum.inserted))) };
+            return Ok(text);
+        }
+        if request.write == Write::Replace {
+            return Ok(Some((render("replace", &names)?, None)));
+        }
+        names["keys"] = self.keys(request).into();
+        names["deletions"] = (sum.deleted > 0).into();
+        let partitioning = self.partitioning(request);
+        names["partition"] = partitioning.as_ref().map(|partitioning| partitioning.column.clone()).into();
+        if let Some(partitioning) = partitioning {
+            let (days, without) = self.changed_partitions(request, decision)?;
+            names["ranges"] = partitioning.ranges(&days).into();
+            names["without_partition"] = without.into();
+        }
+        Ok(Some((render("merge", &names)?, Some(sum.inserted + sum.updated + sum.deleted))))
+    }
+
+    /// The days of the rows that change, and whether some have none.
+    fn changed_partitions(
+        &mut self,
+        request: &ChangeRequest,
+        decision: &Decision,
+    ) -> Result<(Vec<NaiveDate>, bool), WarehouseError> {
+        let what = format!("find the partitions of {} that change", request.table);
+        let text = render("changed_partitions", &json!({ "changes": self.path(&self.work.changes) }))?;
+        let params = [("excluded", Param::Texts(&decision.excluded)), ("keep", Param::Texts(&decision.keep))];
+        let rows = self.client.rows(&what, "partitions", &text, &params)?;
+        let mut days = Vec::new();
+        let mut without = false;
+        for cell in rows.into_iter().flatten() {
+            match cell.map(|text| text.parse::<NaiveDate>()) {
+                None => without = true,
+                Some(Ok(day)) => days.push(day),
+                Some(Err(error)) => return Err(WarehouseError::Statement { what, message: error.to_string() }),
+            }
+        }
+        Ok((days, without))
+    }
+}
+
+impl Warehouse for BigQuery {
+    fn begin(&mut self, order: &TableOrder) {
+        let label = |text: &str| -> String {
+            let lower = text.to_lowercase();
+            let plain = lower.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' });
+            plain.take(LONGEST_LABEL).collect()
+        };
+        let mut labels = vec![("run".to_owned(), label(order.run_id.as_str()))];
+        if let Some(unit) = order.units.first() {
+            labels.push(("source".into(), label(&unit.source)));
+            labels.push(("stream".into(), label(&unit.stream)));
+        }
+        let unique = format!("{:08x}", rand::random::<u32>());
+        let run = order.run_id.as_str();
+        let name = format!("{}__{}__{unique}", order.table.table, run.replace('-', "_"));
+        let whole = format!("{}.{}.{}", self.place.project, order.table.schema, order.table.table);
+        let digest = &blake3::hash(whole.as_bytes()).to_hex()[..16];
+        self.client = self.prepared.client.labelled(labels);
+        self.work = Work {
+            partition_by: order.partition_by.clone(),
+            folder: format!("staging/{run}/{}-{unique}", order.table.table),
+            changes: format!("{name}__changes"),
+            staging: name,
+            apply_stem: format!("drayage_apply_{run}_{digest}"),
+            expires: Utc::now() + EXPIRES_AFTER,
+            ..Work::default()
+        };
+    }
+
+    fn describe(&mut self, table: &TableName) -> Result<Option<Vec<ExistingColumn>>, WarehouseError> {
+        // First of all: another attempt of this run may have left its statement running. What it does must be seen by all that follows.
+        let what = format!("look for earlier loads of {table}");
+        self.work.apply_attempt = self.client.settle(&what, &self.work.apply_stem)?;
+        self.work.target = self.client.table(&table.schema, &table.table)?;
+        self.work.target.as_ref().map(|found| table::columns(table, found)).transpose()
+    }
+
+    fn is_exact_as_double(&mut self, table: &TableName, column: &str) -> Result<bool, WarehouseError> {
+        let text = render("is_exact_as_double", &json!({ "target": self.target(table), "column": column }))?;
+        let rows = self.client.rows("check a column's values", "check", &text, &[])?;
+        Ok(rows.first().and_then(|row| row.first()?.as_deref()) == Some("true"))
+    }
+
+    fn stage(&mut self, plan: &TablePlan, rows: &Receiver<RecordBatch>) -> Result<(), WarehouseError> {
+        self.work.columns.clone_from(&plan.columns);
+        let runtime = self.client.runtime.clone();
+        let before = std::mem::take(&mut self.work.staged);
+        // A second pass writes the same names from the first on; what it does not reach would be loaded with it.
+        self.work.staged = staging::write(&plan.columns, rows, self.landing.as_ref(), &runtime, &self.work.folder)?;
+        for path in before.paths.iter().filter(|path| !self.work.staged.paths.contains(path)) {
+            if let Err(error) = runtime.block_on(self.landing.remove(path)) {
+                tracing::debug!(%error, path, "failed to remove a staged file; the bucket's lifecycle rule does");
+            }
+        }
+        Ok(())
+    }
+
+    fn change_set(&mut self, request: &ChangeRequest) -> Result<Vec<Counts>, WarehouseError> {
+        let what = format!("compare with {}", request.table);
+        self.load(&format!("load the staged rows of {}", request.table))?;
+        let accounts: Vec<String> = request.accounts.iter().map(|account| account.account.clone()).collect();
+        let may_delete: Vec<String> = request
+            .accounts
+            .iter()
+            .filter(|account| account.may_delete)
+            .map(|account| account.account.clone())
+            .collect();
+        let is_ordered = |name: &String| {
+            self.work.columns.iter().any(|column| column.name == *name && column.ty != ColumnType::Json)
+        };
+        let names = json!({
+            "target": self.target(&request.table),
+            "staging": self.path(&self.work.staging),
+            "changes": self.path(&self.work.changes),
+            "expires": timestamp(self.work.expires),
+            "table_exists": request.table_exists,
+            "keys": self.keys(request),
+            "cursor": request.cursor.clone().filter(is_ordered),
+            "rewrite": request.rewrite,
+            "partition": self.partitioning(request).map(|partitioning| partitioning.column),
+            "write": request.write,
+        });
+        let (template, params): (&str, Vec<(&str, Param<'_>)>) = match (request.write, request.table_exists) {
+            (_, false) => (changes_template(request.write), Vec::new()),
+            (Write::Append, true) => ("append_changes", vec![("accounts", Param::Texts(&accounts))]),
+            (write, true) => (
+                changes_template(write),
+                vec![("accounts", Param::Texts(&accounts)), ("may_delete", Param::Texts(&may_delete))],
+            ),
+        };
+        let text = render(template, &names)?;
+        self.client.statement(&what, "changes", &text, &params)?;
+        let text = render("counts", &names)?;
+        let rows = self.client.rows(&what, "counts", &text, &[("accounts", Param::Texts(&accounts))])?;
+        let counted: Vec<(String, Counts)> = rows.into_iter().filter_map(|row| counts(row, request.write)).collect();
+        let of = |account: &String| counted.iter().find(|(id, _)| id == account).map(|(_, counts)| *counts);
+        let found: Option<Vec<Counts>> = accounts.iter().map(of).collect();
+        let Some(found) = found else {
+            return Err(WarehouseError::Statement { what, message: "the counts lack an account".into() });
+        };
+        self.work.counts = accounts.into_iter().zip(found.iter().copied()).collect();
+        Ok(found)
+    }
+
+    fn apply(
+        &mut self,
+        request: &ChangeRequest,
+        plan: &TablePlan,
+        decision: &Decision,
+        commit: &Commit<'_>,
+    ) -> Result<(), WarehouseError> {
+        let table = &request.table;
+        let what = format!("write into {table}");
+        if request.table_exists {
+            table::alter(&mut self.client, request, plan)?;
+        } else {
+            let partitioning = self.work.partition_by.as_ref().map(|(field, every)| {
+                let column = plan.own_column(field);
+                Partitioning::plan(column, field, *every)
+                    .map_err(|message| WarehouseError::Table { table: table.to_string(), message })
+            });
+            table::create(&self.client, request, plan, partitioning.transpose()?.as_ref())?;
+        }
+        let log_dataset = self.place.log_dataset.clone();
+        let mut logging = self.client.clone();
+        logs::schema_changes(&mut logging, &log_dataset, request, plan, commit)?;
+        if let Some((text, expected)) = self.statement(request, plan, decision)? {
+            let mut params =
+                vec![("synced", Param::Instant(commit.synced)), ("excluded", Param::Texts(&decision.excluded))];
+            if text.contains("@keep") {
+                params.push(("keep", Param::Texts(&decision.keep)));
+            }
+            // The last moment: a lost lease means that another run may be at work.
+            if let Some(reason) = self.client.shutdown.reason() {
+                return Err(WarehouseError::Statement {
+                    what,
+                    message: format!("stopped by {reason} before anything was changed"),
+                });
+            }
+            let configuration = self.client.query_configuration(&text, &params);
+            let job = self.client.run(&JobOrder::fixed(
+                &what,
+                &self.work.apply_stem,
+                self.work.apply_attempt,
+                configuration,
+            ))?;
+            cost::add(&mut self.client.spent, &job);
+            let changed = cost::number(&job["statistics"]["query"]["numDmlAffectedRows"]);
+            if let (Some(expected), Some(changed)) = (expected, changed)
+                && expected != changed
+            {
+                let message = format!(
+                    "{expected} rows were to change, but {changed} did: someone else has changed the table meanwhile; load the run again"
+                );
+                return Err(WarehouseError::Statement { what, message });
+            }
+        }
+        let mut units = commit.units.to_vec();
+        self.client.spent.share(&mut units);
+        logs::units(&mut logging, &log_dataset, commit.run_id, "load", &units)
+    }
+
+    fn spent(&self) -> Spent {
+        self.client.spent
+    }
+
+    fn take_more_memory(&mut self) -> Result<bool, WarehouseError> {
+        Ok(false)
+    }
+
+    fn drop_staging(&mut self) -> Result<(), WarehouseError> {
+        let staged = std::mem::take(&mut self.work.staged);
+        for path in &staged.paths {
+            if let Err(error) = self.client.runtime.block_on(self.landing.remove(path)) {
+                tracing::debug!(%error, path, "failed to remove a staged file; the bucket's lifecycle rule does");
+            }
+        }
+        if !std::mem::take(&mut self.work.has_tables) {
+            return Ok(());
+        }
+        let dataset = &self.place.staging_dataset;
+        self.client.drop_table(dataset, &self.work.staging)?;
+        self.client.drop_table(dataset, &self.work.changes)
+    }
+
+    fn last_applied(&mut self, unit: &Unit) -> Result<Option<RunId>, WarehouseError> {
+        Ok(self.prepared.applied.get(unit).cloned())
+    }
+
+    fn log(&mut self, run_id: &RunId, stage: &str, units: &[UnitReport]) -> Result<(), WarehouseError> {
+        let mut logging = self.client.clone();
+        logs::units(&mut logging, &self.place.log_dataset, run_id, stage, units)
+    }
+}
+
+fn changes_template(write: Write) -> &'static str {
+    match write {
+        Write::Merge => "merge_changes",
+        Write::Append => "append_changes",
+        Write::Replace => "replace_changes",
+    }
+}
+
+/// A row of `counts.sql`.
+fn counts(row: Row, write: Write) -> Option<(String, Counts)> {
+    let mut cells = row.into_iter();
+    let account = cells.next()??;
+    let numbers: Option<Vec<u64>> = cells.map(|cell| cell?.parse().ok()).collect();
+    let [staged, distinct, inserted, updated, deleted, live]: [u64; 6] = numbers?.try_into().ok()?;
+    let unchanged = match write {
+        Write::Replace => staged.saturating_sub(inserted),
+        Write::Merge | Write::Append => distinct.saturating_sub(inserted + updated),
+    };
+    Some((account, Counts { staged, distinct, inserted, updated, deleted, unchanged, live }))
+}

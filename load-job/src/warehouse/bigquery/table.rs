@@ -1,0 +1,111 @@
+//! The target table as `tables.get` and `tables.insert` know it: what is there, how a new one is laid out, and how it changes.
+//! A table that someone else has changed is adapted to where nothing can be lost, else refused by name.
+
+use super::client::Client;
+use super::partition::Partitioning;
+use super::schema;
+use super::sql::render;
+use crate::shape::{AUDIT_COLUMNS, ColumnPlan, ColumnType, ExistingColumn, SchemaChangeKind, TablePlan};
+use crate::warehouse::{ChangeRequest, TableName, WarehouseError};
+use contract::batch::Write;
+use serde_json::{Value, json};
+
+/// BigQuery clusters by four columns at most ("Clustered tables").
+const MOST_CLUSTERING: usize = 4;
+/// A primary key has sixteen columns at most ("Use primary and foreign keys").
+const MOST_KEYS: usize = 16;
+
+/// The data columns of `tables.get`.
+///
+/// # Errors
+/// It is no table, or lacks an audit column: it is not ours to write.
+pub(super) fn columns(name: &TableName, table: &Value) -> Result<Vec<ExistingColumn>, WarehouseError> {
+    let refuse = |message: String| WarehouseError::Table { table: name.to_string(), message };
+    match table["type"].as_str() {
+        None | Some("TABLE") => {}
+        Some(other) => return Err(refuse(format!("it is a {other}, no table; name another `table`"))),
+    }
+    let fields: Vec<&Value> = table["schema"]["fields"].as_array().into_iter().flatten().collect();
+    for audit in AUDIT_COLUMNS {
+        let found =
+            fields.iter().find(|field| field["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(audit)));
+        let expected: &[&str] = if audit == "_etl_synced" { &["TIMESTAMP"] } else { &["STRING"] };
+        match found {
+            None => {
+                return Err(refuse(format!(
+                    "it exists, but without the column {audit}: it was not made by Drayage, or was changed since; name another `table`, or drop it"
+                )));
+            }
+            Some(field) if !expected.contains(&field["type"].as_str().unwrap_or_default()) => {
+                return Err(refuse(format!(
+                    "its column {audit} is {}, not {}: it was changed since Drayage made it; restore it, or drop the table and extract with --full-refresh",
+                    field["type"].as_str().unwrap_or("of no type"),
+                    expected[0]
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(fields.into_iter().filter_map(schema::existing).collect())
+}
+
+/// Makes the target table of a plan.
+pub(super) fn create(
+    client: &Client,
+    request: &ChangeRequest,
+    plan: &TablePlan,
+    partitioning: Option<&Partitioning>,
+) -> Result<(), WarehouseError> {
+    let table = &request.table;
+    let of = |name: &String| plan.columns.iter().find(|column| column.name == *name);
+    let keys: Vec<&ColumnPlan> = request.keys.iter().filter_map(of).collect();
+    let mut body = json!({
+        "schema": { "fields": schema::target_fields(&plan.columns) },
+        "labels": { "managed_by": "drayage" },
+    });
+    let mut clustering = vec!["_etl_account"];
+    // Neither type can be clustered by.
+    let clusterable = keys.iter().filter(|key| !matches!(key.ty, ColumnType::Json | ColumnType::Float64));
+    clustering.extend(clusterable.map(|key| key.name.as_str()).take(MOST_CLUSTERING - 1));
+    body["clustering"] = json!({ "fields": clustering });
+    // The optimiser trusts a declared key, so only what the MERGE keeps unique is declared.
+    let plain = keys.len() == request.keys.len()
+        && !keys.iter().any(|key| matches!(key.ty, ColumnType::Json | ColumnType::Float64 | ColumnType::Bool));
+    if request.write == Write::Merge && plain && keys.len() < MOST_KEYS {
+        let names: Vec<&str> =
+            std::iter::once("_etl_account").chain(keys.iter().map(|key| key.name.as_str())).collect();
+        body["tableConstraints"] = json!({ "primaryKey": { "columns": names } });
+    }
+    if let Some(partitioning) = partitioning {
+        body["timePartitioning"] = partitioning.to_json();
+    }
+    client.create_table(&table.schema, &table.table, body)
+}
+
+/// Adds and widens columns. Each change may be repeated.
+pub(super) fn alter(client: &mut Client, request: &ChangeRequest, plan: &TablePlan) -> Result<(), WarehouseError> {
+    let table = &request.table;
+    let target = json!([table.project, table.schema, table.table]);
+    let changed = |kind: fn(SchemaChangeKind) -> bool| {
+        plan.changes.iter().filter(move |change| kind(change.kind)).map(|change| &plan.columns[change.column])
+    };
+    let added: Vec<Value> = changed(|kind| kind != SchemaChangeKind::Widened)
+        .map(|column| {
+            json!({
+                "name": column.name,
+                "type": column.ty.name(),
+                "description": schema::description(column).unwrap_or_default(),
+            })
+        })
+        .collect();
+    if !added.is_empty() {
+        let text = render("add_column", &json!({ "target": target, "columns": added }))?;
+        client.statement(&format!("add columns to {table}"), "alter", &text, &[])?;
+    }
+    for column in changed(|kind| kind == SchemaChangeKind::Widened) {
+        let text =
+            render("widen_column", &json!({ "target": target, "column": column.name, "type": column.ty.name() }))?;
+        client.statement(&format!("widen column {} of {table}", column.name), "alter", &text, &[])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Telling people what came of a run. Nothing here ever fails: a message that cannot be sent is a warning in the log.
+//! What is told is stripped of every secret that this process can know.
+
+mod known;
+mod slack;
+mod text;
+
+use crate::error::RunError;
+use crate::summary::RunSummary;
+use crate::trigger::slack_webhook;
+use contract::lease::LeaseError;
+use contract::pipeline::Pipeline;
+use contract::secret::Redactor;
+use contract::shutdown::Shutdown;
+use slack::Webhook;
+use std::time::Duration;
+use text::Message;
+
+/// The most that a message may hold up the end of a run.
+const LONGEST: Duration = Duration::from_secs(18);
+/// The same for a process that was told to stop: Cloud Run kills it soon.
+const LONGEST_WHEN_STOPPED: Duration = Duration::from_secs(3);
+
+/// Tells what came of a run.
+pub(crate) async fn finished(pipeline: &Pipeline, summary: &RunSummary, shutdown: &Shutdown) {
+    tell(pipeline, shutdown, |redactor| text::of_summary(&pipeline.name, summary, redactor)).await;
+}
+
+/// Tells that a run could not begin or go on. That another run is going on, or that the process was told to stop, is nobody's trouble.
+/// `pipeline` says who is told; it may be an older reading of a file that is broken now.
+pub(crate) async fn not_begun(pipeline: &Pipeline, error: &RunError, shutdown: &Shutdown) {
+    if is_trouble(error) {
+        tell(pipeline, shutdown, |redactor| text::of_error(&pipeline.name, error, redactor)).await;
+    }
+}
+
+fn is_trouble(error: &RunError) -> bool {
+    error.holder().is_none() && !matches!(error, RunError::Lease(LeaseError::Stopped(_)))
+}
+
+async fn tell(pipeline: &Pipeline, shutdown: &Shutdown, compose: impl FnOnce(&Redactor) -> Message) {
+    if pipeline.notify.slack_webhook.is_none() {
+        return;
+    }
+    let longest = if shutdown.is_requested() { LONGEST_WHEN_STOPPED } else { LONGEST };
+    let send = async {
+        let Some(secret) = slack_webhook(pipeline).await.map_err(|problems| problems.to_string())? else {
+            return Ok(());
+        };
+        let webhook = Webhook::new(&secret)?;
+        let mut redactor = known::secrets(pipeline);
+        redactor.add(secret);
+        webhook.send(&compose(&redactor).body()).await.map_err(|error| error.to_string())
+    };
+    let sent = tokio::time::timeout(longest, send).await;
+    let sent: Result<(), String> = sent.unwrap_or_else(|_| Err(format!("no answer within {} s", longest.as_secs())));
+    if let Err(error) = sent {
+        tracing::warn!(error, "failed to tell Slack what came of the run; the run itself is not affected");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_another_run_is_in_no_trouble() {
+        assert!(is_trouble(&RunError::Usage("x".into())));
+        assert!(!is_trouble(&LeaseError::Stopped("SIGTERM".into()).into()));
+        let held = LeaseError::Held {
+            run_id: contract::run_id::RunId::new(chrono::Utc::now()),
+            program: "orchestrator".into(),
+            pid: 1,
+            host: "h".into(),
+            age: 3,
+        };
+        assert!(!is_trouble(&held.into()));
+    }
+}

@@ -1,0 +1,77 @@
+-- The change set: one staged row a key (the last by cursor, then by order of arrival) against the target's key, hash and operation only.
+CREATE OR REPLACE TABLE {{ changes | path }}
+OPTIONS (expiration_timestamp = {{ expires | lit_timestamp }})
+AS
+WITH staged AS (
+    SELECT
+        _etl_account,
+        _etl_row_hash,
+        _etl_seq,
+{% if cursor %}
+        {{ cursor | id }} AS cursor_value,
+{% endif %}
+{% for key in keys %}
+        {% if key.kind == "json" %}TO_JSON_STRING(PARSE_JSON({{ key.name | id }}, wide_number_mode => 'round')){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
+{% endfor %}
+    FROM {{ staging | path }}
+),
+winners AS (
+    SELECT *
+    FROM staged
+    WHERE TRUE
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY _etl_account{% for key in keys %}, key_{{ loop.index0 }}{% endfor %}
+
+        ORDER BY {% if cursor %}cursor_value DESC, {% endif %}_etl_seq DESC
+    ) = 1
+)
+{% if table_exists %}
+, target AS (
+    SELECT
+        _etl_account,
+        _etl_row_hash,
+        _etl_operation,
+{% if partition %}
+        {{ partition | id }} AS partition_value,
+{% endif %}
+{% for key in keys %}
+        {% if key.kind == "json" %}TO_JSON_STRING({{ key.name | id }}){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
+{% endfor %}
+    FROM {{ target | path }}
+    WHERE _etl_account IN UNNEST(@accounts)
+)
+SELECT
+    COALESCE(s._etl_account, t._etl_account) AS _etl_account,
+{% for key in keys %}
+    COALESCE(s.key_{{ loop.index0 }}, t.key_{{ loop.index0 }}) AS key_{{ loop.index0 }},
+{% endfor %}
+    s._etl_seq,
+{% if partition %}
+    CAST(t.partition_value AS DATE) AS _etl_partition,
+{% endif %}
+    CASE
+        WHEN s._etl_account IS NULL THEN 'DELETE'
+        WHEN t._etl_account IS NULL THEN 'INSERT'
+        ELSE 'UPDATE'
+    END AS _etl_action
+FROM winners AS s
+FULL JOIN target AS t
+    ON t._etl_account = s._etl_account{% for key in keys %} AND t.key_{{ loop.index0 }} = s.key_{{ loop.index0 }}{% endfor %}
+
+WHERE
+    (
+        s._etl_account IS NOT NULL
+        AND (t._etl_account IS NULL OR t._etl_operation = 'DELETE' OR t._etl_row_hash <> s._etl_row_hash{% if rewrite %} OR TRUE{% endif %})
+    )
+    -- Live rows that are absent from a whole snapshot of their account.
+    OR (s._etl_account IS NULL AND t._etl_operation <> 'DELETE' AND t._etl_account IN UNNEST(@may_delete))
+{% else %}
+SELECT
+    s._etl_account,
+{% for key in keys %}
+    s.key_{{ loop.index0 }},
+{% endfor %}
+    s._etl_seq,
+    'INSERT' AS _etl_action
+FROM winners AS s
+{% endif %}

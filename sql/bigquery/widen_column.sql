@@ -1,0 +1,2 @@
+ALTER TABLE {{ target | path }}
+ALTER COLUMN {{ column | id }} SET DATA TYPE {{ type }}
