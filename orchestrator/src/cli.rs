@@ -2,11 +2,15 @@
 //! What cannot be said together is refused before anything is read.
 
 use crate::error::RunError;
+use crate::options::{Spelling, conflict, parse_instant};
 use crate::run::{RunChoice, RunOptions};
+use crate::schedule::{Timetable, Zone};
 use crate::stage::Stage;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use contract::secret::Secret;
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 /// Runs a Drayage pipeline: starts extract-job, waits, starts load-job, waits, reports.
@@ -26,18 +30,10 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// See it all: a stand-in of ServiceTitan, loaded into a DuckDB file twice, with changes in between
     Demo(DemoArguments),
-    #[command(hide = true)]
-    Serve(Later),
-    #[command(hide = true)]
-    Schedule(Later),
-}
-
-/// A command that is planned; whatever follows its name is swallowed, so that the refusal is about the name.
-#[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
-pub(crate) struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _rest: Vec<String>,
+    /// Stay up and start runs on request: POST /run, GET /runs/<id>, GET /healthz, and a page to look at
+    Serve(ServeArguments),
+    /// Stay up and run a pipeline at certain times
+    Schedule(ScheduleArguments),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -61,15 +57,31 @@ pub(crate) struct DemoArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The pipeline file
+    /// The pipeline file: a path, or gs://bucket/object
     #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
     pub(crate) pipeline: String,
-    /// Run only this stage
-    #[arg(long, env = "DRAYAGE_ONLY", value_enum)]
-    only: Option<Stage>,
     /// The run's id: of the run to load with `--only load` (default there: latest), else of the run to begin or to go on with
     #[arg(long, env = "DRAYAGE_RUN_ID", value_name = "ID")]
     run_id: Option<RunChoice>,
+    #[command(flatten)]
+    selection: Selection,
+    /// Backfill from this time: RFC 3339, or a date for its midnight in UTC; moves no checkpoint
+    #[arg(long, env = "DRAYAGE_FROM", value_name = "TS", value_parser = parse_instant, requires = "to")]
+    from: Option<DateTime<Utc>>,
+    /// Backfill up to this time
+    #[arg(long, env = "DRAYAGE_TO", value_name = "TS", value_parser = parse_instant, requires = "from")]
+    to: Option<DateTime<Utc>>,
+    /// What to print to standard output
+    #[arg(long, env = "DRAYAGE_OUTPUT", value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+/// What every run can be told, once or each time.
+#[derive(Debug, Args)]
+struct Selection {
+    /// Run only this stage
+    #[arg(long, env = "DRAYAGE_ONLY", value_enum)]
+    only: Option<Stage>,
     /// Only this source; may be repeated
     #[arg(long = "source", env = "DRAYAGE_SOURCE", value_name = "S", value_delimiter = ',')]
     sources: Vec<String>,
@@ -82,12 +94,6 @@ pub(crate) struct RunArguments {
     /// Extract everything anew, whatever the checkpoints say
     #[arg(long, env = "DRAYAGE_FULL_REFRESH", value_parser = FalseyValueParser::new())]
     full_refresh: bool,
-    /// Backfill from this time: RFC 3339, or a date for its midnight in UTC; moves no checkpoint
-    #[arg(long, env = "DRAYAGE_FROM", value_name = "TS", value_parser = parse_instant, requires = "to")]
-    from: Option<DateTime<Utc>>,
-    /// Backfill up to this time
-    #[arg(long, env = "DRAYAGE_TO", value_name = "TS", value_parser = parse_instant, requires = "from")]
-    to: Option<DateTime<Utc>>,
     /// Load a snapshot even if it marks more rows as deleted than max_delete_fraction allows
     #[arg(long, env = "DRAYAGE_ALLOW_MASS_DELETE", value_parser = FalseyValueParser::new())]
     allow_mass_delete: bool,
@@ -97,69 +103,124 @@ pub(crate) struct RunArguments {
     /// Write every row of the batch anew, for example after a change of column hints
     #[arg(long, env = "DRAYAGE_REWRITE", value_parser = FalseyValueParser::new())]
     rewrite: bool,
-    /// Wait for a run that is going on instead of stopping with exit code 3
+    /// Wait for a run that is going on instead of refusing (exit code 3)
     #[arg(long, env = "DRAYAGE_WAIT", value_parser = FalseyValueParser::new())]
     wait: bool,
-    /// How many extract processes run side by side (default: the pipeline file's orchestrator.extract_tasks, or 1)
+    /// How many extract tasks run side by side (default: as the pipeline file says, or 1)
     #[arg(long, env = "DRAYAGE_EXTRACT_TASKS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     extract_tasks: Option<u16>,
-    /// What to print to standard output
-    #[arg(long, env = "DRAYAGE_OUTPUT", value_enum, default_value_t)]
-    pub(crate) output: Output,
 }
 
-impl RunArguments {
-    /// The options of the run, if they go together.
-    pub(crate) fn options(&self) -> Result<RunOptions, RunError> {
-        self.conflicts().map_or(Ok(()), |message| Err(RunError::Usage(message)))?;
+impl Selection {
+    fn options(&self) -> RunOptions {
         // An empty variable is no name.
         let named = |list: &[String]| list.iter().filter(|name| !name.is_empty()).cloned().collect();
-        Ok(RunOptions {
+        RunOptions {
             only: self.only,
-            run_id: self.run_id.clone(),
+            run_id: None,
             sources: named(&self.sources),
             accounts: named(&self.accounts),
             streams: named(&self.streams),
             full_refresh: self.full_refresh,
-            window: self.from.zip(self.to),
+            window: None,
             allow_mass_delete: self.allow_mass_delete,
             force: self.force,
             rewrite: self.rewrite,
             wait: self.wait,
             extract_tasks: self.extract_tasks.map(usize::from),
-        })
-    }
-
-    fn conflicts(&self) -> Option<String> {
-        let of_extract = [("--full-refresh", self.full_refresh), ("--from/--to", self.from.is_some())];
-        let of_load =
-            [("--allow-mass-delete", self.allow_mass_delete), ("--force", self.force), ("--rewrite", self.rewrite)];
-        let first = |flags: &[(&'static str, bool)]| flags.iter().find(|(_, set)| *set).map(|(flag, _)| *flag);
-        let useless = match self.only {
-            Some(Stage::Extract) => first(&of_load).map(|flag| (flag, Stage::Load)),
-            Some(Stage::Load) => first(&of_extract).map(|flag| (flag, Stage::Extract)),
-            None => None,
-        };
-        if let Some((flag, stage)) = useless {
-            return Some(format!("{flag} concerns the {stage}, which `--only` leaves out"));
         }
-        if self.full_refresh && self.from.is_some() {
-            return Some("--full-refresh and --from/--to exclude each other".into());
-        }
-        if self.from.zip(self.to).is_some_and(|(from, to)| from >= to) {
-            return Some("--from must be before --to".into());
-        }
-        if self.run_id == Some(RunChoice::Latest) && self.only != Some(Stage::Load) {
-            return Some("`--run-id latest` goes with `--only load`: a run that extracts gets an id of its own".into());
-        }
-        None
     }
 }
 
-fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
-    let date = || text.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc());
-    let instant = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).or_else(|_| date());
-    instant.map_err(|_| "expected a time like 2026-01-31T00:00:00Z, or a date".into())
+impl RunArguments {
+    /// The options of the run, if they go together.
+    pub(crate) fn options(&self) -> Result<RunOptions, RunError> {
+        let window = self.from.zip(self.to);
+        checked(RunOptions { run_id: self.run_id.clone(), window, ..self.selection.options() })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// The pipeline file: a path, or gs://bucket/object; it is read anew for every run
+    #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
+    pub(crate) pipeline: String,
+    /// Where to listen (default: 127.0.0.1:8080; on Cloud Run all addresses and its PORT)
+    #[arg(long, env = "DRAYAGE_LISTEN", value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// What callers must send as `Authorization: Bearer <token>`; better set as DRAYAGE_TOKEN than seen in the list of processes
+    #[arg(long, env = "DRAYAGE_TOKEN", hide_env_values = true, value_parser = secret)]
+    token: Option<Secret>,
+}
+
+impl ServeArguments {
+    /// Where to listen; an empty variable is none.
+    pub(crate) fn listen(&self) -> Option<String> {
+        self.listen.clone().filter(|listen| !listen.is_empty())
+    }
+
+    /// What callers must know; an empty variable is nothing.
+    pub(crate) fn token(&self) -> Option<Secret> {
+        self.token.clone().filter(|token| !token.expose().is_empty())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleArguments {
+    /// The pipeline file: a path, or gs://bucket/object; it is read anew for every run
+    #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
+    pub(crate) pipeline: String,
+    #[command(flatten)]
+    times: Times,
+    /// The time zone of these times: `UTC`, or `local` for this machine's, which TZ can name
+    #[arg(long, env = "DRAYAGE_TIMEZONE", value_name = "ZONE", default_value = "UTC")]
+    timezone: Zone,
+    #[command(flatten)]
+    selection: Selection,
+    /// What to print to standard output after each run
+    #[arg(long, env = "DRAYAGE_OUTPUT", value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Times {
+    /// Every day at these times
+    #[arg(long, env = "DRAYAGE_AT", value_name = "HH:MM,…", value_delimiter = ',', value_parser = time_of_day)]
+    at: Vec<NaiveTime>,
+    /// Whenever this cron pattern matches: minute, hour, day, month, weekday; or six fields with seconds first
+    #[arg(long, env = "DRAYAGE_CRON", value_name = "PATTERN")]
+    cron: Option<String>,
+}
+
+impl ScheduleArguments {
+    /// The options of every run, if they go together.
+    pub(crate) fn options(&self) -> Result<RunOptions, RunError> {
+        checked(self.selection.options())
+    }
+
+    /// When runs are due.
+    pub(crate) fn timetable(&self) -> Result<Timetable, RunError> {
+        let of_cron = |pattern: &String| {
+            Timetable::cron(pattern, self.timezone).map_err(|why| format!("--cron \"{pattern}\": {why}"))
+        };
+        let of_times = || Timetable::at(&self.times.at, self.timezone).map_err(|why| format!("--at: {why}"));
+        self.times.cron.as_ref().map_or_else(of_times, of_cron).map_err(RunError::Usage)
+    }
+}
+
+fn checked(options: RunOptions) -> Result<RunOptions, RunError> {
+    conflict(&options, Spelling::Flags).map_or(Ok(options), |message| Err(RunError::Usage(message)))
+}
+
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
+fn time_of_day(text: &str) -> Result<NaiveTime, String> {
+    let text = text.trim();
+    let read = |format| NaiveTime::parse_from_str(text, format);
+    read("%H:%M").or_else(|_| read("%H:%M:%S")).map_err(|_| "expected a time of day like 02:30".into())
 }
 
 #[cfg(test)]
@@ -221,11 +282,51 @@ mod tests {
         assert!(options("--only load --run-id latest").is_ok());
     }
 
+    fn schedule(arguments: &[&str]) -> Result<(RunOptions, Timetable), String> {
+        let words = ["orchestrator", "schedule", "--pipeline", "p.yaml"].iter().chain(arguments);
+        let Command::Schedule(schedule) = Cli::try_parse_from(words).map_err(|error| error.to_string())?.command else {
+            panic!("no schedule")
+        };
+        let timetable = schedule.timetable().map_err(|error| error.to_string())?;
+        Ok((schedule.options().map_err(|error| error.to_string())?, timetable))
+    }
+
     #[test]
-    fn commands_to_come_are_known_by_name() {
-        for words in [["orchestrator", "serve", "--pipeline"], ["orchestrator", "schedule", "--help"]] {
-            let command = Cli::try_parse_from(words).unwrap().command;
-            assert!(matches!(command, Command::Serve(_) | Command::Schedule(_)));
+    fn times_are_read() {
+        let after = "2026-01-31T03:00:00Z".parse().unwrap();
+        let next = |arguments: &[&str]| {
+            let (_, timetable) = schedule(arguments).unwrap();
+            timetable.show(timetable.next(after).unwrap())
+        };
+        assert_eq!(next(&["--at", "02:30, 04:00"]), "2026-01-31T04:00:00Z");
+        assert_eq!(next(&["--at", "02:30", "--at", "2:59:59"]), "2026-02-01T02:30:00Z");
+        assert_eq!(next(&["--cron", "0 */6 * * *", "--timezone", "utc"]), "2026-01-31T06:00:00Z");
+        let (options, _) = schedule(&["--at", "02:30", "--source", "a", "--wait", "--full-refresh"]).unwrap();
+        assert!(options.sources == ["a"] && options.wait && options.full_refresh);
+    }
+
+    #[test]
+    fn wrong_times_are_refused() {
+        for (arguments, says) in [
+            (&[][..], "required arguments were not provided"),
+            (&["--at", "02:30", "--cron", "* * * * *"], "cannot be used with"),
+            (&["--at", "25:00"], "expected a time of day like 02:30"),
+            (&["--cron", "0 */6"], "--cron \"0 */6\": "),
+            (&["--cron", "0 0 30 2 *"], "it never comes"),
+            (&["--at", "02:30", "--timezone", "Moon"], "expected `UTC` or `local`"),
+            (&["--at", "02:30", "--only", "extract", "--force"], "--force concerns the load"),
+            (&["--at", "02:30", "--run-id", "latest"], "unexpected argument '--run-id'"),
+        ] {
+            let error = schedule(arguments).unwrap_err();
+            assert!(error.contains(says), "{arguments:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_token_is_no_text_to_be_shown() {
+        let words = ["orchestrator", "serve", "--pipeline", "p.yaml", "--token", "s3cr3t", "--listen", ""];
+        let Command::Serve(serve) = Cli::try_parse_from(words).unwrap().command else { panic!("no server") };
+        assert_eq!((serve.token().unwrap().expose(), serve.listen()), ("s3cr3t", None));
+        assert!(!format!("{serve:?}").contains("s3cr3t"));
     }
 }

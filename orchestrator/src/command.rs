@@ -1,15 +1,13 @@
 //! One command from its arguments to its exit code: results to standard output, everything else to standard error.
 //! With `--output json` standard output holds one JSON object, also when nothing could be begun.
 
-use crate::cli::{Cli, Command, DemoArguments, Output, RunArguments};
+use crate::cli::{Cli, Command, DemoArguments, Output, RunArguments, ScheduleArguments, ServeArguments};
 use crate::error::RunError;
-use crate::launcher;
-use crate::run::run;
-use crate::stage::Stage;
+use crate::schedule::schedule;
+use crate::serve::{Settings, serve};
 use crate::summary::{RunSummary, text};
+use crate::trigger;
 use contract::exit::Exit;
-use contract::pipeline::{Pipeline, WarehouseEntry};
-use contract::secret::Machine;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
 use serde_json::{Map, json};
@@ -17,30 +15,48 @@ use serde_json::{Map, json};
 /// Runs the command, prints its result, and tells how the program ends.
 pub async fn execute(cli: Cli, shutdown: &Shutdown) -> Exit {
     match cli.command {
-        Command::Run(arguments) => {
-            let result = run_command(&arguments, shutdown).await;
-            finish(arguments.output, result, |output, summary: &RunSummary| {
-                match output {
-                    Output::Text => telemetry::print(&text::render(summary)),
-                    Output::Json => print_json(summary),
-                }
-                summary.exit()
-            })
-        }
+        Command::Run(arguments) => run_command(&arguments, shutdown).await,
         Command::Demo(arguments) => demo_command(&arguments, shutdown).await,
-        Command::Serve(_) => refuse("`orchestrator serve`", "start `orchestrator run` from a scheduler"),
-        Command::Schedule(_) => refuse("`orchestrator schedule`", "start `orchestrator run` from cron"),
+        Command::Serve(arguments) => serve_command(&arguments, shutdown).await,
+        Command::Schedule(arguments) => schedule_command(&arguments, shutdown).await,
     }
 }
 
-async fn run_command(arguments: &RunArguments, shutdown: &Shutdown) -> Result<RunSummary, RunError> {
-    let options = arguments.options()?;
-    let pipeline = Pipeline::read(&arguments.pipeline, &Machine)?;
-    if matches!(pipeline.warehouse, WarehouseEntry::Bigquery { .. }) && options.only != Some(Stage::Extract) {
-        return Err(RunError::NotYet("`warehouse: {type: bigquery}`", "use `type: duckdb`, or `--only extract`"));
-    }
-    let launcher = launcher::choose(&pipeline)?;
-    run(&pipeline, &options, launcher.as_ref(), shutdown).await
+async fn run_command(arguments: &RunArguments, shutdown: &Shutdown) -> Exit {
+    let options = match arguments.options() {
+        Ok(options) => options,
+        Err(error) => return show(arguments.output, &Err(error)),
+    };
+    let attempt = trigger::attempt(&arguments.pipeline, &options, shutdown, |_| {}).await;
+    let exit = show(arguments.output, &attempt.result);
+    attempt.tell(None, shutdown).await;
+    exit
+}
+
+async fn serve_command(arguments: &ServeArguments, shutdown: &Shutdown) -> Exit {
+    let (path, listen, token) = (arguments.pipeline.clone(), arguments.listen(), arguments.token());
+    let result = serve(Settings { path, listen, token }, shutdown).await;
+    finish(Output::Text, &result, |_, exit| *exit)
+}
+
+async fn schedule_command(arguments: &ScheduleArguments, shutdown: &Shutdown) -> Exit {
+    let run = async {
+        let (options, timetable) = (arguments.options()?, arguments.timetable()?);
+        let show = |result: &_| show(arguments.output, result);
+        schedule(&arguments.pipeline, &options, &timetable, shutdown, show).await
+    };
+    finish(arguments.output, &run.await, |_, exit| *exit)
+}
+
+/// Prints what came of a run.
+fn show(output: Output, result: &Result<RunSummary, RunError>) -> Exit {
+    finish(output, result, |output, summary| {
+        match output {
+            Output::Text => telemetry::print(&text::render(summary)),
+            Output::Json => print_json(summary),
+        }
+        summary.exit()
+    })
 }
 
 #[cfg(feature = "demo")]
@@ -51,7 +67,7 @@ async fn demo_command(arguments: &DemoArguments, shutdown: &Shutdown) -> Exit {
         }
     };
     let result = crate::demo::demo(&arguments.dir, &tell, shutdown).await;
-    finish(arguments.output, result, |output, report| {
+    finish(arguments.output, &result, |output, report| {
         if output == Output::Json {
             print_json(report);
         }
@@ -61,16 +77,13 @@ async fn demo_command(arguments: &DemoArguments, shutdown: &Shutdown) -> Exit {
 
 #[cfg(not(feature = "demo"))]
 async fn demo_command(_: &DemoArguments, _: &Shutdown) -> Exit {
-    refuse("`orchestrator demo` in this build", "build it with `--features demo`")
+    let refused = RunError::NotYet("`orchestrator demo` in this build", "build it with `--features demo`");
+    finish(Output::Text, &Err(refused), |_, (): &()| Exit::Done)
 }
 
-fn refuse(what: &'static str, instead: &'static str) -> Exit {
-    finish(Output::Text, Err(RunError::NotYet(what, instead)), |_, (): &()| Exit::Done)
-}
-
-fn finish<T>(output: Output, result: Result<T, RunError>, print: impl FnOnce(Output, &T) -> Exit) -> Exit {
+fn finish<T>(output: Output, result: &Result<T, RunError>, print: impl FnOnce(Output, &T) -> Exit) -> Exit {
     let error = match result {
-        Ok(result) => return print(output, &result),
+        Ok(result) => return print(output, result),
         Err(error) => error,
     };
     complain("ERROR", &error.to_string());

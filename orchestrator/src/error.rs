@@ -18,6 +18,15 @@ pub enum RunError {
     /// Flags that do not go together, or that name what is not there.
     #[error("{0}")]
     Usage(String),
+    /// `serve` cannot listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address as it was given.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A command or setting that this version does not have.
     #[error("{0} is not supported yet; {1}")]
     NotYet(&'static str, &'static str),
@@ -84,8 +93,20 @@ impl RunError {
             | Self::Stored(_)
             | Self::Lease(_)
             | Self::Launch(_)
+            | Self::Listen { .. }
             | Self::DemoFile { .. }
             | Self::StandIn(_) => Exit::Unreachable,
+        }
+    }
+
+    /// The run that is in the way, if that is all that is wrong.
+    pub(crate) fn holder(&self) -> Option<&RunId> {
+        match self {
+            Self::Lease(LeaseError::Held { run_id, .. }) => Some(run_id),
+            Self::Launch(LaunchError::StillRunning { run_id, .. } | LaunchError::Overtaken { run_id, .. }) => {
+                Some(run_id)
+            }
+            _ => None,
         }
     }
 
@@ -96,6 +117,7 @@ impl RunError {
             Self::UnknownRun { .. } => "leave out --run-id to load the latest run",
             Self::NoLatest { .. } => "start a whole run first: leave out `--only load`",
             Self::DemoFolder { .. } => "name another one with --dir",
+            Self::Listen { .. } => "name another one with --listen",
             _ => return None,
         };
         Some(hint.to_owned())
@@ -115,7 +137,7 @@ mod tests {
         let table: Vec<(RunError, Exit)> = vec![
             (Problems::one("p.yaml", 3, "landing", "missing").into(), Exit::Usage),
             (RunError::Usage("no".into()), Exit::Usage),
-            (RunError::NotYet("`orchestrator serve`", "use run"), Exit::Usage),
+            (RunError::NotYet("`orchestrator fly`", "use run"), Exit::Usage),
             (LandingError::Unsupported("gs".into()).into(), Exit::Usage),
             (unavailable().into(), Exit::Unreachable),
             (StoredError::from(unavailable()).into(), Exit::Unreachable),
@@ -125,6 +147,7 @@ mod tests {
             (RunError::DemoFolder { dir: "d".into(), found: "x".into() }, Exit::Usage),
             (RunError::DemoFile { path: "d".into(), source: io() }, Exit::Unreachable),
             (RunError::StandIn("port".into()), Exit::Unreachable),
+            (RunError::Listen { address: "a".into(), source: io() }, Exit::Unreachable),
             (LaunchError::Missing { program: "extract-job", folder: "bin".into() }.into(), Exit::Unreachable),
         ];
         for (error, exit) in table {

@@ -9,10 +9,15 @@ mod demo;
 mod error;
 mod launcher;
 mod lease;
+mod notify;
+mod options;
 mod outcome;
 mod run;
+mod schedule;
+mod serve;
 mod stage;
 mod summary;
+mod trigger;
 
 pub use cli::Cli;
 pub use command::execute;

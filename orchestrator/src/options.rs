@@ -33,8 +33,7 @@ impl Spelling {
 /// Why the options do not go together, if they do not.
 pub(crate) fn conflict(options: &RunOptions, spelling: Spelling) -> Option<String> {
     let window = format!("{}/{}", spelling.of("from"), spelling.of("to"));
-    let of_extract =
-        [(spelling.of("full_refresh"), options.full_refresh), (window.clone(), options.window.is_some())];
+    let of_extract = [(spelling.of("full_refresh"), options.full_refresh), (window.clone(), options.window.is_some())];
     let of_load = [
         (spelling.of("allow_mass_delete"), options.allow_mass_delete),
         (spelling.of("force"), options.force),

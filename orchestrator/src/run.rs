@@ -83,7 +83,7 @@ impl RunOptions {
         picks(&self.sources, &unit.source) && picks(&self.accounts, &unit.account) && picks(&self.streams, &unit.stream)
     }
 
-    fn tasks(&self, stage: Stage, pipeline: &Pipeline) -> usize {
+    pub(crate) fn tasks(&self, stage: Stage, pipeline: &Pipeline) -> usize {
         let orchestrator = &pipeline.orchestrator;
         let tasks = match (&orchestrator.launcher, stage) {
             (LauncherEntry::Map(map), Stage::Extract) => self.extract_tasks.or(map.cloud_run.extract_tasks),
@@ -125,8 +125,8 @@ pub(crate) async fn begin<'a>(
     pipeline.select(&options.sources, &options.accounts).map_err(RunError::Usage)?;
     let landing = landing::open(&pipeline.landing)?;
     launcher.prepare(&options.stages()).await?;
-    let lease::Begun { run_id, lease, is_adopted } = lease::begin(&landing, options, launcher, shutdown).await?;
-    Ok(Begun { running: Running { pipeline, options, launcher, shutdown, landing, run_id, is_adopted }, lease })
+    let lease::Begun { run_id, lease, since } = lease::begin(&landing, options, launcher, shutdown).await?;
+    Ok(Begun { running: Running { pipeline, options, launcher, shutdown, landing, run_id, since }, lease })
 }
 
 /// A run that holds the lease and has not done anything yet. It must be finished: only that gives the lease back.
@@ -166,8 +166,8 @@ struct Running<'a> {
     shutdown: &'a Shutdown,
     landing: Arc<dyn Landing>,
     run_id: RunId,
-    /// Begun by an orchestrator that has died.
-    is_adopted: bool,
+    /// Since when its order stands, if that was an orchestrator's that has died.
+    since: Option<DateTime<Utc>>,
 }
 
 impl Running<'_> {
@@ -231,7 +231,7 @@ impl Running<'_> {
             run_id: self.run_id.clone(),
             tasks,
             arguments: stage_arguments(stage, &self.pipeline.name, &self.run_id, self.options),
-            adopted: self.is_adopted,
+            since: self.since,
         };
         tracing::info!(run_id = %self.run_id, tasks, "{stage} starts");
         let before = self.reports(&order, tasks).await;

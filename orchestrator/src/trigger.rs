@@ -7,8 +7,9 @@ use crate::summary::RunSummary;
 use crate::{launcher, notify};
 use contract::pipeline::{Pipeline, Problems};
 use contract::run_id::RunId;
-use contract::secret::{Machine, Secret};
+use contract::secret::{self, Machine, Secret};
 use contract::shutdown::Shutdown;
+use serde_json::Value;
 
 /// A run that has ended, or that could not begin.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Attempt {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) async fn read(path: &str) -> Result<Pipeline, Problems> {
-    Pipeline::read(path, &Machine)
+    Pipeline::open(path, &Machine).await
 }
 
 /// The address of the pipeline's Slack webhook, resolved now.
@@ -43,7 +44,9 @@ pub(crate) async fn read(path: &str) -> Result<Pipeline, Problems> {
 /// # Errors
 /// A reference that cannot be resolved.
 pub(crate) async fn slack_webhook(pipeline: &Pipeline) -> Result<Option<Secret>, Problems> {
-    pipeline.resolve_slack_webhook(&Machine)
+    let Some(text) = &pipeline.notify.slack_webhook else { return Ok(None) };
+    let store = secret::fetch(&[&Value::String(text.clone())], &Machine).await;
+    pipeline.resolve_slack_webhook(&store)
 }
 
 /// Runs a pipeline once. `begun` is told the run as soon as its lease is held.

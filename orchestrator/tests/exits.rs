@@ -127,12 +127,6 @@ fn what_keeps_a_run_from_beginning() {
         ),
         (flags(&["run", "--pipeline", "pipeline.yaml", "--source", "z"]), 2, "--source z: there is no such source"),
         (flags(&["run", "--pipeline", "pipeline.yaml", "--run-id", "x"]), 2, "is no run id"),
-        (
-            flags(&["serve", "--pipeline", "pipeline.yaml", "--port", "1"]),
-            2,
-            "`orchestrator serve` is not supported yet",
-        ),
-        (flags(&["schedule", "--at", "02:30"]), 2, "`orchestrator schedule` is not supported yet"),
         (flags(&["fly"]), 2, "unrecognized subcommand 'fly'"),
     ];
     for ((code, text), expected, says) in table {

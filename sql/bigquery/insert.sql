@@ -7,7 +7,7 @@ INSERT INTO {{ target | path }} (
 )
 SELECT
 {% for column in columns %}
-    {% if column.type == "JSON" %}PARSE_JSON(s.{{ column.name | id }}, wide_number_mode => 'round'){% elif column.type == "DATETIME" %}DATETIME(s.{{ column.name | id }}, 'UTC'){% else %}s.{{ column.name | id }}{% endif %},
+    {%+ if column.type == "JSON" %}PARSE_JSON(s.{{ column.name | id }}, wide_number_mode => 'round'){% elif column.type == "DATETIME" %}DATETIME(s.{{ column.name | id }}, 'UTC'){% else %}s.{{ column.name | id }}{% endif %},
 {% endfor %}
     @synced, 'INSERT', s._etl_account, s._etl_row_hash
 FROM {{ staging | path }} AS s

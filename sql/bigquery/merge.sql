@@ -3,7 +3,7 @@ MERGE INTO {{ target | path }} AS t
 USING (
     SELECT
 {% for column in columns %}
-        {% if column.type == "JSON" %}PARSE_JSON(s.{{ column.name | id }}, wide_number_mode => 'round'){% elif column.type == "DATETIME" %}DATETIME(s.{{ column.name | id }}, 'UTC'){% else %}s.{{ column.name | id }}{% endif %} AS {{ column.name | id }},
+        {%+ if column.type == "JSON" %}PARSE_JSON(s.{{ column.name | id }}, wide_number_mode => 'round'){% elif column.type == "DATETIME" %}DATETIME(s.{{ column.name | id }}, 'UTC'){% else %}s.{{ column.name | id }}{% endif %} AS {{ column.name | id }},
 {% endfor %}
 {% for key in keys %}
         c.key_{{ loop.index0 }} AS _etl_key_{{ loop.index0 }},

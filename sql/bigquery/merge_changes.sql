@@ -11,7 +11,7 @@ WITH staged AS (
         {{ cursor | id }} AS cursor_value,
 {% endif %}
 {% for key in keys %}
-        {% if key.kind == "json" %}TO_JSON_STRING(PARSE_JSON({{ key.name | id }}, wide_number_mode => 'round')){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
+        {%+ if key.kind == "json" %}TO_JSON_STRING(PARSE_JSON({{ key.name | id }}, wide_number_mode => 'round')){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
 {% endfor %}
     FROM {{ staging | path }}
 ),
@@ -35,7 +35,7 @@ winners AS (
         {{ partition | id }} AS partition_value,
 {% endif %}
 {% for key in keys %}
-        {% if key.kind == "json" %}TO_JSON_STRING({{ key.name | id }}){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
+        {%+ if key.kind == "json" %}TO_JSON_STRING({{ key.name | id }}){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
 {% endfor %}
     FROM {{ target | path }}
     WHERE _etl_account IN UNNEST(@accounts)

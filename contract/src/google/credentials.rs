@@ -39,9 +39,8 @@ pub(crate) struct LazyCredentials(OnceCell<Credentials>);
 impl LazyCredentials {
     /// The credentials themselves; a token is got when one is needed.
     pub(crate) async fn get(&self) -> Result<Credentials, CredentialsFailure> {
-        let build = || async {
-            application_default().map_err(|message| CredentialsFailure { message, is_transient: false })
-        };
+        let build =
+            || async { application_default().map_err(|message| CredentialsFailure { message, is_transient: false }) };
         self.0.get_or_try_init(build).await.cloned()
     }
 

@@ -124,8 +124,9 @@ mod tests {
 
     #[test]
     fn the_environment_names_endpoints() {
-        let key = ("GOOGLE_APPLICATION_CREDENTIALS", "/key.json");
-        let cases: &[(&[(&str, &str)], &str, bool)] = &[
+        const KEY: (&str, &str) = ("GOOGLE_APPLICATION_CREDENTIALS", "/key.json");
+        type Case = (&'static [(&'static str, &'static str)], &'static str, bool);
+        let cases: &[Case] = &[
             (&[], "https://storage.googleapis.com", true),
             (&[("DRAYAGE_STORAGE_ENDPOINT", "")], "https://storage.googleapis.com", true),
             (&[("STORAGE_EMULATOR_HOST", "localhost:9000")], "http://localhost:9000", false),
@@ -134,8 +135,8 @@ mod tests {
                 "http://127.0.0.1:1",
                 false,
             ),
-            (&[("DRAYAGE_STORAGE_ENDPOINT", "http://127.0.0.1:1"), key], "http://127.0.0.1:1", true),
-            (&[("DRAYAGE_STORAGE_ENDPOINT", "http://emulator:1"), key], "http://emulator:1", false),
+            (&[("DRAYAGE_STORAGE_ENDPOINT", "http://127.0.0.1:1"), KEY], "http://127.0.0.1:1", true),
+            (&[("DRAYAGE_STORAGE_ENDPOINT", "http://emulator:1"), KEY], "http://emulator:1", false),
             (
                 &[("DRAYAGE_STORAGE_ENDPOINT", "https://storage-x.p.googleapis.com")],
                 "https://storage-x.p.googleapis.com",

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The first wait, and the longest that is not asked for.
-const FIRST_WAIT: Duration = Duration::from_millis(400);
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// However short waits are made, so long a call is repeated.
 const LEAST_BUDGET: Duration = Duration::from_secs(5);

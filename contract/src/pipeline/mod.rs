@@ -9,8 +9,8 @@ mod schema;
 
 pub use file::{
     AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, LandingEntry, LauncherEntry, LauncherKind,
-    LauncherMap, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery, PartitionMap, PipelineFile, SourceEntry, StreamEntry, StreamMode, StreamSettings,
-    WarehouseEntry,
+    LauncherMap, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery, PartitionMap, PipelineFile,
+    SourceEntry, StreamEntry, StreamMode, StreamSettings, WarehouseEntry,
 };
 pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use schema::{check, pipeline_schema};

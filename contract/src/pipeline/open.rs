@@ -41,7 +41,9 @@ async fn download(uri: &str) -> Result<String, Problems> {
     let plain = |error: LandingError| match error {
         // The place is the file's own here.
         LandingError::Unsupported(message) => unreadable(uri, message.replace("landing `", "`")),
-        LandingError::Remote { message, .. } => unreadable(uri, message.replace("`landing` in the pipeline file", "the URI")),
+        LandingError::Remote { message, .. } => {
+            unreadable(uri, message.replace("`landing` in the pipeline file", "the URI"))
+        }
         other => unreadable(uri, other),
     };
     let bucket = CloudStorageLanding::open(folder).map_err(plain)?;

@@ -140,7 +140,9 @@ impl Walk<'_> {
                 Some(found) => found.map(|secret| secret.expose().trim_end_matches(['\n', '\r']).to_owned()),
                 None => Err(format!("the secret {name} was not fetched: `${{secret:…}}` cannot stand here")),
             },
-            _ => Err(format!("`${{{reference}}}` is no reference; use ${{env:NAME}}, ${{file:PATH}} or ${{secret:NAME}}")),
+            _ => Err(format!(
+                "`${{{reference}}}` is no reference; use ${{env:NAME}}, ${{file:PATH}} or ${{secret:NAME}}"
+            )),
         }
     }
 

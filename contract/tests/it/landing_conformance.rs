@@ -1,7 +1,7 @@
 //! What every landing zone must do, as functions over a `&dyn Landing`, so that each implementation runs the same suite.
 
-use bytes::Bytes;
 use crate::cloud_storage::Bucket;
+use bytes::Bytes;
 use contract::landing::{FolderLanding, Landing, LandingError, PutMode};
 use futures::TryStreamExt;
 use std::sync::Arc;

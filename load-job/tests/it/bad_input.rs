@@ -1,8 +1,10 @@
 //! Broken files in the landing zone, wrong names, a file that is held by another process: clear errors, nothing lost.
 
-use crate::world::{on_each_warehouse, snapshot, World};
+use crate::world::{World, on_each_warehouse, snapshot};
 use contract::report::UnitStatus;
-use load_job::run::{Options, RunError};
+use load_job::run::Options;
+#[cfg(feature = "duckdb")]
+use load_job::run::RunError;
 use serde_json::json;
 use std::path::PathBuf;
 

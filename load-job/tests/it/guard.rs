@@ -1,6 +1,6 @@
 //! What keeps rows from being deleted falsely: unstable snapshots, doubled keys, the mass-delete guard, missing batches, rejects.
 
-use crate::world::{Given, on_each_warehouse, snapshot, World};
+use crate::world::{Given, World, on_each_warehouse, snapshot};
 use contract::report::UnitStatus;
 use load_job::run::Options;
 use serde_json::{Value, json};

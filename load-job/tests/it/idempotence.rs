@@ -1,6 +1,6 @@
 //! Run twice = run once; an older batch is refused; a checkpoint moves only with what was loaded.
 
-use crate::world::{Given, incremental, on_each_warehouse, snapshot, World};
+use crate::world::{Given, World, incremental, on_each_warehouse, snapshot};
 use contract::batch::{BatchMode, Write};
 use contract::report::UnitStatus;
 use contract::stored::read_checkpoint;

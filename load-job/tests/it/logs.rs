@@ -1,6 +1,6 @@
 //! The log tables: one row per unit, stage and run, and what they say.
 
-use crate::world::{on_each_warehouse, snapshot, World};
+use crate::world::{World, on_each_warehouse, snapshot};
 use load_job::run::Options;
 use serde_json::json;
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod bad_input;
+mod bigquery;
 mod guard;
 mod idempotence;
 mod logs;

@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) streams: String,
     pub(crate) accounts: Vec<String>,
+    /// More settings of a BigQuery warehouse: `, location: EU`.
+    pub(crate) warehouse: String,
     runs: u32,
 }
 
@@ -93,6 +95,7 @@ impl World {
             runtime: tokio::runtime::Runtime::new().unwrap(),
             streams: "[things]".into(),
             accounts: vec!["a".into(), "b".into()],
+            warehouse: String::new(),
             runs: 0,
         }
     }
@@ -121,7 +124,10 @@ impl World {
         let places = match &self.project {
             None => "landing: landing\nwarehouse: {type: duckdb, path: w.duckdb}".to_owned(),
             Some(project) => {
-                format!("landing: gs://{BUCKET}/{project}\nwarehouse: {{type: bigquery, project: {project}}}")
+                format!(
+                    "landing: gs://{BUCKET}/{project}\nwarehouse: {{type: bigquery, project: {project}{}}}",
+                    self.warehouse
+                )
             }
         };
         let text = format!(
@@ -191,10 +197,19 @@ impl World {
     }
 
     pub(crate) fn try_load(&self, run_id: &RunId, options: &Options) -> Result<RunReport, RunError> {
+        self.load(run_id, options, &Shutdown::new())
+    }
+
+    /// A load that may be told to stop.
+    pub(crate) fn load_until(&self, run_id: &RunId, options: &Options, shutdown: &Shutdown) -> RunReport {
+        self.load(run_id, options, shutdown).unwrap()
+    }
+
+    fn load(&self, run_id: &RunId, options: &Options, shutdown: &Shutdown) -> Result<RunReport, RunError> {
         let (pipeline, landing) = (self.pipeline(), self.landing());
         let bigquery = self.project.as_ref().map(|_| plain(Cloud::get().bigquery.url()));
         let options = &Options { bigquery, ..options.clone() };
-        run::load(&pipeline, &landing, options, run_id, Task::ONLY, &Shutdown::new(), self.runtime.handle())
+        run::load(&pipeline, &landing, options, run_id, Task::ONLY, shutdown, self.runtime.handle())
     }
 
     pub(crate) fn load_with(&self, run_id: &RunId, options: &Options) -> Vec<UnitReport> {
@@ -239,7 +254,9 @@ impl World {
             None => unreachable!(),
             Some(project) => {
                 let rows = self.runtime.block_on(Cloud::get().bigquery.rows(project, sql)).unwrap();
-                rows.into_iter().map(|row| row.into_iter().map(|cell| cell.unwrap_or("NULL".into())).collect()).collect()
+                rows.into_iter()
+                    .map(|row| row.into_iter().map(|cell| cell.unwrap_or("NULL".into())).collect())
+                    .collect()
             }
         }
     }
@@ -284,7 +301,8 @@ impl World {
     /// `tables.get`.
     pub(crate) fn table(&self) -> Option<Value> {
         let project = self.project();
-        let url = format!("{}/bigquery/v2/projects/{project}/datasets/bronze/tables/things", Cloud::get().bigquery.url());
+        let url =
+            format!("{}/bigquery/v2/projects/{project}/datasets/bronze/tables/things", Cloud::get().bigquery.url());
         let text = self.runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
         let table: Value = serde_json::from_str(&text).unwrap();
         table.get("schema").is_some().then_some(table)
@@ -356,7 +374,12 @@ impl Cloud {
                 ..Default::default()
             };
             let storage = runtime.block_on(CloudStorage::start(options)).unwrap();
-            let options = sandbox::bigquery::Options { gcs_root: root.path().to_owned(), ..Default::default() };
+            // Polling has tests of its own; here it would only take time.
+            let options = sandbox::bigquery::Options {
+                gcs_root: root.path().to_owned(),
+                polls_until_done: 1,
+                ..Default::default()
+            };
             let bigquery = runtime.block_on(BigQuery::start(options)).unwrap();
             Self { storage, bigquery, _root: root }
         })

@@ -1,6 +1,6 @@
 //! Streams without a primary key: replace and append.
 
-use crate::world::{Given, incremental, on_each_warehouse, snapshot, World};
+use crate::world::{Given, World, incremental, on_each_warehouse, snapshot};
 use contract::report::UnitStatus;
 use load_job::run::Options;
 use serde_json::{Value, json};

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Settings of this program that the jobs know too. They are handed on as arguments where they are meant for them.
-const OWN_SETTINGS: [&str; 20] = [
+const OWN_SETTINGS: [&str; 25] = [
     "DRAYAGE_PIPELINE",
     "DRAYAGE_MANIFEST",
     "DRAYAGE_CONFIG",
@@ -42,6 +42,11 @@ const OWN_SETTINGS: [&str; 20] = [
     "DRAYAGE_REWRITE",
     "DRAYAGE_WAIT",
     "DRAYAGE_OUTPUT",
+    "DRAYAGE_TOKEN",
+    "DRAYAGE_LISTEN",
+    "DRAYAGE_AT",
+    "DRAYAGE_CRON",
+    "DRAYAGE_TIMEZONE",
 ];
 /// Ctrl-c reaches the children by the terminal as well. A second signal within moments would look like the user's "now".
 const AFTER_CTRL_C: Duration = Duration::from_millis(500);

@@ -29,9 +29,9 @@ pub struct StageOrder {
     pub tasks: usize,
     /// The job's command line, the same for every task.
     pub arguments: Vec<String>,
-    /// Whether this goes on with a run whose orchestrator has died: what an earlier start of the stage has come to is taken as its end.
-    /// Otherwise the stage is wanted now, and only a start that still runs is joined.
-    pub adopted: bool,
+    /// When this goes on with an order whose orchestrator has died: since when that order stood. What a start of the stage since then has
+    /// come to is taken as its end. Otherwise the stage is wanted now, and only a start that still runs is joined.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// How one task's process ended.
@@ -144,11 +144,17 @@ pub trait Launcher: Send + Sync {
         false
     }
 
-    /// How far a stage of a run has come. Tasks that end with their orchestrator were never started by another one.
+    /// How far a stage of a run has come; a start from before `since` counts only while it runs. Tasks that end with their orchestrator
+    /// were never started by another one.
     ///
     /// # Errors
     /// It cannot be found out.
-    async fn standing(&self, _run_id: &RunId, _stage: Stage) -> Result<Standing, LaunchError> {
+    async fn standing(
+        &self,
+        _run_id: &RunId,
+        _stage: Stage,
+        _since: Option<DateTime<Utc>>,
+    ) -> Result<Standing, LaunchError> {
         Ok(Standing::NotStarted)
     }
 

@@ -25,12 +25,22 @@ pub(crate) struct Launch {
     pub(crate) tasks: usize,
     /// When the start was decided on; nothing was sent before.
     pub(crate) requested_at: DateTime<Utc>,
+    /// When it was joined by an order of its own, not by the one that it was started for.
+    #[serde(default)]
+    pub(crate) wanted_at: Option<DateTime<Utc>>,
     /// The execution's full name, once it is known.
     #[serde(default)]
     pub(crate) execution: Option<String>,
     /// When an orchestrator learned that all tasks had ended.
     #[serde(default)]
     pub(crate) ended_at: Option<DateTime<Utc>>,
+}
+
+impl Launch {
+    /// Whether it was started, or joined, for an order that stands since then.
+    pub(crate) fn is_since(&self, since: Option<DateTime<Utc>>) -> bool {
+        since.is_none_or(|since| self.requested_at.max(self.wanted_at.unwrap_or(self.requested_at)) >= since)
+    }
 }
 
 /// A note as it was read.
@@ -152,6 +162,7 @@ mod tests {
             arguments: vec!["--force".into()],
             tasks: 1,
             requested_at: Utc::now(),
+            wanted_at: None,
             execution: None,
             ended_at: None,
         }

@@ -1,13 +1,14 @@
 //! Going on with a run whose orchestrator has died, where its tasks outlive it: by a retry of the same Cloud Run execution, or by the
 //! next orchestrator that is asked for the same. While tasks of another order are at work, no run begins.
 
-use super::held::{RunLease, Taken, is_without_orchestrator, read};
-use super::record::{Order, Own};
+use super::held::{RunLease, Taken, is_without_orchestrator, read, was_left};
+use super::record::{Order, Ordered, Own};
 use super::{Begun, fresh, held_by};
 use crate::error::RunError;
 use crate::launcher::{LaunchError, Launcher, Standing, record};
 use crate::run::{RunChoice, RunOptions};
 use crate::stage::Stage;
+use chrono::{DateTime, Utc};
 use contract::landing::Landing;
 use contract::lease::LeaseError;
 use contract::run_id::RunId;
@@ -32,14 +33,20 @@ pub(super) async fn begin(
             None => fresh(landing, options, shutdown, own.as_ref()).await?,
         },
     };
-    let order = Order::of(options);
-    if (!begun.is_adopted || Order::read(landing.as_ref(), &begun.run_id).await?.is_none())
-        && let Err(error) = order.note(landing.as_ref(), &begun.run_id).await
-    {
-        begun.lease.release().await;
-        return Err(error.into());
+    if let Err(error) = note_order(landing.as_ref(), options, &begun).await {
+        begun.lease.leave().await;
+        return Err(error);
     }
     Ok(begun)
+}
+
+/// Notes what the run was begun with, unless that is noted already.
+async fn note_order(landing: &dyn Landing, options: &RunOptions, begun: &Begun) -> Result<(), RunError> {
+    if begun.since.is_some() && Ordered::read(landing, &begun.run_id).await?.is_some() {
+        return Ok(());
+    }
+    let ordered = Ordered { since: begun.since.unwrap_or_else(Utc::now), order: Order::of(options) };
+    Ok(ordered.note(landing, &begun.run_id).await?)
 }
 
 /// The run that an earlier attempt of this execution has begun; `None` if there was none, or nothing of it has begun.
@@ -51,23 +58,28 @@ async fn retried(
     let Some((own, earlier)) = own.and_then(|own| Some((own, own.earlier()?))) else { return Ok(None) };
     let run_id = &earlier.run_id;
     let holds = read(landing.as_ref()).await?.is_some_and(|(file, _)| file.run_id == *run_id);
-    if !holds && Order::read(landing.as_ref(), run_id).await?.is_none() {
+    if !holds && Ordered::read(landing.as_ref(), run_id).await?.is_none() {
         return Ok(None);
     }
-    own.note(landing.as_ref(), run_id).await?;
-    let (mut lease, mut taken) = RunLease::take(landing, run_id, shutdown).await?;
-    if matches!(taken, Taken::Joined(_)) {
+    own.note(landing.as_ref(), run_id, earlier.since).await?;
+    let (mut lease, taken) = RunLease::take(landing, run_id, shutdown).await?;
+    let taken = match taken {
+        Taken::Ours => Ok(Taken::Ours),
         // The attempts before this one are dead, however fresh the lease is, and the jobs are this run's own.
-        taken = lease.seize(|file| earlier.include(&file.holder) || is_without_orchestrator(file)).await?;
-    }
+        Taken::Joined(_) => lease.seize(|file| earlier.include(&file.holder) || is_without_orchestrator(file)).await,
+    };
     match taken {
-        Taken::Ours => {
+        Ok(Taken::Ours) => {
             tracing::info!(%run_id, "going on with the run of an earlier attempt of this execution");
-            Ok(Some(Begun { run_id: run_id.clone(), lease, is_adopted: true }))
+            Ok(Some(Begun { run_id: run_id.clone(), lease, since: Some(earlier.since) }))
         }
-        Taken::Joined(file) => {
-            lease.release().await;
+        Ok(Taken::Joined(file)) => {
+            lease.leave().await;
             Err(held_by(file).into())
+        }
+        Err(error) => {
+            lease.leave().await;
+            Err(error.into())
         }
     }
 }
@@ -95,47 +107,33 @@ async fn orphaned(
         (lease, Taken::Joined(file)) if is_without_orchestrator(&file) => (lease, false),
         // Its orchestrator lives.
         (lease, Taken::Joined(_)) => {
-            lease.release().await;
+            lease.leave().await;
             return Ok(None);
         }
     };
-    let state = tokio::select! {
-        state = state(&run_id, options, launcher) => state,
+    // From here on the lease is renewed by this process, so every way out ends that.
+    let verdict = tokio::select! {
+        verdict = judge(landing.as_ref(), &run_id, options, launcher) => verdict,
         reason = shutdown.requested() => Err(LeaseError::Stopped(reason).into()),
     };
-    let is_asked = options.run_id == Some(RunChoice::Id(run_id.clone()));
-    let goes_on = match &state {
-        Ok(State::Over) => false,
-        // It is wanted by its id; whether with the same options, the launcher sees for each stage.
-        Ok(_) if is_asked => true,
-        Ok(_) if options.run_id.is_some() || options.loads_latest() => false,
-        Ok(_) => Order::read(landing.as_ref(), &run_id).await?.as_ref() == Some(&Order::of(options)),
-        Err(_) => false,
-    };
-    match state {
-        Ok(State::Running(..) | State::Unloaded) if goes_on => {
-            if !is_ours && let Taken::Joined(file) = lease.seize(is_without_orchestrator).await? {
-                lease.release().await;
-                return Err(held_by(file).into());
+    match verdict {
+        Ok(Verdict::GoOn(since)) => match claim(landing.as_ref(), &run_id, &mut lease, is_ours, own, since).await {
+            Ok(()) => {
+                tracing::info!(%run_id, "going on with a run that its orchestrator has left");
+                Ok(Some(Begun { run_id, lease, since }))
             }
-            if let Some(own) = own {
-                own.note(landing.as_ref(), &run_id).await?;
+            Err(error) => {
+                lease.leave().await;
+                Err(error)
             }
-            tracing::info!(%run_id, "going on with a run that its orchestrator has left");
-            Ok(Some(Begun { run_id, lease, is_adopted: !is_asked }))
-        }
-        Ok(State::Running(stage, execution)) => {
+        },
+        Ok(Verdict::Busy(stage, execution)) => {
             lease.leave().await;
-            let how = "it ends by itself, and its next orchestrator is one with its options".to_owned();
+            let how = "it ends by itself; an orchestrator with its options goes on with it".to_owned();
             Err(LaunchError::StillRunning { run_id, stage, execution, how }.into())
         }
-        Ok(State::Unloaded) => {
-            tracing::warn!(%run_id, "the extract of an earlier run was never loaded; this run has other options and begins anew");
-            lease.release().await;
-            Ok(None)
-        }
-        Ok(State::Over) => {
-            lease.release().await;
+        Ok(Verdict::Over) => {
+            let_go(lease).await?;
             Ok(None)
         }
         Err(error) => {
@@ -145,27 +143,71 @@ async fn orphaned(
     }
 }
 
-/// How far a run has come that has no orchestrator.
-enum State {
-    /// A stage's tasks are at work.
-    Running(Stage, String),
-    /// Its extract has ended, and its load was never started.
-    Unloaded,
-    /// Nothing of it goes on, and nothing is left to be done.
+/// What is to be done about a run that has no orchestrator.
+enum Verdict {
+    /// This orchestrator goes on with it: with the order that stands since then, or with one of its own.
+    GoOn(Option<DateTime<Utc>>),
+    /// It was ordered otherwise, and this stage's execution is at work.
+    Busy(Stage, String),
+    /// Nothing of it is at work, and nothing is left that this orchestrator should do.
     Over,
 }
 
-async fn state(run_id: &RunId, options: &RunOptions, launcher: &dyn Launcher) -> Result<State, RunError> {
-    let load = launcher.standing(run_id, Stage::Load).await?;
-    if let Standing::Running(name) = load {
-        return Ok(State::Running(Stage::Load, name));
+async fn judge(
+    landing: &dyn Landing,
+    run_id: &RunId,
+    options: &RunOptions,
+    launcher: &dyn Launcher,
+) -> Result<Verdict, RunError> {
+    let ordered = Ordered::read(landing, run_id).await?;
+    let since = ordered.as_ref().map(|ordered| ordered.since);
+    let load = launcher.standing(run_id, Stage::Load, since).await?;
+    let extract = launcher.standing(run_id, Stage::Extract, since).await?;
+    let is_unloaded = extract == Standing::Ended && load == Standing::NotStarted;
+    let running =
+        [(Stage::Load, load), (Stage::Extract, extract)].into_iter().find_map(|(stage, standing)| match standing {
+            Standing::Running(name) => Some((stage, name)),
+            _ => None,
+        });
+    let is_left_over = running.is_some() || (is_unloaded && options.only.is_none());
+    if is_left_over && options.run_id == Some(RunChoice::Id(run_id.clone())) {
+        // It is wanted by its id; whether with the same options, the launcher sees for each stage.
+        return Ok(Verdict::GoOn(None));
     }
-    let extract = launcher.standing(run_id, Stage::Extract).await?;
-    Ok(match (extract, load) {
-        (Standing::Running(name), _) => State::Running(Stage::Extract, name),
-        (Standing::Ended, Standing::NotStarted) if options.only.is_none() => State::Unloaded,
-        _ => State::Over,
-    })
+    let is_same = ordered.is_some_and(|ordered| ordered.order == Order::of(options));
+    if is_left_over && is_same && options.run_id.is_none() && !options.loads_latest() {
+        return Ok(Verdict::GoOn(since));
+    }
+    if is_unloaded && running.is_none() {
+        tracing::warn!(%run_id, "the extract of an earlier run was never loaded, and this run was ordered otherwise");
+    }
+    Ok(running.map_or(Verdict::Over, |(stage, name)| Verdict::Busy(stage, name)))
+}
+
+/// Makes the lease this process's own, and the run this execution's.
+async fn claim(
+    landing: &dyn Landing,
+    run_id: &RunId,
+    lease: &mut RunLease,
+    is_ours: bool,
+    own: Option<&Own>,
+    since: Option<DateTime<Utc>>,
+) -> Result<(), RunError> {
+    if !is_ours && let Taken::Joined(file) = lease.seize(is_without_orchestrator).await? {
+        return Err(held_by(file).into());
+    }
+    if let Some(own) = own {
+        own.note(landing, run_id, since.unwrap_or_else(Utc::now)).await?;
+    }
+    Ok(())
+}
+
+/// Ends the lease of a run that is over. One that its orchestrator has left is nobody's then; one that a job renews is left to expire:
+/// somebody may have started that job by hand.
+async fn let_go(mut lease: RunLease) -> Result<(), LeaseError> {
+    let seized = lease.seize(was_left).await;
+    lease.release().await;
+    seized.map(drop)
 }
 
 /// Whether any stage of the run was started by a launcher whose tasks outlive it.

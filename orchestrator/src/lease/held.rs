@@ -73,8 +73,8 @@ impl RunLease {
                 return Ok(Taken::Joined(file));
             }
             last = Some(file.clone());
-            tracing::info!(run_id = %self.run_id, program = file.holder.program, "going on with the lease of the run");
             (file.holder, file.renewed_at) = (this.clone(), Utc::now());
+            file.execution = std::env::var("CLOUD_RUN_EXECUTION").ok().filter(|name| !name.is_empty());
             match write(self.landing.as_ref(), &file, PutMode::Replace(version)).await {
                 Ok(()) => {
                     self.is_seized = true;
@@ -117,6 +117,11 @@ impl RunLease {
 /// Whether the holder is one of the run's own tasks, or an orchestrator that has left them alone.
 pub(crate) fn is_without_orchestrator(file: &LeaseFile) -> bool {
     file.holder.program != PROGRAM
+}
+
+/// Whether the holder is an orchestrator that has left, and no task has renewed the lease since.
+pub(crate) fn was_left(file: &LeaseFile) -> bool {
+    file.holder.program == LEFT
 }
 
 async fn mark_left(landing: &dyn Landing, run_id: &RunId) -> Result<(), LeaseError> {

@@ -11,7 +11,7 @@ use crate::error::RunError;
 use crate::launcher::{LaunchError, Launcher};
 use crate::run::{RunChoice, RunOptions};
 use crate::stage::Stage;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use contract::google::retry::scaled;
 use contract::landing::{Landing, paths};
 use contract::lease::{Holder, LeaseError, LeaseFile};
@@ -35,8 +35,8 @@ const NEXT_SECOND: Duration = Duration::from_millis(100);
 pub(crate) struct Begun {
     pub(crate) run_id: RunId,
     pub(crate) lease: RunLease,
-    /// It was begun by an orchestrator that has died: its stages are gone on with, none is started twice.
-    pub(crate) is_adopted: bool,
+    /// Since when its order stands, if that was an orchestrator's that has died: its stages are gone on with, none is started twice.
+    pub(crate) since: Option<DateTime<Utc>>,
 }
 
 /// Takes the lease for the run that the options ask for; waits for another run if they say so.
@@ -85,14 +85,14 @@ async fn fresh(
         // The id is chosen anew after every wait: it must not be older than that of the run that was waited for.
         let run_id = choose(landing.as_ref(), options).await?;
         if let Some(own) = own {
-            own.note(landing.as_ref(), &run_id).await?;
+            own.note(landing.as_ref(), &run_id, Utc::now()).await?;
         }
         let lease = take(landing, &run_id, shutdown).await?;
         if !options.loads_latest() {
-            return Ok(Begun { run_id, lease, is_adopted: false });
+            return Ok(Begun { run_id, lease, since: None });
         }
         match choose(landing.as_ref(), options).await {
-            Ok(now) if now == run_id => return Ok(Begun { run_id, lease, is_adopted: false }),
+            Ok(now) if now == run_id => return Ok(Begun { run_id, lease, since: None }),
             // Another run has finished meanwhile, and is the latest now.
             Ok(_) => lease.release().await,
             Err(error) => {

@@ -26,6 +26,15 @@ pub(super) struct Order {
     rewrite: bool,
 }
 
+/// An order that a run was begun with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ordered {
+    /// Since when it stands: older starts of the run's stages were for another one.
+    pub(super) since: DateTime<Utc>,
+    #[serde(flatten)]
+    pub(super) order: Order,
+}
+
 impl Order {
     pub(super) fn of(options: &RunOptions) -> Self {
         let sorted = |names: &[String]| {
@@ -46,7 +55,9 @@ impl Order {
             rewrite: options.rewrite,
         }
     }
+}
 
+impl Ordered {
     fn path(run_id: &RunId) -> String {
         format!("runs/{run_id}/order.json")
     }
@@ -72,6 +83,8 @@ pub(super) struct Own {
 pub(super) struct Attempts {
     /// The run that they have begun, or were about to.
     pub(super) run_id: RunId,
+    /// Since when the order stands that they carry out.
+    pub(super) since: DateTime<Utc>,
     /// All of them are dead but the last: Cloud Run never runs two at once.
     holders: Vec<Holder>,
 }
@@ -89,13 +102,18 @@ impl Own {
     }
 
     /// Notes the run before its lease is taken: an attempt that dies in between leaves a lease that the next one knows.
-    pub(super) async fn note(&self, landing: &dyn Landing, run_id: &RunId) -> Result<(), StoredError> {
+    pub(super) async fn note(
+        &self,
+        landing: &dyn Landing,
+        run_id: &RunId,
+        since: DateTime<Utc>,
+    ) -> Result<(), StoredError> {
         let mut holders = self.earlier.as_ref().map(|earlier| earlier.holders.clone()).unwrap_or_default();
         let this = Holder::this_process(PROGRAM);
         if !holders.contains(&this) {
             holders.push(this);
         }
-        stored::write(landing, &path(&self.name), &Attempts { run_id: run_id.clone(), holders }).await
+        stored::write(landing, &path(&self.name), &Attempts { run_id: run_id.clone(), since, holders }).await
     }
 }
 

@@ -10,8 +10,8 @@ use crate::summary::RunSummary;
 use crate::trigger::slack_webhook;
 use contract::lease::LeaseError;
 use contract::pipeline::Pipeline;
-use contract::secret::Redactor;
 use contract::shutdown::Shutdown;
+use known::Known;
 use slack::Webhook;
 use std::time::Duration;
 use text::Message;
@@ -23,14 +23,14 @@ const LONGEST_WHEN_STOPPED: Duration = Duration::from_secs(3);
 
 /// Tells what came of a run.
 pub(crate) async fn finished(pipeline: &Pipeline, summary: &RunSummary, shutdown: &Shutdown) {
-    tell(pipeline, shutdown, |redactor| text::of_summary(&pipeline.name, summary, redactor)).await;
+    tell(pipeline, shutdown, |known| text::of_summary(&pipeline.name, summary, known)).await;
 }
 
 /// Tells that a run could not begin or go on. That another run is going on, or that the process was told to stop, is nobody's trouble.
 /// `pipeline` says who is told; it may be an older reading of a file that is broken now.
 pub(crate) async fn not_begun(pipeline: &Pipeline, error: &RunError, shutdown: &Shutdown) {
     if is_trouble(error) {
-        tell(pipeline, shutdown, |redactor| text::of_error(&pipeline.name, error, redactor)).await;
+        tell(pipeline, shutdown, |known| text::of_error(&pipeline.name, error, known)).await;
     }
 }
 
@@ -38,7 +38,7 @@ fn is_trouble(error: &RunError) -> bool {
     error.holder().is_none() && !matches!(error, RunError::Lease(LeaseError::Stopped(_)))
 }
 
-async fn tell(pipeline: &Pipeline, shutdown: &Shutdown, compose: impl FnOnce(&Redactor) -> Message) {
+async fn tell(pipeline: &Pipeline, shutdown: &Shutdown, compose: impl FnOnce(&Known) -> Message) {
     if pipeline.notify.slack_webhook.is_none() {
         return;
     }
@@ -48,9 +48,9 @@ async fn tell(pipeline: &Pipeline, shutdown: &Shutdown, compose: impl FnOnce(&Re
             return Ok(());
         };
         let webhook = Webhook::new(&secret)?;
-        let mut redactor = known::secrets(pipeline);
-        redactor.add(secret);
-        webhook.send(&compose(&redactor).body()).await.map_err(|error| error.to_string())
+        let mut known = Known::of(pipeline);
+        known.add(secret);
+        webhook.send(&compose(&known).body()).await.map_err(|error| error.to_string())
     };
     let sent = tokio::time::timeout(longest, send).await;
     let sent: Result<(), String> = sent.unwrap_or_else(|_| Err(format!("no answer within {} s", longest.as_secs())));

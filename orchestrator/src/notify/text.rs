@@ -1,13 +1,13 @@
 //! What a message says: a headline, a line for each source, what failed, and how to go on. Slack's mrkdwn, in blocks.
 //! Only error texts come from outside; they are stripped of secrets, cut to one line, and escaped.
 
+use super::known::Known;
 use crate::arguments::shell_word;
 use crate::error::RunError;
 use crate::stage::Stage;
 use crate::summary::rows::{Row, RowStatus};
 use crate::summary::{RunStatus, RunSummary};
 use contract::report::UnitReport;
-use contract::secret::Redactor;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,13 +53,15 @@ impl Message {
 }
 
 /// What came of a run.
-pub(super) fn of_summary(pipeline: &str, summary: &RunSummary, redactor: &Redactor) -> Message {
+pub(super) fn of_summary(pipeline: &str, summary: &RunSummary, known: &Known) -> Message {
     let total = summary.rows.iter().fold(Counts::default(), |counts, row| counts.and(row));
     let (well, failed) = summary.counts();
     let all = well + failed;
     let time = span(summary.duration_ms);
     let (icon, what) = match summary.status {
-        RunStatus::Done if total.extracted_only => (":white_check_mark:", format!("extracted {}", many(total.extracted, "record"))),
+        RunStatus::Done if total.extracted_only => {
+            (":white_check_mark:", format!("extracted {}", many(total.extracted, "record")))
+        }
         RunStatus::Done if total.changed() == 0 => (":white_check_mark:", "no changes".to_owned()),
         RunStatus::Done => (":white_check_mark:", "done".to_owned()),
         RunStatus::PartlyFailed => (":warning:", format!("{failed} of {} failed", many(all as u64, "unit"))),
@@ -67,28 +69,28 @@ pub(super) fn of_summary(pipeline: &str, summary: &RunSummary, redactor: &Redact
         RunStatus::Interrupted => (":x:", "the run was interrupted".to_owned()),
     };
     let mut lines = vec![
-        format!("{icon} *{}*: {what}", line(pipeline, redactor)),
+        format!("{icon} *{}*: {what}", line(pipeline, known)),
         format!("run `{}`, {}, {time}", summary.run_id, many(all as u64, "unit")),
     ];
     lines.extend(sources(summary));
     lines.extend(cautions(&summary.rows));
-    lines.extend(failures(summary, redactor));
+    lines.extend(failures(summary, known));
     if summary.status != RunStatus::Done {
         let again = || format!("to run it again: orchestrator run --pipeline {}", shell_word(pipeline));
         let next = summary.next_step().map_or_else(again, str::to_owned);
-        lines.extend(next.lines().map(|text| line(text, redactor)));
+        lines.extend(next.lines().map(|text| line(text, known)));
     }
     Message { lines }
 }
 
 /// That a run could not begin or go on.
-pub(super) fn of_error(pipeline: &str, error: &RunError, redactor: &Redactor) -> Message {
+pub(super) fn of_error(pipeline: &str, error: &RunError, known: &Known) -> Message {
     let text = error.to_string();
-    let mut told = text.lines().map(|text| line(text, redactor));
-    let mut lines = vec![format!(":x: *{}*: there was no run", line(pipeline, redactor))];
+    let mut told = text.lines().map(|text| line(text, known));
+    let mut lines = vec![format!(":x: *{}*: there was no run", line(pipeline, known))];
     lines.extend(told.by_ref().take(MOST_UNITS));
     lines.extend(more(told.count()));
-    lines.extend(error.hint().map(|hint| line(&hint, redactor)));
+    lines.extend(error.hint().map(|hint| line(&hint, known)));
     Message { lines }
 }
 
@@ -163,8 +165,11 @@ fn cautions(rows: &[Row]) -> Option<String> {
     let warnings = || rows.iter().flat_map(|row| &row.warnings);
     let unstable = rows.iter().filter(|row| row.warnings.iter().any(|text| text.contains(UNSTABLE))).count() as u64;
     let rejected: u64 = rows.iter().map(|row| row.rejected).sum();
-    let counts =
-        [(warnings().count() as u64, "warning", ""), (unstable, "unstable snapshot", ""), (rejected, "record", " rejected")];
+    let counts = [
+        (warnings().count() as u64, "warning", ""),
+        (unstable, "unstable snapshot", ""),
+        (rejected, "record", " rejected"),
+    ];
     let parts: Vec<String> = counts
         .iter()
         .filter(|(count, ..)| *count > 0)
@@ -174,14 +179,14 @@ fn cautions(rows: &[Row]) -> Option<String> {
 }
 
 /// What failed: tasks and stages first, then units.
-fn failures(summary: &RunSummary, redactor: &Redactor) -> Vec<String> {
+fn failures(summary: &RunSummary, known: &Known) -> Vec<String> {
     let of_units: BTreeSet<String> = summary.rows.iter().filter_map(Row::failure).collect();
     let complaints: Vec<&String> = summary.errors.iter().filter(|error| !of_units.contains(*error)).collect();
     let failed: Vec<&Row> = summary.rows.iter().filter(|row| !row.status.is_well()).collect();
     let mut lines: Vec<String> =
-        complaints.iter().take(MOST_COMPLAINTS).map(|error| format!("• {}", line(error, redactor))).collect();
+        complaints.iter().take(MOST_COMPLAINTS).map(|error| format!("• {}", line(error, known))).collect();
     lines.extend(more(complaints.len().saturating_sub(MOST_COMPLAINTS)));
-    lines.extend(failed.iter().take(MOST_UNITS).map(|row| unit(row, redactor)));
+    lines.extend(failed.iter().take(MOST_UNITS).map(|row| unit(row, known)));
     lines.extend(more(failed.len().saturating_sub(MOST_UNITS)));
     if !lines.is_empty() {
         lines.insert(0, "*Failed:*".to_owned());
@@ -189,10 +194,10 @@ fn failures(summary: &RunSummary, redactor: &Redactor) -> Vec<String> {
     lines
 }
 
-fn unit(row: &Row, redactor: &Redactor) -> String {
+fn unit(row: &Row, known: &Known) -> String {
     let name = escape(&cut(&row.unit.to_string()));
     match (&row.error, row.status) {
-        (Some((stage, error)), _) => format!("• `{name}` ({stage}): {}", line(error, redactor)),
+        (Some((stage, error)), _) => format!("• `{name}` ({stage}): {}", line(error, known)),
         (None, RowStatus::NotLoaded) => format!("• `{name}` ({}): not loaded", Stage::Load),
         (None, status) => format!("• `{name}`: {}", status.as_str()),
     }
@@ -203,9 +208,9 @@ fn more(count: usize) -> Option<String> {
 }
 
 /// The first line of a text from outside, fit to be shown.
-fn line(text: &str, redactor: &Redactor) -> String {
-    let redacted = redactor.redact(text);
-    escape(&cut(redacted.trim().lines().next().unwrap_or_default()))
+fn line(text: &str, known: &Known) -> String {
+    let stripped = known.strip(text);
+    escape(&cut(stripped.trim().lines().next().unwrap_or_default()))
 }
 
 fn cut(text: &str) -> String {

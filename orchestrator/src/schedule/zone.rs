@@ -22,8 +22,10 @@ impl FromStr for Zone {
         match text.to_ascii_lowercase().as_str() {
             "utc" => Ok(Self::Utc),
             "local" => Ok(Self::Local),
-            _ => Err("expected `UTC` or `local`; for another zone say `local` and set TZ, for example TZ=Europe/Berlin"
-                .into()),
+            _ => {
+                Err("expected `UTC` or `local`; for another zone say `local` and set TZ, for example TZ=Europe/Berlin"
+                    .into())
+            }
         }
     }
 }

@@ -28,7 +28,6 @@ pub(super) struct Ended {
     pub(super) run_id: RunId,
     pub(super) started_at: DateTime<Utc>,
     pub(super) finished_at: DateTime<Utc>,
-    pub(super) status: RunStatus,
     /// What it did, in a line.
     pub(super) told: String,
     /// What `--output json` would have printed.
@@ -44,7 +43,6 @@ impl Ended {
                 run_id,
                 started_at,
                 finished_at: summary.finished_at,
-                status: summary.status,
                 told: told(summary),
                 report: Arc::new(json!(summary)),
             },
@@ -55,8 +53,7 @@ impl Ended {
                     "finished_at": now, "extract": [], "load": [], "errors": [error.to_string()],
                 });
                 let told = error.to_string().lines().next().unwrap_or_default().to_owned();
-                let status = RunStatus::Failed;
-                Self { run_id, started_at, finished_at: now, status, told, report: Arc::new(report) }
+                Self { run_id, started_at, finished_at: now, told, report: Arc::new(report) }
             }
         }
     }

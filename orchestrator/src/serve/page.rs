@@ -3,6 +3,7 @@
 
 use super::book::{Ended, Running};
 use chrono::{DateTime, SecondsFormat, Utc};
+use contract::lease::LeaseFile;
 use contract::stored::Latest;
 
 /// What is on it.
@@ -10,6 +11,8 @@ use contract::stored::Latest;
 pub(super) struct Page<'a> {
     pub(super) pipeline: &'a str,
     pub(super) running: Option<&'a Running>,
+    /// The lease, if somebody holds it.
+    pub(super) lease: Option<&'a LeaseFile>,
     pub(super) ended: &'a [Ended],
     pub(super) latest: Option<&'a Latest>,
     /// Whether runs can be started and seen only with a token.
@@ -78,12 +81,19 @@ impl Page<'_> {
 
     /// The part that changes.
     fn state(&self) -> String {
-        let running = match self.running {
-            None => "<p>No run of this server is going on.</p>".to_owned(),
-            Some(_) if !self.shows_runs => "<p>A run is going on.</p>".to_owned(),
-            Some(Running { run_id, started_at, .. }) => {
-                format!("<p>Run {} is going on since {}.</p>", link(run_id.as_str()), time(*started_at))
+        let running = match (self.running, self.lease) {
+            (Some(_), _) if !self.shows_runs => "<p>A run is going on.</p>".to_owned(),
+            (Some(run), _) => {
+                format!("<p>Run {} is going on since {}.</p>", link(run.run_id.as_str()), time(run.started_at))
             }
+            (None, Some(lease)) => format!(
+                "<p>Run {} was started elsewhere ({} on {}) and holds the lease; its last sign of life was at {}.</p>",
+                link(lease.run_id.as_str()),
+                escape(&lease.holder.program),
+                escape(&lease.holder.host),
+                time(lease.renewed_at)
+            ),
+            (None, None) => "<p>No run is going on.</p>".to_owned(),
         };
         let runs = if self.shows_runs { self.runs() } else { String::new() };
         format!("<div id=\"state\">{running}\n{runs}</div>\n")
@@ -160,6 +170,7 @@ mod tests {
         let page = Page {
             pipeline: "<b>\"p\" & q.yaml",
             running: Some(&running),
+            lease: None,
             ended: &ended,
             latest: Some(&latest),
             asks_for_token: !shows_runs,

@@ -84,7 +84,10 @@ mod tests {
         let body = r#"{"sources":["s"],"accounts":["a","b"],"streams":["jobs"],"from":"2026-01-01","to":"2026-01-02T00:00:00Z",
             "allow_mass_delete":true,"force":true,"rewrite":true,"run_id":"20260131T235900Z-a1b2c3"}"#;
         let options = parse(body.as_bytes()).unwrap();
-        assert_eq!((options.sources, options.accounts.len(), options.streams), (vec!["s".into()], 2, vec!["jobs".into()]));
+        assert_eq!(
+            (options.sources, options.accounts.len(), options.streams),
+            (vec!["s".into()], 2, vec!["jobs".into()])
+        );
         assert!(options.allow_mass_delete && options.force && options.rewrite && !options.full_refresh);
         assert_eq!(options.window.unwrap().1, "2026-01-02T00:00:00Z".parse::<DateTime<Utc>>().unwrap());
         assert!(matches!(options.run_id, Some(RunChoice::Id(_))));
@@ -107,7 +110,10 @@ mod tests {
             (r#"{"from":"2026-01-01"}"#, "`from` and `to` go together"),
             (r#"{"from":"x","to":"y"}"#, "`from`: expected a time"),
             (r#"{"from":"2026-01-02","to":"2026-01-01"}"#, "`from` must be before `to`"),
-            (r#"{"full_refresh":true,"from":"2026-01-01","to":"2026-01-02"}"#, "`full_refresh` and `from`/`to` exclude"),
+            (
+                r#"{"full_refresh":true,"from":"2026-01-01","to":"2026-01-02"}"#,
+                "`full_refresh` and `from`/`to` exclude",
+            ),
         ] {
             let error = parse(body.as_bytes()).unwrap_err();
             assert!(error.contains(says), "{body}: {error}");

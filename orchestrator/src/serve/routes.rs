@@ -15,7 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use contract::landing::paths;
+use contract::landing::{Landing, paths};
+use contract::lease::{self, LeaseError, LeaseFile};
 use contract::run_id::RunId;
 use contract::stored::{self, Latest};
 use serde_json::json;
@@ -54,8 +55,10 @@ async fn in_time(State(server): Shared, request: Request, next: Next) -> Respons
     }
     let mut response = match timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Answer::message(StatusCode::GATEWAY_TIMEOUT, "the answer takes too long; what was asked for may go on")
-            .into_response(),
+        Err(_) => {
+            Answer::message(StatusCode::GATEWAY_TIMEOUT, "the answer takes too long; what was asked for may go on")
+                .into_response()
+        }
     };
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
@@ -72,7 +75,9 @@ async fn only_known(State(server): Shared, request: Request, next: Next) -> Resp
 async fn run(State(server): Shared, body: Body) -> Answer {
     let body = match timeout(BODY_WITHIN, to_bytes(body, LARGEST_BODY)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Answer::message(StatusCode::PAYLOAD_TOO_LARGE, "the body is cut off, or larger than 64 KiB"),
+        Ok(Err(_)) => {
+            return Answer::message(StatusCode::PAYLOAD_TOO_LARGE, "the body is cut off, or larger than 64 KiB");
+        }
         Err(_) => return Answer::message(StatusCode::REQUEST_TIMEOUT, "the body takes too long"),
     };
     let options = match request::parse(&body) {
@@ -123,15 +128,12 @@ async fn health(State(server): Shared) -> Answer {
 async fn look(State(server): Shared, headers: HeaderMap) -> Response {
     let (running, ended, view) = (server.book.running(), server.book.ended(), server.view());
     let shows_runs = server.guard.is_known(&headers);
-    let latest = if shows_runs { stored::read::<Latest>(view.landing.as_ref(), paths::LATEST).await } else { Ok(None) };
-    let latest = latest.unwrap_or_else(|error| {
-        tracing::warn!(%error, "failed to read the latest run");
-        None
-    });
+    let (latest, lease) = if shows_runs { of_landing(view.landing.as_ref()).await } else { (None, None) };
     let nonce = format!("{:032x}", rand::random::<u128>());
     let page = Page {
         pipeline: &view.pipeline.name,
         running: running.as_ref(),
+        lease: lease.as_ref(),
         ended: &ended,
         latest: latest.as_ref(),
         asks_for_token: server.guard.token.is_some(),
@@ -146,4 +148,14 @@ async fn look(State(server): Shared, headers: HeaderMap) -> Response {
         (REFERRER_POLICY, "no-referrer"),
     ];
     (headers, page.html()).into_response()
+}
+
+/// What the landing zone knows of runs. A page without it is better than none.
+async fn of_landing(landing: &dyn Landing) -> (Option<Latest>, Option<LeaseFile>) {
+    let latest = stored::read::<Latest>(landing, paths::LATEST).await.map_err(LeaseError::from);
+    let lease = lease::current(landing).await;
+    for error in [latest.as_ref().err(), lease.as_ref().err()].into_iter().flatten() {
+        tracing::warn!(%error, "failed to read what the landing zone knows of runs");
+    }
+    (latest.unwrap_or_default(), lease.unwrap_or_default())
 }

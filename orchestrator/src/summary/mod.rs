@@ -150,6 +150,11 @@ impl RunSummary {
         }
     }
 
+    /// What to do next, for a person; `None` if nothing is to be done.
+    pub(crate) fn next_step(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
     /// How many units are well, and how many are not.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let well = self.rows.iter().filter(|row| row.status.is_well()).count();

@@ -1,13 +1,15 @@
 //! Whole runs on Cloud Run: what the jobs are started with, and what becomes of the run when tasks fail, time out or are left alone.
 
 use super::{Cloud, HELD};
-use crate::world::{EXTRACT_WELL, Ended, LOAD_WELL, signal};
+use crate::world::{EXTRACT_WELL, Ended, LOAD_WELL, signal, wait_until};
 use rustix::process::Signal;
 use sandbox::cloud_run::ExecutionState;
 
 #[test]
 fn a_run_is_two_executions_with_what_they_need() {
-    let cloud = Cloud::with(EXTRACT_WELL, LOAD_WELL, ", extract_tasks: 2, extract_timeout: 3600", |job| {
+    // Both tasks tell of the same unit, so that the load's one task has it all.
+    let extract = format!("unit=$(echo \"$unit\" | sed s/a1/a0/); {EXTRACT_WELL}");
+    let cloud = Cloud::with(&extract, LOAD_WELL, ", extract_tasks: 2, extract_timeout: 3600", |job| {
         job.env.push(("KEPT".into(), "yes".into()));
     });
     let ended = cloud.run(&["--stream", "jobs", "--force"]);
@@ -120,7 +122,8 @@ fn told_to_stop_it_leaves_the_execution_running_and_says_so() {
     for how in [Signal::TERM, Signal::INT] {
         let run = cloud.start(None, &[]);
         cloud.world.wait_for("up-extract");
-        cloud.wait_for("the extract", |seen| seen.iter().any(|seen| seen.state == ExecutionState::Running));
+        // It holds the lease, so it hears signals.
+        wait_until("the lease", || cloud.stored("runs/lease.json")["holder"]["pid"] == run.id());
         signal(&run, how);
         let ended = Ended::of(run);
         assert_eq!(ended.code, Some(1), "{ended:?}");

@@ -67,8 +67,9 @@ pub(crate) async fn plan(
             statements.push(without(script, &cursor, &create));
             planner.create(create).await?;
         } else if let Some(alter) = AlterTable::parse(cursor.clone()) {
-            is_changed |= alter.actions.len() != 1 || alter.actions.iter().any(|(action, _)| !action.is_for_emulator());
-            statements.extend(alter.for_emulator());
+            let for_emulator = alter.for_emulator();
+            is_changed |= for_emulator != [own];
+            statements.extend(for_emulator);
             planner.alter(alter).await?;
         } else {
             planner.other(cursor.clone()).await?;

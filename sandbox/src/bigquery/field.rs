@@ -117,6 +117,8 @@ impl Field {
             (kind, Some(precision), Some(scale), _) => format!("{kind}({precision}, {scale})"),
             (kind, Some(precision), None, _) => format!("{kind}({precision})"),
             (kind, _, _, Some(length)) => format!("{kind}({length})"),
+            // The emulator makes 18 digits of a plain NUMERIC, which has 38.
+            ("NUMERIC", ..) => "NUMERIC(38, 9)".to_owned(),
             (kind, ..) => sql_name(kind).to_owned(),
         };
         if self.mode == "REPEATED" { format!("ARRAY<{inner}>") } else { inner }

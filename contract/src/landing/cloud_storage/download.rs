@@ -23,7 +23,7 @@ use std::time::Duration;
 const RESUMES: u32 = 20;
 /// How long a chunk may take, the tries of going on among it.
 const STALLED: Duration = Duration::from_secs(240);
-const FIRST_WAIT: Duration = Duration::from_millis(400);
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Opens an object; the chunks are as the connection gives them, some hundred KiB at most.

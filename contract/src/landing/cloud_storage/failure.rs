@@ -106,17 +106,25 @@ impl From<CallError> for Failure {
 
 impl From<google_cloud_storage::Error> for Failure {
     fn from(error: google_cloud_storage::Error) -> Self {
+        // Given up, the client wraps what it gave up on.
+        let error = causes(&error).filter_map(|cause| cause.downcast_ref::<google_cloud_storage::Error>()).last();
+        error.map_or_else(|| Self::lasting("Cloud Storage's client failed"), Self::of)
+    }
+}
+
+impl Failure {
+    fn of(error: &google_cloud_storage::Error) -> Self {
         let status = error.http_status_code();
         let is_transient = match status {
             Some(status) => matches!(status, 408 | 429 | 500..=599),
             None if error.is_authentication() => error.is_transient_and_before_rpc(),
-            None => error.is_io() || error.is_timeout() || error.is_connect() || is_damaged(&error),
+            None => error.is_io() || error.is_timeout() || error.is_connect() || is_damaged(error),
         };
         let retry_after = Self::asked_wait(error.http_headers());
         let message = match (status, error.status(), error.http_payload()) {
             (Some(_), Some(status), _) => status.message.clone(),
             (Some(_), None, Some(payload)) => said(&String::from_utf8_lossy(payload)),
-            _ => causes(&error),
+            _ => whole(error),
         };
         Self { status, message, retry_after, is_transient }
     }
@@ -134,12 +142,19 @@ fn said(text: &str) -> String {
     body["error"]["message"].as_str().map_or_else(|| text.trim().chars().take(SHOWN).collect(), str::to_owned)
 }
 
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+/// An error and its causes.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
+/// An error and its causes in one line; many repeat their cause's text.
+fn whole(error: &(dyn Error + 'static)) -> String {
+    causes(error).fold(String::new(), |text, cause| {
+        let cause = cause.to_string();
+        match text.as_str() {
+            "" => cause,
+            known if known.contains(&cause) => text,
+            known => format!("{known}: {cause}"),
+        }
+    })
 }

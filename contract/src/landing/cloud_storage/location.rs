@@ -132,9 +132,27 @@ mod tests {
     fn what_names_no_bucket_or_leaves_it_is_refused() {
         let long = format!("gs://abc/{}", "x/".repeat(129));
         for bad in [
-            "gs://", "gs:///x", "gs://ab", "gs://Acme", "gs://acme data", "gs://-acme", "gs://acme-", "gs://ac..me",
-            "gs://192.168.1.1", "gs://acme?x=1", "gs://acme#x", "gs://acme/a//b", "gs://acme/../b", "gs://acme/a?b",
-            "gs://acme/a#b", "gs://acme/a%2Fb", "gs://acme/.hidden", "gs://user@acme/x", "gs://acme//", "s3://acme", &long,
+            "gs://",
+            "gs:///x",
+            "gs://ab",
+            "gs://Acme",
+            "gs://acme data",
+            "gs://-acme",
+            "gs://acme-",
+            "gs://ac..me",
+            "gs://192.168.1.1",
+            "gs://acme?x=1",
+            "gs://acme#x",
+            "gs://acme/a//b",
+            "gs://acme/../b",
+            "gs://acme/a?b",
+            "gs://acme/a#b",
+            "gs://acme/a%2Fb",
+            "gs://acme/.hidden",
+            "gs://user@acme/x",
+            "gs://acme//",
+            "s3://acme",
+            &long,
         ] {
             let error = Location::parse(bad).unwrap_err().to_string();
             assert!(error.starts_with(&format!("landing `{bad}`: ")), "{error}");

@@ -103,7 +103,8 @@ impl Session {
 async fn progress(answer: Response) -> Result<Progress, Failure> {
     if answer.status() == StatusCode::PERMANENT_REDIRECT {
         let Some(range) = answer.headers().get(RANGE) else { return Ok(Progress::Kept(0)) };
-        let last = range.to_str().ok().and_then(|text| text.strip_prefix("bytes=0-")).and_then(|last| last.parse().ok());
+        let last =
+            range.to_str().ok().and_then(|text| text.strip_prefix("bytes=0-")).and_then(|last| last.parse().ok());
         let last: Option<u64> = last;
         return last
             .and_then(|last| last.checked_add(1))
@@ -112,8 +113,10 @@ async fn progress(answer: Response) -> Result<Progress, Failure> {
     }
     let answer = accepted(CALL, answer).await?;
     let text = answer.text().await.map_err(|error| lost(CALL, error))?;
-    let resource: Value = serde_json::from_str(&text)
-        .map_err(|error| Failure { is_transient: true, ..Failure::lasting(format!("the answer is no JSON: {error}")) })?;
+    let resource: Value = serde_json::from_str(&text).map_err(|error| Failure {
+        is_transient: true,
+        ..Failure::lasting(format!("the answer is no JSON: {error}"))
+    })?;
     Ok(Progress::Done(Stored::of(&resource)))
 }
 

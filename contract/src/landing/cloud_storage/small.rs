@@ -23,7 +23,12 @@ pub(super) fn new_token() -> String {
 }
 
 /// Stores an object.
-pub(super) async fn put(client: &Client, object: &ObjectName, bytes: Bytes, mode: &PutMode) -> Result<(), LandingError> {
+pub(super) async fn put(
+    client: &Client,
+    object: &ObjectName,
+    bytes: Bytes,
+    mode: &PutMode,
+) -> Result<(), LandingError> {
     let expected = match mode {
         PutMode::Overwrite => None,
         PutMode::Create => Some(0),
@@ -110,7 +115,11 @@ async fn get_once(client: &Client, object: &ObjectName) -> Result<Object, Failur
 }
 
 /// Removes an object; only the one with this version, if one is given. A missing one is no error.
-pub(super) async fn delete(client: &Client, object: &ObjectName, version: Option<&Version>) -> Result<(), LandingError> {
+pub(super) async fn delete(
+    client: &Client,
+    object: &ObjectName,
+    version: Option<&Version>,
+) -> Result<(), LandingError> {
     let query: Vec<(&str, &str)> = version.iter().map(|version| ("ifGenerationMatch", version.0.as_str())).collect();
     if let Some(Version(text)) = version {
         generation(text, object)?;

@@ -89,9 +89,12 @@ impl Upload {
                 Ok(Progress::Done(stored)) if end.is_some() => return Ok(Some(stored)),
                 Ok(Progress::Done(_)) => return Err(Failure::lasting("the upload ended before its last piece")),
                 Ok(Progress::Kept(kept)) => {
-                    is_sure = true;
-                    if self.accept(kept)? {
+                    let was_sent = std::mem::replace(&mut is_sure, true);
+                    let moved_on = self.accept(kept)?;
+                    if moved_on {
                         patience.renew();
+                    }
+                    if moved_on || !was_sent {
                         continue;
                     }
                     Failure { is_transient: true, ..Failure::lasting("the upload does not move on") }
@@ -127,7 +130,21 @@ impl Upload {
         }
         let length = self.waiting.len().min(PIECE);
         self.piece = self.waiting.split_to(length).freeze();
+        // Nearly always one byte; as long as it shares the piece's memory, that cannot be given back.
+        self.waiting = BytesMut::from(&self.waiting[..]);
         true
+    }
+
+    /// Takes in bytes to be sent.
+    fn append(&mut self, part: &[u8]) {
+        let length = self.waiting.len() + part.len();
+        if length > self.waiting.capacity() && length > QUANTUM {
+            // At once what a piece needs: growth by doubling would end at twice of that.
+            let mut whole = BytesMut::with_capacity(PIECE + 1);
+            whole.extend_from_slice(&self.waiting);
+            self.waiting = whole;
+        }
+        self.waiting.extend_from_slice(part);
     }
 
     /// Lets go of what is kept now; true if that is more than before.
@@ -137,6 +154,9 @@ impl Upload {
             Some(more) => {
                 self.piece.advance(more);
                 self.kept = kept;
+                if self.piece.is_empty() {
+                    self.piece = Bytes::new();
+                }
                 Ok(more > 0)
             }
             None => Err(Failure::lasting(format!("the upload says that {kept} bytes are kept, which cannot be"))),
@@ -167,8 +187,11 @@ impl ObjectWriter for Upload {
         }
         self.written.bytes += chunk.len() as u64;
         self.written.crc32c = crc32c::crc32c_append(self.written.crc32c, &chunk);
-        for part in chunk.chunks(PIECE) {
-            self.waiting.extend_from_slice(part);
+        let mut rest = &chunk[..];
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(rest.len().min((PIECE + 1).saturating_sub(self.waiting.len()).max(1)));
+            self.append(part);
+            rest = after;
             // Whoever drops this call in the middle cannot go on with the upload.
             self.has_failed = true;
             if let Err(failure) = self.send(None).await {

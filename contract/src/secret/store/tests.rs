@@ -149,7 +149,8 @@ async fn eight_are_asked_for_at_once_and_no_more() {
     let (manager, rest) = Manager::start().await;
     // The stand-in answers eight at a time: fewer at once would wait for ever.
     let value: Value = (0..3 * AT_ONCE).map(|n| json!(reference(&format!("together{n}")))).collect();
-    let store = tokio::time::timeout(Duration::from_secs(30), fetch_by(&[&value], &Machine, || Ok(rest))).await.unwrap();
+    let store =
+        tokio::time::timeout(Duration::from_secs(30), fetch_by(&[&value], &Machine, || Ok(rest))).await.unwrap();
     assert!(resolve(&value, Path::new("."), &store).is_ok());
     assert_eq!(manager.most_inside.load(Ordering::SeqCst), AT_ONCE);
 }

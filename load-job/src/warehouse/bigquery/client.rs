@@ -145,18 +145,19 @@ impl Client {
         text: &str,
         params: &[(&str, Param<'_>)],
     ) -> Result<Value, WarehouseError> {
-        let order = JobOrder::fresh(what, step, &self.nonce, self.query_configuration(text, params));
+        let order = JobOrder::fresh(what, step, &self.nonce, self.query_configuration(step, text, params));
         let job = self.run(&order)?;
         cost::add(&mut self.spent, &job);
         Ok(job)
     }
 
     /// The configuration of a query job.
-    pub(super) fn query_configuration(&self, text: &str, params: &[(&str, Param<'_>)]) -> Value {
+    pub(super) fn query_configuration(&self, step: &str, text: &str, params: &[(&str, Param<'_>)]) -> Value {
         let params: Vec<Value> = params.iter().map(|(name, param)| param.to_json(name)).collect();
         let mut query =
             json!({ "query": text, "useLegacySql": false, "parameterMode": "NAMED", "queryParameters": params });
-        if let Some(most) = self.maximum_bytes_billed {
+        // The limit guards the tables; the log is small, and its row about a refusal must be written.
+        if let Some(most) = self.maximum_bytes_billed.filter(|_| step != "log") {
             query["maximumBytesBilled"] = most.to_string().into();
         }
         json!({ "query": query })

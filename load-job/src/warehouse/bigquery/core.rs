@@ -346,7 +346,7 @@ impl Warehouse for BigQuery {
                     message: format!("stopped by {reason} before anything was changed"),
                 });
             }
-            let configuration = self.client.query_configuration(&text, &params);
+            let configuration = self.client.query_configuration("apply", &text, &params);
             let job = self.client.run(&JobOrder::fixed(
                 &what,
                 &self.work.apply_stem,

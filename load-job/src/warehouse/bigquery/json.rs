@@ -13,7 +13,11 @@ pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
         match bytes[at] {
             b'"' => at = end_of_text(bytes, at),
             b'-' | b'0'..=b'9' => {
-                let end = at + bytes[at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')).count();
+                let end = at
+                    + bytes[at..]
+                        .iter()
+                        .take_while(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
+                        .count();
                 let number = &text[at..end];
                 // Most numbers are short and plain, and up to 15 digits every one is held.
                 let in_question = number.len() > 15 || number.contains(['e', 'E']);

@@ -14,10 +14,13 @@ use std::collections::HashMap;
 const ETL_LOGS: &str = "etl_logs";
 const SCHEMA_CHANGES: &str = "schema_changes";
 
+/// Name, type, and whether it is required.
+type LogField = (&'static str, &'static str, bool);
+
 /// Makes the log tables where they are missing.
 pub(super) fn create(client: &Client, dataset: &str) -> Result<(), WarehouseError> {
     let field = |(name, ty, required): &(&str, &str, bool)| json!({ "name": name, "type": ty, "mode": if *required { "REQUIRED" } else { "NULLABLE" } });
-    let tables: [(&str, &[(&str, &str, bool)], &[&str]); 2] = [
+    let tables: [(&str, &[LogField], &[&str]); 2] = [
         (
             ETL_LOGS,
             &[

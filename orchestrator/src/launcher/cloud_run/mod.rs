@@ -164,11 +164,12 @@ impl CloudRunLauncher {
         shutdown: &Shutdown,
     ) -> Result<Earlier, LaunchError> {
         let Some(Noted { launch, .. }) = noted else { return Ok(Earlier::None) };
-        if launch.ended_at.is_some() && !order.adopted {
+        let is_own = order.since.is_some() && launch.is_since(order.since);
+        if launch.ended_at.is_some() && !is_own {
             return Ok(Earlier::None);
         }
         let name = match &launch.execution {
-            Some(name) if order.adopted => return Ok(Earlier::Join(name.clone())),
+            Some(name) if is_own => return Ok(Earlier::Join(name.clone())),
             Some(name) => name.clone(),
             None => match self.look(launch, shutdown).await {
                 Ok(Looked::Found(execution)) => {
@@ -180,7 +181,7 @@ impl CloudRunLauncher {
                 Err(error) => return Err(self.refused("look for executions of", &launch.job, VIEWER, error)),
             },
         };
-        if order.adopted {
+        if is_own {
             return Ok(Earlier::Join(name));
         }
         match self.client.execution_repeatedly(&name).await {
@@ -224,6 +225,11 @@ impl Launcher for CloudRunLauncher {
         let noted = record::read(self.landing.as_ref(), &order.run_id, order.stage).await?;
         let (name, launch, is_joined) = match (self.earlier(order, noted.as_ref(), shutdown).await?, noted) {
             (Earlier::Join(name), Some(noted)) => {
+                if order.since.is_none() {
+                    let now = Utc::now();
+                    let want = |launch: &mut record::Launch| launch.wanted_at = Some(now);
+                    record::learn(self.landing.as_ref(), &order.run_id, order.stage, &noted.launch.token, want).await;
+                }
                 tracing::info!(run_id = %order.run_id, "{} goes on as execution {}", order.stage, short(&name));
                 (name, noted.launch, true)
             }
@@ -254,13 +260,19 @@ impl Launcher for CloudRunLauncher {
         true
     }
 
-    async fn standing(&self, run_id: &RunId, stage: Stage) -> Result<Standing, LaunchError> {
+    async fn standing(
+        &self,
+        run_id: &RunId,
+        stage: Stage,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<Standing, LaunchError> {
         let Some(noted) = record::read(self.landing.as_ref(), run_id, stage).await? else {
             return Ok(Standing::NotStarted);
         };
         let launch = noted.launch;
+        let ended = if launch.is_since(since) { Standing::Ended } else { Standing::NotStarted };
         if launch.ended_at.is_some() {
-            return Ok(Standing::Ended);
+            return Ok(ended);
         }
         let found = match &launch.execution {
             Some(name) => self.client.execution_repeatedly(name).await.map(Looked::Found),
@@ -273,10 +285,10 @@ impl Launcher for CloudRunLauncher {
                     self.learn_name(run_id, stage, &launch.token, &execution.name).await;
                 }
                 let name = execution.short_name().to_owned();
-                Ok(if execution.is_finished() { Standing::Ended } else { Standing::Running(name) })
+                Ok(if execution.is_finished() { ended } else { Standing::Running(name) })
             }
             Ok(_) => Ok(Standing::NotStarted),
-            Err(error) if error.status() == Some(404) => Ok(Standing::Ended),
+            Err(error) if error.status() == Some(404) => Ok(ended),
             Err(error) => Err(self.refused("see the executions of", &launch.job, VIEWER, error)),
         }
     }

@@ -43,6 +43,7 @@ impl CloudRunLauncher {
             arguments: order.arguments.clone(),
             tasks: order.tasks,
             requested_at: Utc::now(),
+            wanted_at: None,
             execution: None,
             ended_at: None,
         };
@@ -141,7 +142,7 @@ mod tests {
             run_id: "20260131T235900Z-a1b2c3".parse().unwrap(),
             tasks: 3,
             arguments: vec!["--pipeline".into(), "gs://b/p.yaml".into()],
-            adopted: false,
+            since: None,
         };
         let env =
             json!([{"name": "DRAYAGE_RUN_ID", "value": "20260131T235900Z-a1b2c3"}, {"name": TOKEN, "value": "t"}]);

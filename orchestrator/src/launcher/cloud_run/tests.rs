@@ -52,7 +52,7 @@ fn order(stage: Stage, script: &str) -> StageOrder {
         run_id: RUN.parse().unwrap(),
         tasks: 2,
         arguments: vec!["-c".into(), script.into()],
-        adopted: false,
+        since: None,
     }
 }
 
@@ -79,22 +79,28 @@ impl World {
 async fn a_stage_is_run_and_its_standing_known_to_others() {
     let world = world();
     let order = order(Stage::Load, "[ $CLOUD_RUN_TASK_INDEX = 1 ] && exit 3; exit 0");
-    assert_eq!(world.launcher.standing(&order.run_id, Stage::Load).await.unwrap(), Standing::NotStarted);
+    let standing = |since| world.launcher.standing(&order.run_id, Stage::Load, since);
+    assert_eq!(standing(None).await.unwrap(), Standing::NotStarted);
+    let begun = Some(Utc::now());
     let end = world.run(&order).await;
     let exits: Vec<TaskExit> = end.tasks.iter().map(|task| task.exit).collect();
     assert_eq!(exits, [TaskExit::Code(0), TaskExit::Code(3)]);
     let said = end.tasks[1].said.join("; ");
-    assert!(said.contains("exited with an error; log: https://console.cloud.google.com/logs/"), "{said}");
+    assert!(said.contains("exited with an error.; log: https://console.cloud.google.com/logs/"), "{said}");
     assert_eq!((end.joined, end.interrupted, end.left_running), (None, None, None));
-    assert_eq!(world.launcher.standing(&order.run_id, Stage::Load).await.unwrap(), Standing::Ended);
+    assert_eq!(standing(begun).await.unwrap(), Standing::Ended);
     // Going on with a run that is over starts nothing, and tells the same.
-    let again = world.run(&StageOrder { adopted: true, ..order.clone() }).await;
+    let again = world.run(&StageOrder { since: begun, ..order.clone() }).await;
     assert_eq!(again.tasks, end.tasks);
     assert!(again.joined.is_some());
     assert_eq!(world.cloud.executions().len(), 1);
-    // Wanted anew, it is started anew.
+    // Wanted anew, it is started anew; also if whoever wants it has died before it could start it.
     world.run(&order).await;
     assert_eq!(world.cloud.executions().len(), 2);
+    let later = Some(Utc::now());
+    assert_eq!(standing(later).await.unwrap(), Standing::NotStarted);
+    world.run(&StageOrder { since: later, ..order.clone() }).await;
+    assert_eq!(world.cloud.executions().len(), 3);
 }
 
 #[tokio::test]
@@ -148,12 +154,20 @@ async fn a_running_stage_is_joined_by_the_same_order_only() {
     assert!(error.hint().unwrap().contains("gcloud run jobs executions describe"), "{error}");
 
     let name = world.cloud.executions()[0].name.clone();
+    let polls =
+        |cloud: &CloudRun| cloud.requests().iter().filter(|request| request.call == Some(Call::GetExecution)).count();
+    let before = polls(&world.cloud);
     let cancel = async {
+        // The first look decides to join; the others wait.
+        world.until(|cloud| polls(cloud) > before + 2).await;
         world.launcher.client.cancel(&name).await.unwrap();
     };
-    let again = Shutdown::new();
+    let (again, joined_at) = (Shutdown::new(), Utc::now());
     let (end, ()) = tokio::join!(world.launcher.run_stage(&order, &again), cancel);
     assert!(end.unwrap().joined.is_some());
+    // It is the second order's from now on, too.
+    let standing = world.launcher.standing(&order.run_id, Stage::Load, Some(joined_at)).await;
+    assert_eq!(standing.unwrap(), Standing::Ended);
     assert_eq!(world.cloud.executions().len(), 1);
 }
 
@@ -168,6 +182,7 @@ async fn a_start_that_another_has_taken_over_is_not_sent() {
         arguments: Vec::new(),
         tasks: 1,
         requested_at: Utc::now() - chrono::TimeDelta::hours(1),
+        wanted_at: None,
         execution: None,
         ended_at: None,
     };
@@ -187,7 +202,7 @@ async fn a_stop_before_the_start_starts_nothing() {
     assert_eq!((end.tasks.len(), end.interrupted.as_deref(), end.left_running), (0, Some("SIGTERM"), None));
     assert!(world.cloud.executions().is_empty());
     let run_id = RUN.parse().unwrap();
-    assert_eq!(world.launcher.standing(&run_id, Stage::Extract).await.unwrap(), Standing::NotStarted);
+    assert_eq!(world.launcher.standing(&run_id, Stage::Extract, None).await.unwrap(), Standing::NotStarted);
 }
 
 #[test]

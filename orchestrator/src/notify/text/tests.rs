@@ -64,8 +64,9 @@ fn ran(extract: Vec<UnitReport>, load: Option<StageResult>) -> Ran {
 }
 
 fn check(ran: Ran, expected: &str) {
-    let redactor = Redactor::new(vec![Secret::new("s3cr3t")]);
-    let message = of_summary("p.yaml", &RunSummary::of(ran), &redactor);
+    let mut known = Known::default();
+    known.add(Secret::new("s3cr3t"));
+    let message = of_summary("p.yaml", &RunSummary::of(ran), &known);
     assert_eq!(message.lines.join("\n"), expected);
 }
 
@@ -152,7 +153,7 @@ fn a_long_list_is_cut_and_fits_into_slacks_blocks() {
     let long = "&".repeat(5000);
     let extract = (0..40).map(|n| extracted("st", &format!("a{n:02}"), "jobs").fail(&*long, at(1))).collect();
     let summary = RunSummary::of(ran(extract, None));
-    let message = of_summary("p.yaml", &summary, &Redactor::default());
+    let message = of_summary("p.yaml", &summary, &Known::default());
     let units: Vec<&String> = message.lines.iter().filter(|line| line.contains("/jobs`")).collect();
     assert_eq!(units.len(), MOST_UNITS);
     assert!(units[0].ends_with("&amp;…") && message.lines.iter().any(|line| line == "and 30 more"));
@@ -168,7 +169,7 @@ fn a_long_list_is_cut_and_fits_into_slacks_blocks() {
 #[test]
 fn a_run_that_could_not_begin() {
     let error: RunError = LaunchError::Missing { program: "load-job", folder: "/bin <x>".into() }.into();
-    let message = of_error("p.yaml", &error, &Redactor::default());
+    let message = of_error("p.yaml", &error, &Known::default());
     assert_eq!(
         message.lines.join("\n"),
         "\
@@ -180,8 +181,7 @@ build all three programs (`cargo build --release`), or name their folder in DRAY
 
 #[test]
 fn durations() {
-    let table =
-        [(0, "0.0 s"), (950, "0.9 s"), (59_999, "59.9 s"), (61_000, "1 min 1 s"), (7_260_000, "2 h 1 min")];
+    let table = [(0, "0.0 s"), (950, "0.9 s"), (59_999, "59.9 s"), (61_000, "1 min 1 s"), (7_260_000, "2 h 1 min")];
     for (milliseconds, text) in table {
         assert_eq!(span(milliseconds), text);
     }

@@ -72,7 +72,24 @@ impl AlterTable {
     /// The statements that the emulator must run.
     pub(crate) fn for_emulator(&self) -> Vec<String> {
         let actions = self.actions.iter().filter(|(action, _)| action.is_for_emulator());
-        actions.map(|(_, text)| format!("{} {text}", self.head)).collect()
+        actions
+            .map(|(action, text)| format!("{} {}", self.head, action.whole_numeric().unwrap_or(text.clone())))
+            .collect()
+    }
+}
+
+impl Action {
+    /// The action with a plain NUMERIC spelt out: the emulator would give it 18 digits.
+    fn whole_numeric(&self) -> Option<String> {
+        match self {
+            Self::AddColumn { column, .. } if column.sql_type() == "NUMERIC(38, 9)" => {
+                Some(format!("ADD COLUMN IF NOT EXISTS `{}` NUMERIC(38, 9)", column.name))
+            }
+            Self::SetType(field) if field.sql_type() == "NUMERIC(38, 9)" => {
+                Some(format!("ALTER COLUMN `{}` SET DATA TYPE NUMERIC(38, 9)", field.name))
+            }
+            _ => None,
+        }
     }
 }
 
