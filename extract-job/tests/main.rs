@@ -6,4 +6,5 @@ mod extract;
 mod faults;
 mod modes;
 mod program;
+mod shares;
 mod support;

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     /// See it all: a stand-in of ServiceTitan, loaded into a DuckDB file twice, with changes in between
     Demo(DemoArguments),
     /// Stay up and start runs on request: POST /run, GET /runs/<id>, GET /healthz, and a page to look at
+    ///
+    /// Runs go on after the request is answered: a Cloud Run service needs CPU that is always allocated.
     Serve(ServeArguments),
     /// Stay up and run a pipeline at certain times
     Schedule(ScheduleArguments),

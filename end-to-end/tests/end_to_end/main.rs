@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod both_generations;
+mod cloud;
 mod failures;
 mod kill_extract;
 mod kill_load;

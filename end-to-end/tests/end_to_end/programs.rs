@@ -167,6 +167,11 @@ pub(crate) fn lives(id: u32) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
+/// Children of this process, by their program's name.
+pub(crate) fn children_named(name: &str) -> Vec<u32> {
+    children(std::process::id()).into_iter().filter(|(_, program)| program == name).map(|(id, _)| id).collect()
+}
+
 /// Process ids and names of a process's children.
 fn children(parent: u32) -> Vec<(u32, String)> {
     let mut found = Vec::new();

@@ -35,6 +35,60 @@ impl Warehouse {
         Self { connection: Connection::open(&mine).unwrap(), _copy: folder }
     }
 
+    /// A warehouse to be filled.
+    pub(crate) fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("w.duckdb")).unwrap();
+        connection.execute_batch("CREATE SCHEMA bronze").unwrap();
+        Self { connection, _copy: folder }
+    }
+
+    /// Adds rows as BigQuery tells them: all values as text, instants in microseconds; types by BigQuery's old names.
+    pub(crate) fn add_bigquery_rows(&self, table: &str, columns: &[(String, String)], rows: &[Vec<Option<String>>]) {
+        let ty = |name: &str| match name {
+            "INTEGER" => "BIGINT",
+            "FLOAT" => "DOUBLE",
+            "STRING" => "VARCHAR",
+            "NUMERIC" => "DECIMAL(38,9)",
+            "DATETIME" | "TIMESTAMP" => "TIMESTAMP",
+            "BOOLEAN" => "BOOLEAN",
+            "DATE" => "DATE",
+            "JSON" => "JSON",
+            other => panic!("a column of type {other}"),
+        };
+        let definition: Vec<String> = columns.iter().map(|(name, of)| format!("\"{name}\" {}", ty(of))).collect();
+        let make = format!("CREATE TABLE IF NOT EXISTS bronze.\"{table}\" ({})", definition.join(", "));
+        self.connection.execute_batch(&make).unwrap();
+        // Companies may have got a column at different times.
+        for definition in &definition {
+            let add = format!("ALTER TABLE bronze.\"{table}\" ADD COLUMN IF NOT EXISTS {definition}");
+            self.connection.execute_batch(&add).unwrap();
+        }
+        let names: Vec<String> = columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let values: Vec<&str> =
+            columns.iter().map(|(_, of)| if of == "TIMESTAMP" { "make_timestamp(?::BIGINT)" } else { "?" }).collect();
+        let insert = format!("INSERT INTO bronze.\"{table}\" ({}) VALUES ({})", names.join(", "), values.join(", "));
+        let mut statement = self.connection.prepare(&insert).unwrap();
+        for row in rows {
+            statement.execute(duckdb::params_from_iter(row.iter())).unwrap();
+        }
+    }
+
+    /// All rows of all data tables but the instants of their change, columns by name: the same for two warehouses of the same runs.
+    pub(crate) fn contents(&self) -> BTreeMap<String, Vec<BTreeMap<String, Option<String>>>> {
+        let mut all = BTreeMap::new();
+        for name in self.everything().into_keys() {
+            let Rows { names, rows } = self.rows("bronze", &name, &[]);
+            let of_row = |row: Vec<Option<String>>| -> BTreeMap<String, Option<String>> {
+                names.iter().cloned().zip(row).filter(|(column, _)| column != "_etl_synced").collect()
+            };
+            let mut rows: Vec<_> = rows.into_iter().map(of_row).collect();
+            rows.sort();
+            all.insert(name, rows);
+        }
+        all
+    }
+
     /// Names and types of a table's columns, in order; none where there is no such table.
     pub(crate) fn columns(&self, schema: &str, table: &str) -> Vec<(String, String)> {
         let sql = "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? ORDER BY column_index";

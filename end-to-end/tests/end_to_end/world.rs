@@ -99,10 +99,7 @@ impl World {
 
     /// The world's folder and secrets for a command.
     pub(crate) fn settle(&self, command: &mut Command) {
-        command.current_dir(self.dir.path()).env("DRAYAGE_PIPELINE", "pipeline.yaml").env("E2E_APP_KEY", APP_KEY);
-        for account in &ACCOUNTS {
-            command.env(account.variable, account.secret);
-        }
+        command.current_dir(self.dir.path()).env("DRAYAGE_PIPELINE", "pipeline.yaml").envs(secrets());
     }
 
     pub(crate) fn call(&self, program: &str, arguments: &[&str]) -> Ended {
@@ -165,6 +162,12 @@ impl World {
             copy(&self.path(name).join(place), &self.path(place));
         }
     }
+}
+
+/// The variables that the pipeline file refers to.
+pub(crate) fn secrets() -> Vec<(String, String)> {
+    let of_accounts = ACCOUNTS.iter().map(|account| (account.variable.to_owned(), account.secret.to_owned()));
+    of_accounts.chain([("E2E_APP_KEY".to_owned(), APP_KEY.to_owned())]).collect()
 }
 
 /// Removes a file or folder, if it is there.

@@ -40,7 +40,7 @@ pub enum LaunchError {
         what: String,
         /// What Cloud Run said.
         #[source]
-        source: CallError,
+        source: Box<CallError>,
         /// What to do about it.
         hint: Option<String>,
     },
@@ -72,7 +72,7 @@ pub enum LaunchError {
         job: String,
         /// Why it cannot be found out.
         #[source]
-        source: CallError,
+        source: Box<CallError>,
     },
     /// Another orchestrator has begun to start the same stage of the same run.
     #[error("another orchestrator has taken over the {stage} of run {run_id}")]

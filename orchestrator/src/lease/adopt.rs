@@ -170,13 +170,17 @@ async fn judge(
             _ => None,
         });
     let is_left_over = running.is_some() || (is_unloaded && options.only.is_none());
-    if is_left_over && options.run_id == Some(RunChoice::Id(run_id.clone())) {
-        // It is wanted by its id; whether with the same options, the launcher sees for each stage.
-        return Ok(Verdict::GoOn(None));
-    }
+    let named = match &options.run_id {
+        Some(RunChoice::Id(named)) => Some(named),
+        Some(RunChoice::Latest) | None => None,
+    };
     let is_same = ordered.is_some_and(|ordered| ordered.order == Order::of(options));
-    if is_left_over && is_same && options.run_id.is_none() && !options.loads_latest() {
+    if is_left_over && is_same && named.is_none_or(|named| named == run_id) {
         return Ok(Verdict::GoOn(since));
+    }
+    if is_left_over && named == Some(run_id) {
+        // It is wanted by its id; what its options still allow, the launcher sees for each stage.
+        return Ok(Verdict::GoOn(None));
     }
     if is_unloaded && running.is_none() {
         tracing::warn!(%run_id, "the extract of an earlier run was never loaded, and this run was ordered otherwise");

@@ -98,7 +98,8 @@ mod tests {
     fn other_sites_pages_are_refused() {
         let own = Guard { token: None, callers: Callers::ThisMachine };
         let open = Guard { token: None, callers: Callers::Everybody };
-        let table: &[(&Guard, &[(&str, &str)], bool)] = &[
+        type Case<'a> = (&'a Guard, &'a [(&'a str, &'a str)], bool);
+        let table: &[Case<'_>] = &[
             (&own, &[("host", "127.0.0.1:8080")], true),
             (&own, &[("host", "localhost:8080"), ("origin", "http://localhost:8080")], true),
             (&own, &[("host", "[::1]:8080")], true),

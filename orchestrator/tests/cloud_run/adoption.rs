@@ -110,6 +110,25 @@ fn a_kill_between_the_call_and_its_answer_starts_the_stage_once() {
 }
 
 #[test]
+fn told_to_stop_before_the_answer_it_says_that_it_does_not_know() {
+    let cloud = Cloud::new(HELD, LOAD_WELL);
+    cloud.server.fault(Fault::once(Call::Run, FaultAction::Slow(Duration::from_secs(30))));
+    let first = cloud.start(None, &[]);
+    cloud.world.wait_for("up-extract");
+    signal(&first, Signal::TERM);
+    let first = Ended::of(first);
+    assert_eq!(first.code, Some(1), "{first:?}");
+    let says = "whether the extract was started in Cloud Run is not known; to see: `gcloud run jobs executions list";
+    assert!(first.err.contains(says), "{first:?}");
+    assert!(!cloud.world.lease_is_free());
+    cloud.world.touch("go");
+    let second = cloud.run(&[]);
+    assert_eq!(second.code, Some(0), "{second:?}");
+    assert_eq!(second.json()["run_id"], first.json()["run_id"]);
+    assert_eq!(cloud.jobs(), ["extract-job", "load-job"]);
+}
+
+#[test]
 fn the_next_orchestrator_goes_on_with_the_run_if_it_is_asked_for_the_same() {
     let cloud = Cloud::new(HELD, LOAD_WELL);
     let first = cloud.start(None, &["--stream", "jobs", "--stream", "customers"]);
@@ -176,4 +195,52 @@ fn one_that_waits_begins_when_the_other_order_has_ended() {
     assert!(ended.err.contains("waiting: run "), "{ended:?}");
     assert_ne!(ended.json()["run_id"].as_str(), cloud.execution(0).env("DRAYAGE_RUN_ID"));
     assert_eq!(cloud.jobs(), ["extract-job", "extract-job", "load-job"]);
+}
+
+#[test]
+fn a_second_load_that_was_asked_for_is_not_taken_for_the_first() {
+    let cloud = Cloud::new(EXTRACT_WELL, LOAD_WELL);
+    let run = "20260131T235900Z-a1b2c3";
+    assert_eq!(cloud.run(&["--run-id", run]).code, Some(0));
+    // The kill strikes when the lease is held, but the second load is not even noted: the job is asked for once before that.
+    let asked = || cloud.server.requests().iter().filter(|request| request.call == Some(Call::GetJob)).count();
+    let before = asked();
+    cloud.server.fault(Fault::once(Call::GetJob, FaultAction::Status(503)).after(1).always());
+    let load = ["--only", "load", "--run-id", run];
+    let first = cloud.start(Some(("orchestrator-1", 0)), &load);
+    wait_until("the start of the second load", || asked() > before + 1);
+    kill(first);
+    cloud.server.clear_faults();
+    let ended = Ended::of(cloud.start(Some(("orchestrator-1", 1)), &load));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.contains("going on with the run of an earlier attempt"), "{ended:?}");
+    assert_eq!(cloud.jobs(), ["extract-job", "load-job", "load-job"]);
+    // And now it is done.
+    let again = Ended::of(cloud.start(Some(("orchestrator-1", 2)), &load));
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(cloud.jobs().len(), 3);
+}
+
+#[test]
+fn the_command_that_is_shown_goes_on_with_what_was_left() {
+    for is_over in [false, true] {
+        let cloud = Cloud::new(HELD, LOAD_WELL);
+        let first = cloud.start(None, &["--stream", "jobs"]);
+        cloud.world.wait_for("up-extract");
+        let run = cloud.execution(0).env("DRAYAGE_RUN_ID").unwrap().to_owned();
+        signal(&first, Signal::TERM);
+        assert_eq!(Ended::of(first).code, Some(1));
+        if is_over {
+            cloud.world.touch("go");
+            cloud.wait_for_end(0);
+        }
+        let second = cloud.start(None, &["--run-id", &run, "--stream=jobs"]);
+        wait_until("the takeover", || is_over || cloud.stored("runs/lease.json")["holder"]["pid"] == second.id());
+        cloud.world.touch("go");
+        let ended = Ended::of(second);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.json()["run_id"], run);
+        assert_eq!(cloud.jobs(), ["extract-job", "load-job"], "{is_over}");
+        assert!(cloud.world.lease_is_free());
+    }
 }

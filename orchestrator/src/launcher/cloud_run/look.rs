@@ -24,7 +24,7 @@ const REFUSALS: usize = 3;
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) enum Looked {
-    Found(Execution),
+    Found(Box<Execution>),
     /// There is none, and none will come.
     Absent,
     /// Told to stop before that was sure.
@@ -47,7 +47,7 @@ impl CloudRunLauncher {
                 reason = told_to_leave(shutdown) => return Ok(Looked::Stopped(reason)),
             };
             let asked = match pass {
-                Ok(Some(execution)) => return Ok(Looked::Found(execution)),
+                Ok(Some(execution)) => return Ok(Looked::Found(Box::new(execution))),
                 Ok(None) => {
                     absent += 1;
                     if absent >= looks {

@@ -138,7 +138,7 @@ impl CloudRunLauncher {
             }
             _ => None,
         };
-        LaunchError::CloudRun { what, source, hint }
+        LaunchError::CloudRun { what, source: Box::new(source), hint }
     }
 
     /// A stage that nobody waits for any more. Without a name, it is not even known whether it was started.
@@ -236,7 +236,7 @@ impl Launcher for CloudRunLauncher {
             (Earlier::Stopped(reason), _) => return Ok(self.left(order.stage, None, reason)),
             (_, noted) => match self.start(order, noted, shutdown).await? {
                 Started::Execution(name, launch) => (name, launch, false),
-                Started::NotStarted(reason) => {
+                Started::Withheld(reason) => {
                     return Ok(StageEnd { interrupted: Some(reason), ..StageEnd::default() });
                 }
                 Started::Unknown(reason) => return Ok(self.left(order.stage, None, reason)),
@@ -275,7 +275,9 @@ impl Launcher for CloudRunLauncher {
             return Ok(ended);
         }
         let found = match &launch.execution {
-            Some(name) => self.client.execution_repeatedly(name).await.map(Looked::Found),
+            Some(name) => {
+                self.client.execution_repeatedly(name).await.map(|execution| Looked::Found(Box::new(execution)))
+            }
             // The caller stops waiting by itself.
             None => self.look(&launch, &Shutdown::new()).await,
         };

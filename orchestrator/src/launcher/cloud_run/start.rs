@@ -13,15 +13,19 @@ use contract::shutdown::Shutdown;
 use rand::Rng;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// How long a start that is put off (a quota, an outage) is tried again.
 const TRY_FOR: Duration = Duration::from_secs(900);
+
+/// How long the answer to a start is waited for when this process is told to stop; it is killed after 10 s.
+const LAST_WORD: Duration = Duration::from_secs(3);
 
 pub(super) enum Started {
     /// Its full name, and the note of the start.
     Execution(String, Launch),
     /// Told to stop before anything was sent.
-    NotStarted(String),
+    Withheld(String),
     /// Told to stop while it was open whether the start took effect.
     Unknown(String),
 }
@@ -54,12 +58,17 @@ impl CloudRunLauncher {
         loop {
             if let Some(reason) = shutdown.reason() {
                 record::forget(landing, run_id, stage, &launch).await;
-                return Ok(Started::NotStarted(reason));
+                return Ok(Started::Withheld(reason));
             }
             record::still(landing, run_id, stage, &launch).await?;
+            let mut call = std::pin::pin!(self.client.run(job, &body));
             let sent = tokio::select! {
-                sent = self.client.run(job, &body) => sent,
-                reason = told_to_leave(shutdown) => return Ok(Started::Unknown(reason)),
+                sent = &mut call => sent,
+                // It has been sent, so its answer is worth a moment: it says what is left running.
+                reason = told_to_leave(shutdown) => match timeout(scaled(LAST_WORD), call).await {
+                    Ok(sent) => sent,
+                    Err(_) => return Ok(Started::Unknown(reason)),
+                },
             };
             let error = match sent {
                 Ok(Some(name)) => return Ok(self.started(order, name, launch).await),
@@ -79,7 +88,7 @@ impl CloudRunLauncher {
                 Ok(Looked::Absent) => {}
                 Err(source) => {
                     let (run_id, job) = (run_id.clone(), job.to_owned());
-                    return Err(LaunchError::Unknown { run_id, stage, job, source });
+                    return Err(LaunchError::Unknown { run_id, stage, job, source: Box::new(source) });
                 }
             }
             let wait = backoff.next(error.as_ref().and_then(CallError::retry_after));

@@ -1,0 +1,192 @@
+//! The stand-ins of a Google Cloud project around the ServiceTitan one, and a pipeline file in the bucket that names them all.
+//! Every call of a Google API needs the metadata server's token.
+
+use crate::model::Model;
+use crate::programs::{self, Ended, Running};
+use crate::tables::Warehouse;
+use crate::world::{ACCOUNTS, World};
+use sandbox::bigquery::{self, BigQuery};
+use sandbox::cloud_run::{self, CloudRun, Job};
+use sandbox::cloud_storage::{self, CloudStorage};
+use sandbox::metadata::{self, Metadata};
+use sandbox::slack::Slack;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const TOKEN: &str = "ya29.a-token-of-the-sandbox";
+const PIPELINE: &str = "gs://landing/pipeline.yaml";
+/// Fast, but not so fast that polling is all that happens.
+const WAIT_FACTOR: &str = "0.02";
+
+pub(crate) struct Cloud {
+    pub(crate) world: World,
+    pub(crate) storage: CloudStorage,
+    pub(crate) bigquery: BigQuery,
+    pub(crate) run: CloudRun,
+    pub(crate) slack: Slack,
+    metadata: Metadata,
+    runtime: tokio::runtime::Runtime,
+    root: TempDir,
+}
+
+impl Cloud {
+    /// `streams`: of the source; empty for all.
+    pub(crate) fn new(records: usize, page_size: usize, streams: &[&str]) -> Self {
+        let world = World::new(records, page_size);
+        let root = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let buckets = root.path().join("buckets");
+        fs::create_dir_all(&buckets).unwrap();
+        let options = cloud_storage::Options {
+            root: buckets.clone(),
+            buckets: vec!["landing".into()],
+            token: Some(TOKEN.into()),
+            ..Default::default()
+        };
+        let storage = runtime.block_on(CloudStorage::start(options)).unwrap();
+        let options = bigquery::Options {
+            gcs_root: buckets,
+            token: Some(TOKEN.into()),
+            polls_until_done: 1,
+            ..Default::default()
+        };
+        let bigquery = runtime.block_on(BigQuery::start(options)).unwrap();
+        let metadata = Metadata::start(metadata::Options { token: TOKEN.into(), ..Default::default() }).unwrap();
+        let slack = Slack::start().unwrap();
+        let job = |name: &str, max_retries| Job {
+            env: environment(&storage, &bigquery, &metadata),
+            max_retries,
+            ..Job::new(name, programs::folder().join(name))
+        };
+        let run = CloudRun::start(cloud_run::Options {
+            jobs: vec![job("extract-job", 1), job("load-job", 1)],
+            token: Some(TOKEN.into()),
+            grace: Duration::from_secs(5),
+            ..cloud_run::Options::new(root.path().join("logs"))
+        })
+        .unwrap();
+        let cloud = Self { world, storage, bigquery, run, slack, metadata, runtime, root };
+        cloud.pipeline(page_size, streams);
+        cloud
+    }
+
+    fn pipeline(&self, page_size: usize, streams: &[&str]) {
+        self.world.pipeline(page_size, |text| {
+            let mut text = text
+                .replace("landing: ./landing", "landing: gs://landing/zone")
+                .replace("{type: duckdb, path: ./w.duckdb}", "{type: bigquery, project: main-project, location: EU}");
+            for account in &ACCOUNTS {
+                let own = format!("      - id: {id}\n        warehouse: {{project: {id}-project}}\n", id = account.id);
+                text = text.replace(&format!("      - id: {}\n", account.id), &own);
+            }
+            if !streams.is_empty() {
+                text.push_str(&format!("    streams: [{}]\n", streams.join(", ")));
+            }
+            text.push_str(&format!(
+                "orchestrator:\n  launcher:\n    cloud_run:\n      project: sandbox-project\n      region: us-central1\n      \
+                 extract_job: extract-job\n      load_job: load-job\n      extract_tasks: 4\n      load_tasks: 4\n\
+                 notify:\n  slack_webhook: \"{}\"\n",
+                self.slack.webhook()
+            ));
+            text
+        });
+        let object = self.storage.object_path("landing", "pipeline.yaml");
+        fs::create_dir_all(object.parent().unwrap()).unwrap();
+        fs::rename(self.world.path("pipeline.yaml"), object).unwrap();
+    }
+
+    /// The orchestrator with the environment of a container.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = programs::program("orchestrator");
+        command.args(["run", "--pipeline", PIPELINE]).args(arguments);
+        command.env("DRAYAGE_RUN_ENDPOINT", self.run.url());
+        command.envs(environment(&self.storage, &self.bigquery, &self.metadata));
+        command
+    }
+
+    pub(crate) fn orchestrate(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    /// The orchestrator left running, as a task of a Cloud Run execution.
+    pub(crate) fn start(&self, log: &str, execution: &str, attempt: u32) -> Running {
+        let mut command = self.command(&[]);
+        command.env("CLOUD_RUN_EXECUTION", execution).env("CLOUD_RUN_TASK_ATTEMPT", attempt.to_string());
+        command.env("CLOUD_RUN_JOB", "orchestrator").env("CLOUD_RUN_TASK_INDEX", "0").env("CLOUD_RUN_TASK_COUNT", "1");
+        Running::start(command, self.root.path().join(log))
+    }
+
+    /// How many executions there were of each job.
+    pub(crate) fn executions(&self) -> BTreeMap<String, usize> {
+        let mut count = BTreeMap::new();
+        for execution in self.run.executions() {
+            *count.entry(execution.job).or_default() += 1;
+        }
+        count
+    }
+
+    /// The file of an object of the landing zone.
+    pub(crate) fn object(&self, path: &str) -> PathBuf {
+        self.storage.object_path("landing", &format!("zone/{path}"))
+    }
+
+    /// The tables of both companies, copied where the oracle can read them.
+    pub(crate) fn warehouse(&self) -> Warehouse {
+        let warehouse = Warehouse::empty();
+        for account in &ACCOUNTS {
+            let project = format!("{}-project", account.id);
+            for name in self.tables(&project) {
+                let table = self.get(&format!("projects/{project}/datasets/bronze/tables/{name}"));
+                let fields = table["schema"]["fields"].as_array().unwrap();
+                let text = |field: &Value, key: &str| field[key].as_str().unwrap().to_owned();
+                let columns: Vec<(String, String)> =
+                    fields.iter().map(|field| (text(field, "name"), text(field, "type"))).collect();
+                let names: Vec<String> = columns.iter().map(|(name, _)| format!("`{name}`")).collect();
+                let sql = format!("SELECT {} FROM `{project}`.bronze.{name}", names.join(", "));
+                let rows = self.runtime.block_on(self.bigquery.rows(&project, &sql)).unwrap();
+                warehouse.add_bigquery_rows(&name, &columns, &rows);
+            }
+        }
+        warehouse
+    }
+
+    fn tables(&self, project: &str) -> Vec<String> {
+        let list = self.get(&format!("projects/{project}/datasets/bronze/tables?maxResults=1000"));
+        let tables = list["tables"].as_array().cloned().unwrap_or_default();
+        tables.iter().map(|table| table["tableReference"]["tableId"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let url = format!("{}/bigquery/v2/{path}", self.bigquery.url());
+        self.runtime.block_on(async {
+            let answer = reqwest::Client::new().get(url).bearer_auth(TOKEN).send().await.unwrap();
+            serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+        })
+    }
+
+    /// Serves a generation, runs the pipeline, which must do well, and compares everything.
+    pub(crate) fn run_and_check(&self, generation: u32, model: &mut Model) {
+        self.world.api.set_generation(generation);
+        self.orchestrate(&[]).expect(0);
+        model.observe(&self.world, |_, _| true);
+        model.check(&self.warehouse());
+    }
+}
+
+/// What the programs need to know of the cloud, beside the secrets.
+fn environment(storage: &CloudStorage, bigquery: &BigQuery, metadata: &Metadata) -> Vec<(String, String)> {
+    let mut environment = crate::world::secrets();
+    let pairs = [
+        ("DRAYAGE_STORAGE_ENDPOINT", storage.url()),
+        ("DRAYAGE_BIGQUERY_ENDPOINT", bigquery.url()),
+        ("GCE_METADATA_HOST", &metadata.host()),
+        ("DRAYAGE_WAIT_FACTOR", WAIT_FACTOR),
+    ];
+    environment.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    environment
+}
