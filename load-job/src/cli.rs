@@ -79,7 +79,7 @@ pub async fn run(cli: Cli) -> Exit {
 async fn execute(cli: &Cli) -> Result<RunReport, (Exit, String)> {
     let usage = |message: String| (Exit::Usage, message);
     let unreachable = |message: String| (Exit::Unreachable, message);
-    let pipeline = Pipeline::read(&cli.pipeline, &Machine).map_err(|problems| usage(problems.to_string()))?;
+    let pipeline = Pipeline::open(&cli.pipeline, &Machine).await.map_err(|problems| usage(problems.to_string()))?;
     let task = Task::from_env(|name| std::env::var(name).ok()).map_err(usage)?;
     let run_id = match cli.run_id.as_str() {
         "latest" | "" => None,

@@ -174,7 +174,7 @@ pub(crate) struct ScheduleArguments {
     pub(crate) pipeline: String,
     #[command(flatten)]
     times: Times,
-    /// The time zone of these times: `UTC`, or `local` for this machine's, which TZ can name
+    /// The time zone of these times: a name like `Europe/Berlin`, `UTC`, or `local` for this machine's
     #[arg(long, env = "DRAYAGE_TIMEZONE", value_name = "ZONE", default_value = "UTC")]
     timezone: Zone,
     #[command(flatten)]

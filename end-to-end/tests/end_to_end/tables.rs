@@ -1,6 +1,7 @@
 //! The DuckDB file as it is: every row and column of a table, as text.
 //! A copy is read, so that a write-ahead log that a killed load has left is applied to the copy alone.
 
+use crate::values;
 use crate::world::copy;
 use duckdb::Connection;
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use tempfile::TempDir;
 
 pub(crate) struct Warehouse {
     connection: Connection,
+    /// Whether all companies share its tables, or each has its own.
+    shared: bool,
     _copy: TempDir,
 }
 
@@ -32,7 +35,7 @@ impl Warehouse {
         let mine = folder.path().join("w.duckdb");
         copy(file, &mine);
         copy(&file.with_extension("duckdb.wal"), &mine.with_extension("duckdb.wal"));
-        Self { connection: Connection::open(&mine).unwrap(), _copy: folder }
+        Self { connection: Connection::open(&mine).unwrap(), shared: true, _copy: folder }
     }
 
     /// A warehouse to be filled.
@@ -40,7 +43,11 @@ impl Warehouse {
         let folder = tempfile::tempdir().unwrap();
         let connection = Connection::open(folder.path().join("w.duckdb")).unwrap();
         connection.execute_batch("CREATE SCHEMA bronze").unwrap();
-        Self { connection, _copy: folder }
+        Self { connection, shared: false, _copy: folder }
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Adds rows as BigQuery tells them: all values as text, instants in microseconds; types by BigQuery's old names.
@@ -79,8 +86,14 @@ impl Warehouse {
         let mut all = BTreeMap::new();
         for name in self.everything().into_keys() {
             let Rows { names, rows } = self.rows("bronze", &name, &[]);
+            let columns = self.columns("bronze", &name);
+            let is_json = |name: &str| columns.iter().any(|(column, ty)| column == name && ty == "JSON");
+            let of_cell = |(name, cell): (String, Option<String>)| {
+                let cell = if is_json(&name) { cell.map(|text| values::json(&text).to_string()) } else { cell };
+                (name, cell)
+            };
             let of_row = |row: Vec<Option<String>>| -> BTreeMap<String, Option<String>> {
-                names.iter().cloned().zip(row).filter(|(column, _)| column != "_etl_synced").collect()
+                names.iter().cloned().zip(row).filter(|(column, _)| column != "_etl_synced").map(of_cell).collect()
             };
             let mut rows: Vec<_> = rows.into_iter().map(of_row).collect();
             rows.sort();

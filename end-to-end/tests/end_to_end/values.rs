@@ -174,3 +174,17 @@ fn the_oracle_reads_as_the_design_says() {
     assert_eq!(decided(&[Type::Bigint, Type::Varchar]), Some(Type::Json));
     assert_eq!(decided(&[]), None);
 }
+
+/// JSON by its values: BigQuery reads it on its way in, and keeps numbers, not their spelling.
+pub(crate) fn json(text: &str) -> serde_json::Value {
+    fn plain(value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value;
+        match value {
+            Value::Number(number) => number.as_f64().map_or(Value::Null, |number| number.to_string().into()),
+            Value::Array(items) => items.into_iter().map(plain).collect(),
+            Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, plain(value))).collect(),
+            other => other,
+        }
+    }
+    plain(serde_json::from_str(text).unwrap())
+}

@@ -25,7 +25,10 @@ impl FromStr for Zone {
         match text.to_ascii_lowercase().as_str() {
             "utc" => Ok(Self::Utc),
             "local" => Ok(Self::Local),
-            _ => text.parse().map(Self::Named).map_err(|_| "expected `UTC`, `local`, or a name like Europe/Berlin".into()),
+            _ => text
+                .parse()
+                .map(Self::Named)
+                .map_err(|_| "expected `UTC`, `local`, or a name like Europe/Berlin".into()),
         }
     }
 }

@@ -124,7 +124,8 @@ fn a_run_that_has_lost_its_lease_stops_and_changes_nothing_more() {
     cloud.world.script(&ACCOUNTS[0], "/jobs", None, 1, sandbox::fault::FaultAction::Slow(Duration::from_secs(40)));
     let mut orchestrator = cloud.start("lease.log", "orchestrator-l1", 0);
     let lease = cloud.object("runs/lease.json");
-    wait_until("the extract", || cloud.executions().contains_key("extract-job"));
+    let other = cloud.object("batches/servicetitan/acme/campaigns");
+    wait_until("the first batch", || crate::world::files(&other).iter().any(|file| file.ends_with("batch.json")));
     let taken = fs::read_to_string(&lease).unwrap();
     let run_id = taken.split("\"run_id\"").nth(1).unwrap().split('"').nth(1).unwrap().to_owned();
     fs::write(&lease, taken.replace(&run_id, "20990101T000000Z-zzzzzz")).unwrap();
