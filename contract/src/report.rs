@@ -5,6 +5,7 @@ use crate::run_id::RunId;
 use crate::unit::Unit;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// `runs/<run_id>/plan.json`: the units of a run's extract, written before the first request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,10 @@ pub struct Plan {
     pub tasks: usize,
     /// All units that the run extracts, over all tasks.
     pub units: Vec<Unit>,
+    /// The durations that the units are dealt to tasks by, as the run found them at its start: a task that is tried again after the
+    /// others have finished must find the share that it had.
+    #[serde(default)]
+    pub durations_ms: BTreeMap<String, u64>,
 }
 
 /// How a unit ended.

@@ -111,7 +111,8 @@ fn what_keeps_a_run_from_beginning() {
         command(&world, &["run", "--pipeline", "pipeline.yaml"])
     };
     let flags = |arguments: &[&str]| command(&World::new(), arguments);
-    let cloud = "orchestrator: {launcher: {cloud_run: {project: p, region: r, extract_job: e, load_job: l, load_tasks: 2}}}\n";
+    let cloud =
+        "orchestrator: {launcher: {cloud_run: {project: p, region: r, extract_job: e, load_job: l, load_tasks: 2}}}\n";
     let table = [
         (of_file("orchestratr: {}\nnotify: {slak: x}\n"), 2, "did you mean `orchestrator`"),
         (of_file(cloud), 2, "a DuckDB file cannot be shared by Cloud Run tasks"),

@@ -119,10 +119,10 @@ pub async fn extract(
     let pipeline = Pipeline::open(&options.pipeline, from).await?;
     let run = options.run_id.clone().unwrap_or_else(|| RunId::new(now));
     // What is wrong is told before anything is started, also while another run holds the lease.
-    let early = Job::plan(&pipeline, options, from).await?;
+    let early = Job::plan(&pipeline, options, &run, from).await?;
     let shared = shared(&pipeline, options, run, now)?;
     let lease = Lease::take(shared.landing.clone(), &shared.run, "extract-job", options.wait, shutdown).await?;
-    let report = match early.after_the_wait(&pipeline, options, shared.landing.as_ref(), from).await {
+    let report = match early.after_the_wait(&pipeline, options, &shared, from).await {
         Ok(job) => run_task(&pipeline, options, job, shared, shutdown).await,
         Err(error) => Err(error),
     };
@@ -143,12 +143,13 @@ impl Job {
     async fn plan(
         pipeline: &Pipeline,
         options: &Options,
+        run: &RunId,
         from: &(dyn SecretSource + Sync),
     ) -> Result<Self, ExtractError> {
         // Alone, it needs no durations to know its share, and so no landing zone to find out what is wrong with the files.
         let latest = match options.task.count {
             1 => report::no_latest(),
-            _ => report::read_latest(landing::open(&pipeline.landing)?.as_ref()).await?,
+            _ => report::read_balance(landing::open(&pipeline.landing)?.as_ref(), run).await?,
         };
         Self::of(pipeline, options, latest, from).await
     }
@@ -158,10 +159,10 @@ impl Job {
         self,
         pipeline: &Pipeline,
         options: &Options,
-        landing: &dyn Landing,
+        shared: &Shared,
         from: &(dyn SecretSource + Sync),
     ) -> Result<Self, ExtractError> {
-        let latest = report::read_latest(landing).await?;
+        let latest = report::read_balance(shared.landing.as_ref(), &shared.run).await?;
         if my_accounts(pipeline, options, &latest)? == self.share {
             return Ok(Self { latest, ..self });
         }
@@ -209,7 +210,8 @@ async fn run_task(
     let units: Vec<Unit> =
         accounts.iter().flat_map(|account| account.units.iter().map(|work| work.unit.clone())).collect();
     let task = options.task;
-    let plan = RunPlan { run_id: shared.run.clone(), tasks: task.count, units };
+    let durations_ms = latest.durations_ms.clone();
+    let plan = RunPlan { run_id: shared.run.clone(), tasks: task.count, units, durations_ms };
     stored::extend_plan(shared.landing.as_ref(), &shared.run, &plan).await?;
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let waits = Waits { factor: options.wait_factor };

@@ -4,7 +4,7 @@ use super::{ExtractError, Shared};
 use chrono::Utc;
 use contract::TOOL_VERSION;
 use contract::landing::{Landing, paths};
-use contract::report::{RunReport, TaskStatus, UnitReport, UnitStatus};
+use contract::report::{Plan, RunReport, TaskStatus, UnitReport, UnitStatus};
 use contract::run_id::RunId;
 use contract::stored::{self, Latest, StoredError};
 use contract::unit::Task;
@@ -68,6 +68,15 @@ impl Reporter {
 /// The newest run; an empty one with no durations if there is none.
 pub(crate) async fn read_latest(landing: &dyn Landing) -> Result<Latest, StoredError> {
     Ok(stored::read(landing, paths::LATEST).await?.unwrap_or_else(no_latest))
+}
+
+/// What the run's units are dealt by: what its first task found, else the newest run's durations.
+/// They must stay: the newest run is this one itself as soon as all its tasks have finished, also for one that is tried again.
+pub(crate) async fn read_balance(landing: &dyn Landing, run: &RunId) -> Result<Latest, StoredError> {
+    match stored::read::<Plan>(landing, &paths::plan(run)).await? {
+        Some(plan) => Ok(Latest { durations_ms: plan.durations_ms, ..no_latest() }),
+        None => read_latest(landing).await,
+    }
 }
 
 /// What there is before the first run.

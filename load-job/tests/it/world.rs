@@ -169,7 +169,7 @@ impl World {
             batches.iter().map(|given| Unit::new("test", given.account, "things").unwrap()).collect();
         let now = chrono::Utc::now();
         self.runtime.block_on(async {
-            let plan = Plan { run_id: run.clone(), tasks: 1, units: units.clone() };
+            let plan = Plan { run_id: run.clone(), tasks: 1, units: units.clone(), durations_ms: Default::default() };
             stored::extend_plan(landing.as_ref(), &run, &plan).await.unwrap();
             for (given, unit) in batches.iter().zip(&units) {
                 write_batch(landing.as_ref(), given, unit, &run).await;

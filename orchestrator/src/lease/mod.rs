@@ -185,7 +185,7 @@ mod tests {
         let run_id: RunId = "20260131T235900Z-a1b2c3".parse().unwrap();
         let of = RunOptions { run_id: Some(RunChoice::Id(run_id.clone())), ..load.clone() };
         assert!(matches!(choose(landing.as_ref(), &of).await, Err(RunError::UnknownRun { .. })));
-        let plan = Plan { run_id: run_id.clone(), tasks: 1, units: Vec::new() };
+        let plan = Plan { run_id: run_id.clone(), tasks: 1, units: Vec::new(), durations_ms: Default::default() };
         stored::extend_plan(landing.as_ref(), &run_id, &plan).await.unwrap();
         assert_eq!(choose(landing.as_ref(), &of).await.unwrap(), run_id);
     }
