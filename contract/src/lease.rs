@@ -14,9 +14,15 @@ use tokio::task::JoinHandle;
 
 /// Seconds after the last renewal at which a lease is nobody's.
 pub const EXPIRES_AFTER_SECONDS: i64 = 60;
+/// Why a run stops whose lease another run holds now. Any other loss of the lease need not mean that another run is at work.
+pub const LOST_TO_ANOTHER: &str = "the loss of its lease to another run";
+/// Seconds after the last renewal at which a run that cannot renew its lease stops: there are 10 s to end cleanly, and clocks differ.
+const GIVE_UP_SECONDS: i64 = 45;
+/// The wait after a renewal that failed.
+const TRY_AGAIN: Duration = Duration::from_secs(3);
 const RENEW_EVERY: Duration = Duration::from_secs(15);
 /// A holder that has not renewed for so long may be gone: whoever has joined renews in its place.
-const OVERDUE_SECONDS: i64 = 30;
+const OVERDUE_SECONDS: i64 = 20;
 /// How long one renewal may take: there must be time for another one.
 const RENEWAL_TAKES: Duration = Duration::from_secs(25);
 const WAIT_STEP: Duration = Duration::from_secs(1);
@@ -60,7 +66,7 @@ impl LeaseFile {
     }
 
     /// Seconds since the last sign of life. It is another machine's clock that told it: one that is ahead counts as now.
-    fn age_seconds(&self) -> i64 {
+    pub fn age_seconds(&self) -> i64 {
         (Utc::now() - self.renewed_at).num_seconds().max(0)
     }
 }
@@ -107,6 +113,13 @@ pub struct Lease {
     holder: Holder,
     owned: bool,
     renewal: JoinHandle<()>,
+}
+
+/// A lease that is dropped is renewed no more, and expires.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
 }
 
 impl Lease {
@@ -204,51 +217,65 @@ async fn try_take(landing: &dyn Landing, run_id: &RunId, holder: &Holder) -> Res
     Err(StoredError::Malformed { path: paths::LEASE.into(), message: "it changes all the time".into() }.into())
 }
 
+/// What is seen of the lease at a renewal.
+enum Seen {
+    /// It is this run's; the file says so since then.
+    Ours(DateTime<Utc>),
+    /// Another run's.
+    Lost,
+}
+
+/// Others may take the lease a minute after the time that stands in it; work under it must have ended by then, so it is given up earlier.
 async fn renew(landing: Arc<dyn Landing>, run_id: RunId, holder: Holder, shutdown: Shutdown) {
     let mut last = Utc::now();
+    let mut pause = RENEW_EVERY;
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        let renewal = tokio::time::timeout(RENEWAL_TAKES, renew_once(landing.as_ref(), &run_id, &holder)).await;
+        tokio::time::sleep(pause).await;
+        let left = (last + TimeDelta::seconds(GIVE_UP_SECONDS) - Utc::now()).to_std().unwrap_or_default();
+        let takes = RENEWAL_TAKES.min(left).max(Duration::from_secs(1));
+        let renewal = tokio::time::timeout(takes, renew_once(landing.as_ref(), &run_id, &holder)).await;
+        pause = RENEW_EVERY;
         match renewal {
-            Ok(Ok(true)) => last = Utc::now(),
-            Ok(Ok(false)) => {
-                shutdown.request("the loss of its lease to another run");
+            Ok(Ok(Seen::Ours(renewed_at))) => last = renewed_at.min(Utc::now()),
+            Ok(Ok(Seen::Lost)) => {
+                shutdown.request(LOST_TO_ANOTHER);
                 return;
             }
             failed => {
                 let error = match failed {
                     Ok(Err(error)) => error.to_string(),
-                    _ => format!("nothing came for {} s", RENEWAL_TAKES.as_secs()),
+                    _ => format!("nothing came for {} s", takes.as_secs()),
                 };
                 tracing::warn!(error, "failed to renew the lease; trying again");
-                if Utc::now() - last > TimeDelta::seconds(EXPIRES_AFTER_SECONDS) {
+                if Utc::now() - last >= TimeDelta::seconds(GIVE_UP_SECONDS) {
                     shutdown.request("the loss of its lease: it could not be renewed in time");
                     return;
                 }
+                pause = TRY_AGAIN;
             }
         }
     }
 }
 
-/// False if another run holds the lease now.
-async fn renew_once(landing: &dyn Landing, run_id: &RunId, holder: &Holder) -> Result<bool, LeaseError> {
+async fn renew_once(landing: &dyn Landing, run_id: &RunId, holder: &Holder) -> Result<Seen, LeaseError> {
     let (file, mode) = match read(landing).await? {
         // Given back by the task that took it, while others of the same run still work.
         None => (LeaseFile::new(run_id, holder), PutMode::Create),
-        Some((found, _)) if found.run_id != *run_id => return Ok(false),
+        Some((found, _)) if found.run_id != *run_id => return Ok(Seen::Lost),
         Some((found, version)) => {
             let is_dead = found.holder.is_dead();
             if found.holder != *holder && !is_dead && found.age_seconds() <= OVERDUE_SECONDS {
-                return Ok(true);
+                return Ok(Seen::Ours(found.renewed_at));
             }
             // A holder that may only be slow keeps its name: it gives the lease back, or knows it again when it is started anew.
             let holder = if is_dead { holder.clone() } else { found.holder.clone() };
             (LeaseFile { holder, renewed_at: Utc::now(), ..found }, PutMode::Replace(version))
         }
     };
+    let renewed_at = file.renewed_at;
     match landing.put(paths::LEASE, encode(paths::LEASE, &file)?, mode).await {
         // Someone else was faster; the next turn sees who.
-        Ok(()) | Err(LandingError::Precondition { .. }) => Ok(true),
+        Ok(()) | Err(LandingError::Precondition { .. }) => Ok(Seen::Ours(renewed_at)),
         Err(error) => Err(error.into()),
     }
 }

@@ -16,6 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a call that may be repeated is repeated.
 const REPEAT_FOR: Duration = Duration::from_secs(300);
+/// Seconds; a server that asks for more is asked again all the same.
+const LONGEST_RETRY_AFTER: u64 = 3600;
 /// The most characters of an answer that is no JSON that go into a message.
 const SHOWN: usize = 300;
 
@@ -270,7 +272,7 @@ fn refused(call: String, status: StatusCode, headers: &HeaderMap, text: &str) ->
         status: status.as_u16(),
         reason: word.unwrap_or_default().to_owned(),
         message,
-        retry_after: retry_after.map(Duration::from_secs),
+        retry_after: retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER))),
     }
 }
 

@@ -104,7 +104,11 @@ impl Webhook {
         }
         let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let said = answer.text().await.unwrap_or_default().trim().chars().take(SHOWN).collect();
-        Err(SlackError::Refused { status, said, retry_after: asked.map(Duration::from_secs) })
+        Err(SlackError::Refused {
+            status,
+            said,
+            retry_after: asked.map(|seconds: u64| Duration::from_secs(seconds.min(3600))),
+        })
     }
 }
 

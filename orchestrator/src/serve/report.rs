@@ -54,7 +54,10 @@ pub(super) async fn of_run(
     own: Option<&Running>,
 ) -> Result<Option<Value>, LeaseError> {
     let own = own.filter(|running| running.run_id == *run_id);
-    let lease = lease::current(landing).await?.filter(|file| file.run_id == *run_id);
+    // A lease that nobody renews is no run that goes on.
+    let is_going_on =
+        |file: &lease::LeaseFile| file.run_id == *run_id && file.age_seconds() <= lease::EXPIRES_AFTER_SECONDS;
+    let lease = lease::current(landing).await?.filter(is_going_on);
     let since = lease.map(|file| file.acquired_at).or_else(|| own.map(|running| running.started_at));
     let plan: Option<Plan> = stored::read(landing, &paths::plan(run_id)).await?;
     let extract_tasks = plan.as_ref().map_or(1, |plan| plan.tasks.max(1));

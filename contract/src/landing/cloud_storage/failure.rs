@@ -40,8 +40,8 @@ impl Failure {
 
     /// How long an answer asks to wait.
     pub(super) fn asked_wait(headers: Option<&http::HeaderMap>) -> Option<Duration> {
-        let seconds = headers?.get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-        Some(Duration::from_secs(seconds))
+        let seconds: u64 = headers?.get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+        Some(Duration::from_secs(seconds.min(3600)))
     }
 
     /// There is no object of this name; a missing bucket is something else.

@@ -181,10 +181,11 @@ impl Cloud {
 /// What the programs need to know of the cloud, beside the secrets.
 fn environment(storage: &CloudStorage, bigquery: &BigQuery, metadata: &Metadata) -> Vec<(String, String)> {
     let mut environment = crate::world::secrets();
+    let host = metadata.host();
     let pairs = [
         ("DRAYAGE_STORAGE_ENDPOINT", storage.url()),
         ("DRAYAGE_BIGQUERY_ENDPOINT", bigquery.url()),
-        ("GCE_METADATA_HOST", &metadata.host()),
+        ("GCE_METADATA_HOST", host),
         ("DRAYAGE_WAIT_FACTOR", WAIT_FACTOR),
     ];
     environment.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));

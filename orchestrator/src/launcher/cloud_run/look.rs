@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// The environment variable that carries the token.
 pub(super) const TOKEN: &str = "DRAYAGE_LAUNCH_TOKEN";
-/// How many looks must find nothing after a start that may still be on its way.
-const LOOKS: usize = 5;
+/// How many looks must find nothing after a start that may still be on its way: with their waits about a minute.
+const LOOKS: usize = 9;
 /// After this time a start is not on its way any more.
 const ON_ITS_WAY: TimeDelta = TimeDelta::minutes(5);
 /// Clocks differ: executions that are this much older than the start are looked at too.

@@ -318,7 +318,7 @@ fn deadline(created: DateTime<Utc>, timeout: Option<Duration>) -> Option<DateTim
 
 /// Whether this reason to stop means that another run may begin any moment: then the tasks must stop too.
 fn is_lost_lease(reason: &str) -> bool {
-    reason.contains("loss of its lease")
+    reason.contains(contract::lease::LOST_TO_ANOTHER)
 }
 
 /// Waits until this process is to stop and leave its tasks alone.

@@ -85,6 +85,10 @@ impl CloudRunLauncher {
             match self.look(&launch, shutdown).await {
                 Ok(Looked::Found(execution)) => return Ok(self.started(order, execution.name, launch).await),
                 Ok(Looked::Stopped(reason)) => return Ok(Started::Unknown(reason)),
+                // It was accepted, without a name: were it sent again, there would be two.
+                Ok(Looked::Absent) if error.is_none() => {
+                    return Ok(Started::Unknown("an answer of Cloud Run without the execution's name".into()));
+                }
                 Ok(Looked::Absent) => {}
                 Err(source) => {
                     let (run_id, job) = (run_id.clone(), job.to_owned());
