@@ -10,7 +10,7 @@ different AS (
     FROM (
         SELECT DISTINCT
             _etl_account{% for key in keys %},
-            {%+ if key.kind == "json" %}TO_JSON_STRING(PARSE_JSON({{ key.name | id }}, wide_number_mode => 'round')){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }}{% endfor %}
+            {%+ if key.kind == "json" %}TO_JSON_STRING(PARSE_JSON({{ key.name | id }}, wide_number_mode => 'round')){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% elif key.kind == "datetime" %}DATETIME({{ key.name | id }}, 'UTC'){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }}{% endfor %}
 
         FROM {{ staging | path }}
     )

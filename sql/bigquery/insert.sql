@@ -11,5 +11,6 @@ SELECT
 {% endfor %}
     @synced, 'INSERT', s._etl_account, s._etl_row_hash
 FROM {{ staging | path }} AS s
-JOIN {{ changes | path }} AS c ON c._etl_seq = s._etl_seq
+JOIN {{ changes | path }} AS c
+    ON c._etl_account = s._etl_account AND c._etl_seq = s._etl_seq
 WHERE c._etl_action = 'INSERT' AND c._etl_account NOT IN UNNEST(@excluded)

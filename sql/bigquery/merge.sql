@@ -1,5 +1,5 @@
 -- The change set in one atomic statement. Only a row that the change set calls new is inserted.
-MERGE INTO {{ target | path }} AS t
+MERGE INTO {{ target | path }} AS _etl_t
 USING (
     SELECT
 {% for column in columns %}
@@ -12,16 +12,17 @@ USING (
         c._etl_action,
         s._etl_row_hash
     FROM {{ changes | path }} AS c
-    LEFT JOIN {{ staging | path }} AS s ON s._etl_seq = c._etl_seq
+    LEFT JOIN {{ staging | path }} AS s
+        ON s._etl_account = c._etl_account AND s._etl_seq = c._etl_seq
     WHERE c._etl_account NOT IN UNNEST(@excluded)
         AND NOT (c._etl_action = 'DELETE' AND c._etl_account IN UNNEST(@keep))
 ) AS s
-ON t._etl_account = s._etl_account{% for key in keys %} AND {% if key.kind == "json" %}TO_JSON_STRING(t.{{ key.name | id }}){% elif key.kind == "float" %}CAST(t.{{ key.name | id }} AS STRING){% else %}t.{{ key.name | id }}{% endif %} = s._etl_key_{{ loop.index0 }}{% endfor %}
+ON _etl_t._etl_account = s._etl_account{% for key in keys %} AND {% if key.kind == "json" %}TO_JSON_STRING(_etl_t.{{ key.name | id }}){% elif key.kind == "float" %}CAST(_etl_t.{{ key.name | id }} AS STRING){% else %}_etl_t.{{ key.name | id }}{% endif %} = s._etl_key_{{ loop.index0 }}{% endfor %}
 
 {% if partition %}
     -- The partitions of the rows that change, as constants: no other partition is read.
     AND (
-        {% for range in ranges %}{% if not loop.first %} OR {% endif %}(t.{{ partition | id }} >= {{ range.from }} AND t.{{ partition | id }} < {{ range.to }}){% endfor %}{% if without_partition %}{% if ranges %} OR {% endif %}t.{{ partition | id }} IS NULL{% endif %}{% if not ranges and not without_partition %}FALSE{% endif %}
+        {% for range in ranges %}{% if not loop.first %} OR {% endif %}(_etl_t.{{ partition | id }} >= {{ range.from }}{% if range.to %} AND _etl_t.{{ partition | id }} < {{ range.to }}{% endif %}){% endfor %}{% if without_partition %}{% if ranges %} OR {% endif %}_etl_t.{{ partition | id }} IS NULL{% endif %}{% if not ranges and not without_partition %}FALSE{% endif %}
 
     )
 {% endif %}

@@ -11,7 +11,7 @@ WITH staged AS (
         {{ cursor | id }} AS cursor_value,
 {% endif %}
 {% for key in keys %}
-        {%+ if key.kind == "json" %}TO_JSON_STRING(PARSE_JSON({{ key.name | id }}, wide_number_mode => 'round')){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
+        {%+ if key.kind == "json" %}TO_JSON_STRING(PARSE_JSON({{ key.name | id }}, wide_number_mode => 'round')){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% elif key.kind == "datetime" %}DATETIME({{ key.name | id }}, 'UTC'){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
 {% endfor %}
     FROM {{ staging | path }}
 ),
@@ -27,17 +27,18 @@ winners AS (
 )
 {% if table_exists %}
 , target AS (
+    -- Qualified: of a column that is named like its table, the bare name means the whole row.
     SELECT
         _etl_account,
         _etl_row_hash,
         _etl_operation,
 {% if partition %}
-        {{ partition | id }} AS partition_value,
+        _etl_t.{{ partition | id }} AS partition_value,
 {% endif %}
 {% for key in keys %}
-        {%+ if key.kind == "json" %}TO_JSON_STRING({{ key.name | id }}){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
+        {%+ if key.kind == "json" %}TO_JSON_STRING(_etl_t.{{ key.name | id }}){% elif key.kind == "float" %}CAST(_etl_t.{{ key.name | id }} AS STRING){% else %}_etl_t.{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
 {% endfor %}
-    FROM {{ target | path }}
+    FROM {{ target | path }} AS _etl_t
     WHERE _etl_account IN UNNEST(@accounts)
 )
 SELECT
@@ -47,7 +48,7 @@ SELECT
 {% endfor %}
     s._etl_seq,
 {% if partition %}
-    CAST(t.partition_value AS DATE) AS _etl_partition,
+    {%+ if partition_type == "TIMESTAMP" %}DATE(t.partition_value, 'UTC'){% else %}CAST(t.partition_value AS DATE){% endif %} AS _etl_partition,
 {% endif %}
     CASE
         WHEN s._etl_account IS NULL THEN 'DELETE'

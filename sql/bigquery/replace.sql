@@ -1,5 +1,5 @@
 -- Contents that are there too often leave and come back as often as they are staged, in one atomic statement.
-MERGE INTO {{ target | path }} AS t
+MERGE INTO {{ target | path }} AS _etl_t
 USING (
     SELECT
 {% for column in columns %}
@@ -9,10 +9,11 @@ USING (
         c._etl_action,
         c._etl_row_hash
     FROM {{ changes | path }} AS c
-    LEFT JOIN {{ staging | path }} AS s ON s._etl_seq = c._etl_seq
+    LEFT JOIN {{ staging | path }} AS s
+        ON s._etl_account = c._etl_account AND s._etl_seq = c._etl_seq
     WHERE c._etl_account NOT IN UNNEST(@excluded)
 ) AS s
-ON t._etl_account = s._etl_account AND t._etl_row_hash = s._etl_row_hash AND s._etl_action = 'REMOVE' AND t._etl_operation <> 'DELETE'
+ON _etl_t._etl_account = s._etl_account AND _etl_t._etl_row_hash = s._etl_row_hash AND s._etl_action = 'REMOVE' AND _etl_t._etl_operation <> 'DELETE'
 WHEN MATCHED THEN DELETE
 WHEN NOT MATCHED AND s._etl_action = 'INSERT' THEN INSERT (
 {% for column in columns %}

@@ -147,7 +147,7 @@ pub struct SourceEntry {
 pub struct AccountEntry {
     /// The account's id in paths, logs and the column `_etl_account`; unique in its source.
     pub id: String,
-    /// The connector's settings; secrets as `${env:NAME}` or `${file:PATH}`.
+    /// The connector's settings; secrets as `${env:NAME}`, `${file:PATH}` or `${secret:projects/P/secrets/S/versions/V}`.
     #[serde(default)]
     pub config: Map<String, Value>,
     /// What is different in the warehouse for this account.

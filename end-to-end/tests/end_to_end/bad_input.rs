@@ -27,7 +27,11 @@ fn bad_pipeline_files_start_nothing() {
             &["pipeline.yaml:5", "bussiness_units", "did you mean `business_units`"],
         ),
         (Box::new(replace("type: duckdb", "type: duckbd")), &["pipeline.yaml:2", "duckdb"]),
-        (Box::new(replace("landing: ./landing", "landing: gs://bucket/x")), &["gs://"]),
+        (Box::new(replace("landing: ./landing", "landing: gs://bucket/../x")), &["gs://bucket/../x"]),
+        (
+            Box::new(replace("{type: duckdb, path: ./w.duckdb}", "{type: bigquery, project: p}")),
+            &["pipeline.yaml:2", "gs://"],
+        ),
     ];
     for (change, says) in cases {
         world.pipeline(10, change);

@@ -101,6 +101,16 @@ pub(super) fn groups(
             chosen.push((unit, (table, place), settings));
         }
     }
+    for (at, (_, table, _)) in chosen.iter().enumerate() {
+        let other = chosen[..at].iter().find(|(_, other, _)| other.0 == table.0 && other.1 != table.1);
+        if let Some((other, ..)) = other {
+            let unit = chosen[at].0;
+            return Err(RunError::Usage(format!(
+                "{other} and {unit} go into one table, {}, but with different staging, log or location settings; give them the same, or a table each",
+                table.0
+            )));
+        }
+    }
     for (unit, table, settings) in chosen {
         let owners = owners.get(&(table.0.to_string().to_lowercase(), unit.account.as_str()));
         let rival = owners.into_iter().flatten().find(|owner| **owner != unit).map(|owner| (*owner).clone());

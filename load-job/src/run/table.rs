@@ -46,9 +46,13 @@ pub(super) fn load(
     }
     let mut units: Vec<UnitReport> = candidates.iter().map(|candidate| candidate.report.clone()).collect();
     if !candidates.is_empty() {
+        let mut unreachable = None;
         let result = load_candidates(&group.table, candidates, options, run_id, workers, warehouse, &mut units);
         if let Err(error) = result {
             let message = error.to_string();
+            if let LoadError::Warehouse(error @ WarehouseError::Unreachable { .. }) = error {
+                unreachable = Some(error);
+            }
             units = units
                 .into_iter()
                 .map(
@@ -59,7 +63,10 @@ pub(super) fn load(
                 .collect();
         }
         if let Err(error) = warehouse.drop_staging() {
-            tracing::warn!(table = %group.table, %error, "failed to drop the staging table; it goes with this process");
+            tracing::warn!(table = %group.table, %error, "failed to drop the staging table; it expires by itself");
+        }
+        if let Some(error) = unreachable {
+            return Err(error);
         }
     }
     reports.extend(units);

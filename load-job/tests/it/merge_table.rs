@@ -10,6 +10,7 @@ on_each_warehouse! {
     all_rows_of_one_merge_have_one_instant,
     the_last_record_of_a_key_wins_by_cursor_then_by_arrival,
     keys_of_several_fields,
+    keys_that_are_times,
 }
 
 fn record(id: u32, v: &str) -> Value {
@@ -154,4 +155,15 @@ fn keys_of_several_fields(new: fn() -> World) {
     world.run(&[keyed(&[json!({"id": 1, "kind": "x", "v": 2})])]);
     let rows = world.lines("SELECT id, kind, v, _etl_operation FROM bronze.things ORDER BY kind");
     assert_eq!(rows, ["1 x 2 UPDATE", "1 y 1 DELETE"]);
+}
+
+fn keys_that_are_times(new: fn() -> World) {
+    let mut world = new();
+    world.streams = "[{name: things, columns: {at: DATETIME}}]".into();
+    let record = |v: u32| json!({"at": "2026-01-02T03:04:05", "on": "2026-01-02T03:04:05Z", "v": v});
+    let given = |v: u32| Given { keys: vec!["at", "on"], ..snapshot("a", &[record(v)]) };
+    for (v, operation) in [(1, "INSERT"), (1, "INSERT"), (2, "UPDATE")] {
+        world.run(&[given(v)]);
+        assert_eq!(world.lines("SELECT v, _etl_operation FROM bronze.things"), [format!("{v} {operation}")]);
+    }
 }

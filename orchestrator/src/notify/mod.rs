@@ -4,6 +4,7 @@
 mod known;
 mod slack;
 mod text;
+mod told;
 
 use crate::error::RunError;
 use crate::summary::RunSummary;
@@ -21,16 +22,21 @@ const LONGEST: Duration = Duration::from_secs(18);
 /// The same for a process that was told to stop: Cloud Run kills it soon.
 const LONGEST_WHEN_STOPPED: Duration = Duration::from_secs(3);
 
-/// Tells what came of a run.
+/// Tells what came of a run, once: a task of Cloud Run that is tried again after a run with failures comes to the same result.
 pub(crate) async fn finished(pipeline: &Pipeline, summary: &RunSummary, shutdown: &Shutdown) {
-    tell(pipeline, shutdown, |known| text::of_summary(&pipeline.name, summary, known)).await;
+    if pipeline.notify.slack_webhook.is_none() || told::is_told(pipeline, summary).await {
+        return;
+    }
+    if tell(pipeline, shutdown, |known| text::of_summary(&pipeline.name, summary, known)).await {
+        told::note(pipeline, summary).await;
+    }
 }
 
 /// Tells that a run could not begin or go on. That another run is going on, or that the process was told to stop, is nobody's trouble.
 /// `pipeline` says who is told; it may be an older reading of a file that is broken now.
 pub(crate) async fn not_begun(pipeline: &Pipeline, error: &RunError, shutdown: &Shutdown) {
     if is_trouble(error) {
-        tell(pipeline, shutdown, |known| text::of_error(&pipeline.name, error, known)).await;
+        let _ = tell(pipeline, shutdown, |known| text::of_error(&pipeline.name, error, known)).await;
     }
 }
 
@@ -38,25 +44,27 @@ fn is_trouble(error: &RunError) -> bool {
     error.holder().is_none() && !matches!(error, RunError::Lease(LeaseError::Stopped(_)))
 }
 
-async fn tell(pipeline: &Pipeline, shutdown: &Shutdown, compose: impl FnOnce(&Known) -> Message) {
+/// Whether the message has arrived.
+async fn tell(pipeline: &Pipeline, shutdown: &Shutdown, compose: impl FnOnce(&Known) -> Message) -> bool {
     if pipeline.notify.slack_webhook.is_none() {
-        return;
+        return false;
     }
     let longest = if shutdown.is_requested() { LONGEST_WHEN_STOPPED } else { LONGEST };
     let send = async {
         let Some(secret) = slack_webhook(pipeline).await.map_err(|problems| problems.to_string())? else {
-            return Ok(());
+            return Ok(false);
         };
         let webhook = Webhook::new(&secret)?;
         let mut known = Known::of(pipeline);
         known.add(secret);
-        webhook.send(&compose(&known).body()).await.map_err(|error| error.to_string())
+        webhook.send(&compose(&known).body()).await.map(|()| true).map_err(|error| error.to_string())
     };
     let sent = tokio::time::timeout(longest, send).await;
-    let sent: Result<(), String> = sent.unwrap_or_else(|_| Err(format!("no answer within {} s", longest.as_secs())));
-    if let Err(error) = sent {
+    let sent: Result<bool, String> = sent.unwrap_or_else(|_| Err(format!("no answer within {} s", longest.as_secs())));
+    sent.unwrap_or_else(|error| {
         tracing::warn!(error, "failed to tell Slack what came of the run; the run itself is not affected");
-    }
+        false
+    })
 }
 
 #[cfg(test)]

@@ -49,6 +49,18 @@ fn a_task_that_fails_for_good_fails_its_account_alone() {
 }
 
 #[test]
+fn a_retry_after_failures_starts_nothing_and_tells_nothing_again() {
+    let cloud = Cloud::new(40, 15, &STREAMS);
+    cloud.world.script(&ACCOUNTS[1], "/jobs", None, 10_000, sandbox::fault::FaultAction::Status(403));
+    for attempt in [0, 1] {
+        let mut orchestrator = cloud.start(&format!("attempt-{attempt}.log"), "orchestrator-r3", attempt);
+        assert_eq!(orchestrator.wait(), Some(1), "{}", orchestrator.log());
+        assert_eq!(cloud.executions(), [("extract-job".to_owned(), 1), ("load-job".to_owned(), 1)].into());
+        assert_eq!(cloud.slack.messages().len(), 1, "attempt {attempt}");
+    }
+}
+
+#[test]
 fn an_orchestrator_that_is_killed_goes_on_with_its_run() {
     for stage in ["extract-job", "load-job"] {
         let cloud = Cloud::new(40, 15, &STREAMS);

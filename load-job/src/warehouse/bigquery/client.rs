@@ -70,7 +70,13 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<Value, CallError> {
         let path = format!("/bigquery/v2/projects/{}{path}", self.project);
-        self.runtime.block_on(self.rest.call_repeatedly(method, &path, query, body))
+        let call = format!("BigQuery {method} {path}");
+        self.runtime.block_on(async {
+            tokio::select! {
+                answer = self.rest.call_repeatedly(method, &path, query, body) => answer,
+                reason = self.shutdown.requested() => Err(CallError::Lost { call, message: format!("stopped by {reason}") }),
+            }
+        })
     }
 
     /// The location of a dataset; it is made if it is missing, in the location that is given or in BigQuery's default.
@@ -104,6 +110,15 @@ impl Client {
                 ),
             }),
             _ => Ok(there),
+        }
+    }
+
+    /// The location of a dataset; `None` if there is no such dataset.
+    pub(super) fn location_of(&self, dataset: &str) -> Result<Option<String>, WarehouseError> {
+        match self.call(Method::GET, &format!("/datasets/{dataset}"), &[], None) {
+            Ok(found) => Ok(found["location"].as_str().map(str::to_owned)),
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(refused(&self.project, &format!("read dataset {dataset}"), error)),
         }
     }
 

@@ -22,6 +22,7 @@ use contract::batch::Write;
 use contract::landing::Landing;
 use contract::report::UnitReport;
 use contract::run_id::RunId;
+use contract::stored;
 use contract::unit::Unit;
 use crossbeam_channel::Receiver;
 use gcp_bigquery_client::model::job_configuration_load::JobConfigurationLoad;
@@ -117,12 +118,36 @@ impl BigQuery {
         Ok(())
     }
 
+    /// Where the newest statement that was to write into the table is noted, of whatever run: it may still be running.
+    fn apply_note(&self) -> String {
+        format!("applies/{}.json", self.work.apply_stem.rsplit('_').next().unwrap_or_default())
+    }
+
+    fn noted_apply(&self) -> Result<Option<String>, WarehouseError> {
+        let (path, runtime) = (self.apply_note(), &self.client.runtime);
+        let noted: Option<Value> = runtime
+            .block_on(stored::read(self.landing.as_ref(), &path))
+            .map_err(|error| WarehouseError::Statement { what: format!("read {path}"), message: error.to_string() })?;
+        Ok(noted.and_then(|noted| noted["job"].as_str().map(str::to_owned)))
+    }
+
+    fn note_apply(&self) -> Result<(), WarehouseError> {
+        let path = self.apply_note();
+        let note = json!({ "job": self.work.apply_stem });
+        self.client
+            .runtime
+            .block_on(stored::write(self.landing.as_ref(), &path, &note))
+            .map_err(|error| WarehouseError::Statement { what: format!("write {path}"), message: error.to_string() })
+    }
+
     fn keys(&self, request: &ChangeRequest) -> Vec<Value> {
         let kind =
             |key: &String| match self.work.columns.iter().find(|column| column.name == *key).map(|column| column.ty) {
                 // Neither type can be compared or grouped by.
                 Some(ColumnType::Json) => "json",
                 Some(ColumnType::Float64) => "float",
+                // Staged as an instant, and neither type becomes the other by itself.
+                Some(ColumnType::Datetime) => "datetime",
                 _ => "plain",
             };
         request.keys.iter().map(|key| json!({ "name": key, "kind": kind(key) })).collect()
@@ -239,6 +264,9 @@ impl Warehouse for BigQuery {
     fn describe(&mut self, table: &TableName) -> Result<Option<Vec<ExistingColumn>>, WarehouseError> {
         // First of all: another attempt of this run may have left its statement running. What it does must be seen by all that follows.
         let what = format!("look for earlier loads of {table}");
+        if let Some(before) = self.noted_apply()?.filter(|stem| *stem != self.work.apply_stem) {
+            self.client.settle(&what, &before)?;
+        }
         self.work.apply_attempt = self.client.settle(&what, &self.work.apply_stem)?;
         self.work.target = self.client.table(&table.schema, &table.table)?;
         self.work.target.as_ref().map(|found| table::columns(table, found)).transpose()
@@ -277,6 +305,7 @@ impl Warehouse for BigQuery {
         let is_ordered = |name: &String| {
             self.work.columns.iter().any(|column| column.name == *name && column.ty != ColumnType::Json)
         };
+        let partitioning = self.partitioning(request);
         let names = json!({
             "target": self.target(&request.table),
             "staging": self.path(&self.work.staging),
@@ -286,7 +315,8 @@ impl Warehouse for BigQuery {
             "keys": self.keys(request),
             "cursor": request.cursor.clone().filter(is_ordered),
             "rewrite": request.rewrite,
-            "partition": self.partitioning(request).map(|partitioning| partitioning.column),
+            "partition": partitioning.as_ref().map(|partitioning| partitioning.column.clone()),
+            "partition_type": partitioning.as_ref().map(|partitioning| partitioning.ty.name()),
             "write": request.write,
         });
         let (template, params): (&str, Vec<(&str, Param<'_>)>) = match (request.write, request.table_exists) {
@@ -346,6 +376,7 @@ impl Warehouse for BigQuery {
                     message: format!("stopped by {reason} before anything was changed"),
                 });
             }
+            self.note_apply()?;
             let configuration = self.client.query_configuration("apply", &text, &params);
             let job = self.client.run(&JobOrder::fixed(
                 &what,

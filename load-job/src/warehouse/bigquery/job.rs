@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
 /// Attempts of one statement.
-const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 8;
 /// How long an insert without a clear answer is repeated, and how long a job that cannot be asked about is waited for.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -112,7 +112,14 @@ impl Client {
                 Err(error) => error,
             };
             if error.status() == Some(409) {
-                let job = self.get(id).map_err(|error| refused(&self.project, &order.what, error))?;
+                let job = match self.get(id) {
+                    // Just inserted, it may not be known everywhere yet.
+                    Err(error) if error.status() == Some(404) && Instant::now() < until => {
+                        self.sleep(backoff.next(None), &order.what, id)?;
+                        continue;
+                    }
+                    got => got.map_err(|error| refused(&self.project, &order.what, error))?,
+                };
                 if job["configuration"]["labels"]["attempt"] == self.nonce.as_str() {
                     return Ok(());
                 }
@@ -123,7 +130,7 @@ impl Client {
             }
             let wait = backoff.next(error.retry_after());
             // Some refusals of an insert are the job's own, told at once ("Error messages": jobRateLimitExceeded is a 400).
-            let passing = error.is_transient() || is_passing(error.reason());
+            let passing = error.is_transient() || is_passing(error.reason()) || is_conflict(&error.to_string());
             if !passing || Instant::now() + wait > until {
                 return Err(refused(&self.project, &order.what, error));
             }
@@ -196,6 +203,12 @@ fn is_passing(reason: &str) -> bool {
     )
 }
 
+/// Two statements on one table, or too many waiting for it: BigQuery gives up after a few tries of its own.
+fn is_conflict(message: &str) -> bool {
+    let message = message.to_lowercase();
+    message.contains("concurrent update") || message.contains("too many dml statements outstanding")
+}
+
 /// Why a finished job failed; `None` if it did not.
 fn failure(job: &Value) -> Option<Failure> {
     let error = &job["status"]["errorResult"];
@@ -204,9 +217,7 @@ fn failure(job: &Value) -> Option<Failure> {
     }
     let (reason, message) =
         (error["reason"].as_str().unwrap_or_default(), error["message"].as_str().unwrap_or_default());
-    // Two statements on one table: BigQuery gives up after a few tries of its own.
-    let conflict = message.contains("concurrent update") || message.contains("too many DML statements outstanding");
-    Some(Failure { text: format!("{reason}: {message}"), is_transient: is_passing(reason) || conflict })
+    Some(Failure { text: format!("{reason}: {message}"), is_transient: is_passing(reason) || is_conflict(message) })
 }
 
 #[cfg(test)]
@@ -222,6 +233,7 @@ mod tests {
             ("backendError", "try again", true),
             ("jobRateLimitExceeded", "", true),
             ("invalidQuery", "Could not serialize access to table t due to concurrent update", true),
+            ("resourcesExceeded", "Resources exceeded: Too many DML statements outstanding against table t", true),
             ("invalidQuery", "Syntax error", false),
             ("quotaExceeded", "daily", false),
             ("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed", false),

@@ -79,7 +79,9 @@ impl Partitioning {
         {
             joined = vec![(first.0, last.1)];
         }
-        joined.iter().map(|(from, to)| json!({ "from": self.literal(*from), "to": self.literal(*to) })).collect()
+        // BigQuery's years end with 9999 ("Data types"): nothing lies behind such an end, and it could not be written.
+        let end = |to: NaiveDate| (to.year() <= 9999).then(|| self.literal(to));
+        joined.iter().map(|(from, to)| json!({ "from": self.literal(*from), "to": end(*to) })).collect()
     }
 
     fn span(&self, day: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
@@ -133,6 +135,8 @@ mod tests {
         let found = ranges(ColumnType::Datetime, PartitionEvery::Year, &["2024-02-29"]);
         assert_eq!(found, ["DATETIME '2024-01-01 00:00:00' .. DATETIME '2025-01-01 00:00:00'"]);
         assert!(ranges(ColumnType::Date, PartitionEvery::Day, &[]).is_empty());
+        let last = partitioning(ColumnType::Date, PartitionEvery::Day).ranges(&["9999-12-31".parse().unwrap()]);
+        assert_eq!(last, [json!({ "from": "DATE '9999-12-31'", "to": null })]);
     }
 
     #[test]

@@ -95,7 +95,14 @@ impl Places {
             labels: Vec::new(),
             spent: Default::default(),
         };
-        let location = place.location.as_deref();
+        // Without a word of the user's, missing datasets are made where the others are.
+        let mut location = place.location.clone();
+        for dataset in [&place.dataset, &place.log_dataset, &place.staging_dataset] {
+            if location.is_none() {
+                location = client.location_of(dataset)?;
+            }
+        }
+        let location = location.as_deref();
         // The staged rows of a dry run need a place too; of the others it only reads.
         let there = client.dataset(&place.staging_dataset, location)?;
         client.location = there.clone();
