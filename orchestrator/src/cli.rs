@@ -315,7 +315,7 @@ mod tests {
             (&["--at", "25:00"], "expected a time of day like 02:30"),
             (&["--cron", "0 */6"], "--cron \"0 */6\": "),
             (&["--cron", "0 0 30 2 *"], "it never comes"),
-            (&["--at", "02:30", "--timezone", "Moon"], "expected `UTC` or `local`"),
+            (&["--at", "02:30", "--timezone", "Moon"], "expected `UTC`, `local`, or a name"),
             (&["--at", "02:30", "--only", "extract", "--force"], "--force concerns the load"),
             (&["--at", "02:30", "--run-id", "latest"], "unexpected argument '--run-id'"),
         ] {
