@@ -30,7 +30,7 @@ fn bad_pipeline_files_start_nothing() {
         (Box::new(replace("landing: ./landing", "landing: gs://bucket/../x")), &["gs://bucket/../x"]),
         (
             Box::new(replace("{type: duckdb, path: ./w.duckdb}", "{type: bigquery, project: p}")),
-            &["pipeline.yaml:2", "gs://"],
+            &["pipeline.yaml:1", "gs://"],
         ),
     ];
     for (change, says) in cases {
