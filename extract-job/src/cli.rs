@@ -4,7 +4,7 @@
 use crate::run::check::{Checked, check_manifest, check_pipeline};
 use crate::run::dry_run::{Preview, preview};
 use crate::run::plan::Selection;
-use crate::run::read::{ReadOptions, read};
+use crate::run::read::{Lines, ReadOptions, read};
 use crate::run::streams::{StreamLine, list};
 use crate::run::{ExtractError, Options, extract};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -125,6 +125,12 @@ struct ReadArgs {
     /// A JSON file with a state for each stream
     #[arg(long, env = "DRAYAGE_STATE", value_name = "FILE")]
     state: Option<String>,
+    /// Writes each stream's state after the reading to this JSON file
+    #[arg(long, env = "DRAYAGE_STATE_OUTPUT", value_name = "FILE")]
+    state_output: Option<String>,
+    /// `text` prints the bare records, `json` also the stream of each: {"stream": …, "record": …}
+    #[arg(long, env = "DRAYAGE_OUTPUT", value_enum, default_value = "text")]
+    output: Output,
     /// At most so many records of each stream
     #[arg(long, env = "DRAYAGE_LIMIT", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -163,6 +169,8 @@ async fn run_command(command: Command) -> Result<Exit, ExtractError> {
                 config: args.config,
                 streams: args.stream,
                 state: args.state,
+                state_output: args.state_output,
+                lines: if args.output == Output::Json { Lines::WithStream } else { Lines::Records },
                 limit: args.limit,
                 wait_factor: args.wait_factor,
             };

@@ -138,6 +138,8 @@ async fn a_manifest_of_the_user_is_read_and_printed() {
         config: Some(config.to_string_lossy().into_owned()),
         streams: vec!["campaigns".into()],
         state: None,
+        state_output: None,
+        lines: extract_job::Lines::Records,
         limit: Some(30),
         wait_factor: 0.01,
     };

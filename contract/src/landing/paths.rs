@@ -25,6 +25,11 @@ pub fn part(unit: &Unit, run: &RunId, index: usize, extension: &str) -> String {
     format!("{}/part-{index:05}.ndjson.{extension}", batch_folder(unit, run))
 }
 
+/// What is stored of a batch that is not complete yet, for another try of the same run.
+pub fn progress(unit: &Unit, run: &RunId) -> String {
+    format!("{}/progress.json", batch_folder(unit, run))
+}
+
 /// Records that could not be loaded.
 pub fn rejects(unit: &Unit, run: &RunId) -> String {
     format!("{}/{run}.ndjson.gz", unit_path("rejects", unit))

@@ -28,6 +28,9 @@ pub struct PipelineFile {
     /// Who is told when a run ends.
     #[serde(default)]
     pub notify: NotifyEntry,
+    /// The secret that goes into the hashes of redacted fields: `${env:REDACT_SALT}`. With another salt the same value has another hash.
+    #[serde(default)]
+    pub redact_salt: Option<String>,
 }
 
 /// The landing zone, as a path or as a map.
@@ -214,9 +217,22 @@ pub struct StreamSettings {
     /// The types of columns, by the record's field name; they win over the manifest's.
     #[serde(default)]
     pub columns: BTreeMap<String, ColumnHint>,
+    /// Fields that must not be stored as they are, by name (nested ones by dots): `hash` (with the pipeline's `redact_salt`) or `drop`.
+    #[serde(default)]
+    pub redact: BTreeMap<String, Redact>,
     /// BigQuery: partitions a new table by this field, which must become a DATE, DATETIME or TIMESTAMP column.
     #[serde(default)]
     pub partition_by: Option<PartitionEntry>,
+}
+
+/// What becomes of a field that must not be stored as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Redact {
+    /// A salted hash takes its place: equal values stay equal, and joins still work.
+    Hash,
+    /// It is left out.
+    Drop,
 }
 
 /// The field that a table is partitioned by; alone, the partitions are months.

@@ -9,7 +9,7 @@ mod schema;
 
 pub use file::{
     AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, LandingEntry, LauncherEntry, LauncherKind,
-    LauncherMap, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery, PartitionMap, PipelineFile,
+    LauncherMap, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery, PartitionMap, PipelineFile, Redact,
     SourceEntry, StreamEntry, StreamMode, StreamSettings, WarehouseEntry,
 };
 pub use problem::{Problem, Problems, did_you_mean, key_path};
@@ -44,6 +44,8 @@ pub struct Pipeline {
     pub orchestrator: OrchestratorEntry,
     /// Who is told.
     pub notify: NotifyEntry,
+    /// The salt of redacted fields, as written.
+    redact_salt: Option<String>,
     document: Node,
 }
 
@@ -139,6 +141,7 @@ impl Pipeline {
             concurrency: file.concurrency.unwrap_or(DEFAULT_CONCURRENCY),
             orchestrator: file.orchestrator,
             notify: file.notify,
+            redact_salt: file.redact_salt,
             document,
         }
     }
@@ -167,12 +170,34 @@ impl Pipeline {
     /// # Errors
     /// A reference that cannot be resolved, with its line.
     pub fn resolve_slack_webhook(&self, from: &dyn SecretSource) -> Result<Option<Secret>, Problems> {
-        let Some(text) = &self.notify.slack_webhook else { return Ok(None) };
-        match secret::resolve(&Value::String(text.clone()), &self.base, from) {
+        self.resolve_text(self.notify.slack_webhook.as_deref(), "/notify/slack_webhook", from)
+    }
+
+    /// The reference to the salt of redacted fields, so that its secret can be fetched.
+    pub fn redact_salt(&self) -> Option<Value> {
+        self.redact_salt.clone().map(Value::String)
+    }
+
+    /// The salt of redacted fields, resolved; `None` if the file names none.
+    ///
+    /// # Errors
+    /// A reference that cannot be resolved, with its line.
+    pub fn resolve_redact_salt(&self, from: &dyn SecretSource) -> Result<Option<Secret>, Problems> {
+        self.resolve_text(self.redact_salt.as_deref(), "/redact_salt", from)
+    }
+
+    fn resolve_text(
+        &self,
+        text: Option<&str>,
+        pointer: &str,
+        from: &dyn SecretSource,
+    ) -> Result<Option<Secret>, Problems> {
+        let Some(text) = text else { return Ok(None) };
+        match secret::resolve(&Value::String(text.to_owned()), &self.base, from) {
             Ok((resolved, _)) => Ok(resolved.as_str().map(Secret::new)),
             Err(unresolved) => Err(Problems {
                 file: self.name.clone(),
-                list: unresolved.iter().map(|u| locate(&self.document, "/notify/slack_webhook", u)).collect(),
+                list: unresolved.iter().map(|u| locate(&self.document, pointer, u)).collect(),
             }),
         }
     }

@@ -1,28 +1,69 @@
 //! The parts of a batch: blocks are appended until a part is large enough, then it is made visible, whole, and the next one begins.
 
+use super::batch_sink::Shared;
 use super::block::Block;
 use bytes::Bytes;
 use contract::batch::Part;
 use contract::landing::{Landing, LandingError, ObjectWriter, paths};
 use contract::run_id::RunId;
 use contract::unit::Unit;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A part is closed when its records have so many bytes before compression.
 const PART_BYTES: u64 = 128 * 1024 * 1024;
 
-/// Writes the parts of one batch.
+/// The numbers of a batch's parts; those of parts that were given up are used again. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PartNumbers {
+    state: Arc<Mutex<(usize, BTreeSet<usize>)>>,
+}
+
+impl PartNumbers {
+    /// Numbers from this one on.
+    pub(crate) fn after(next: usize) -> Self {
+        Self { state: Arc::new(Mutex::new((next, BTreeSet::new()))) }
+    }
+
+    fn take(&self) -> usize {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1.pop_first().unwrap_or_else(|| {
+            state.0 += 1;
+            state.0 - 1
+        })
+    }
+
+    fn give_back(&self, number: usize) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.insert(number);
+    }
+
+    /// A part that nobody will list.
+    pub(super) fn give_back_part(&self, part: &Part) {
+        if let Some(number) = number_of(part) {
+            self.give_back(number);
+        }
+    }
+}
+
+/// The number in a part's path.
+pub(super) fn number_of(part: &Part) -> Option<usize> {
+    part.path.rsplit_once("/part-")?.1.split('.').next()?.parse().ok()
+}
+
+/// Writes parts one after the other.
 pub(crate) struct PartWriter {
     landing: Arc<dyn Landing>,
     unit: Unit,
     run: RunId,
     extension: &'static str,
     part_bytes: u64,
+    numbers: PartNumbers,
     parts: Vec<Part>,
     open: Option<Open>,
 }
 
 struct Open {
+    number: usize,
     path: String,
     writer: Box<dyn ObjectWriter>,
     records: u64,
@@ -30,8 +71,17 @@ struct Open {
 }
 
 impl PartWriter {
-    pub(crate) fn new(landing: Arc<dyn Landing>, unit: Unit, run: RunId, extension: &'static str) -> Self {
-        Self { landing, unit, run, extension, part_bytes: PART_BYTES, parts: Vec::new(), open: None }
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self {
+            landing: shared.landing.clone(),
+            unit: shared.unit.clone(),
+            run: shared.run.clone(),
+            extension: shared.compression.extension(),
+            part_bytes: PART_BYTES,
+            numbers: shared.numbers.clone(),
+            parts: Vec::new(),
+            open: None,
+        }
     }
 
     /// Appends a block.
@@ -39,9 +89,10 @@ impl PartWriter {
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                let path = paths::part(&self.unit, &self.run, self.parts.len(), self.extension);
+                let number = self.numbers.take();
+                let path = paths::part(&self.unit, &self.run, number, self.extension);
                 let writer = self.landing.write(&path).await?;
-                self.open.insert(Open { path, writer, records: 0, bytes: 0 })
+                self.open.insert(Open { number, path, writer, records: 0, bytes: 0 })
             }
         };
         open.writer.write(Bytes::from_owner(block.compressed)).await?;
@@ -62,15 +113,17 @@ impl PartWriter {
     }
 
     /// Closes the last part; the list of all.
-    pub(crate) async fn finish(&mut self) -> Result<Vec<Part>, LandingError> {
+    pub(crate) async fn finish(mut self) -> Result<Vec<Part>, LandingError> {
         self.close().await?;
         Ok(std::mem::take(&mut self.parts))
     }
 
-    /// Forgets everything; the next parts replace those that are there.
-    pub(crate) fn restart(&mut self) {
-        self.open = None;
-        self.parts.clear();
+    /// Forgets everything; others use the numbers.
+    pub(crate) fn abandon(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.numbers.give_back(open.number);
+        }
+        self.parts.drain(..).for_each(|part| self.numbers.give_back_part(&part));
     }
 }
 
@@ -89,8 +142,21 @@ mod tests {
         let landing = contract::landing::open(folder.path().to_str().unwrap()).unwrap();
         let unit = Unit::new("s", "a", "t").unwrap();
         let run: RunId = "20260101T000000Z-aaaaaa".parse().unwrap();
-        let mut writer = PartWriter::new(landing.clone(), unit.clone(), run.clone(), "gz");
-        writer.part_bytes = 10;
+        let numbers = PartNumbers::default();
+        let writer = || PartWriter {
+            landing: landing.clone(),
+            unit: unit.clone(),
+            run: run.clone(),
+            extension: "gz",
+            part_bytes: 10,
+            numbers: numbers.clone(),
+            parts: Vec::new(),
+            open: None,
+        };
+        let mut given_up = writer();
+        given_up.append(block("never", 6)).await.unwrap();
+        given_up.abandon();
+        let mut writer = writer();
         for text in ["one", "two", "three"] {
             writer.append(block(text, 6)).await.unwrap();
         }
@@ -101,5 +167,6 @@ mod tests {
         assert_eq!(landing.get(&parts[0].path).await.unwrap().unwrap().bytes, "onetwo".as_bytes());
         assert_eq!(parts[1].crc32c, crc32c::crc32c(b"three"));
         assert_eq!(parts[1].path, second);
+        assert_eq!(parts.iter().map(number_of).collect::<Vec<_>>(), [Some(0), Some(1)]);
     }
 }

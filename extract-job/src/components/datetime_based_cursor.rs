@@ -6,13 +6,12 @@ use super::min_max_datetime::MinMaxDatetime;
 use super::request_option::{Injection, RequestOption};
 use super::windows::{Span, Window, cut};
 use crate::manifest::reader::Reader;
-use crate::record_slicer;
 use crate::template::Names;
 use crate::template::datetime;
 use crate::template::duration::IsoDuration;
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
-use std::ops::Range;
+use std::borrow::Cow;
 
 #[derive(Debug)]
 pub(crate) struct DatetimeBasedCursor {
@@ -30,6 +29,12 @@ pub(crate) struct DatetimeBasedCursor {
     start_field: String,
     end_field: String,
     strict: bool,
+    /// The API cannot filter by time, and its newest records come first: reading stops at the first page that ends before the start.
+    is_data_feed: bool,
+    /// The API cannot filter by time: records outside of the window are dropped here.
+    is_client_side: bool,
+    /// One state for all partitions.
+    is_global: bool,
 }
 
 /// The range to read instead of what the state says.
@@ -92,8 +97,17 @@ impl DatetimeBasedCursor {
             start_field: reader.text("partition_field_start").unwrap_or_else(|| "start_time".into()),
             end_field: reader.text("partition_field_end").unwrap_or_else(|| "end_time".into()),
             strict: reader.boolean("is_compare_strictly", false),
+            is_data_feed: reader.boolean("is_data_feed", false),
+            is_client_side: reader.boolean("is_client_side_incremental", false),
+            is_global: reader.boolean("global_substream_cursor", false),
         };
-        reader.refuse(&["is_data_feed", "is_client_side_incremental", "global_substream_cursor", "clamping"]);
+        if (cursor.is_data_feed || cursor.is_client_side) && cursor.step.is_some() {
+            reader.error_at(
+                "step",
+                "cannot stand with `is_data_feed` or `is_client_side_incremental`: each window would read everything",
+            );
+        }
+        reader.refuse(&["clamping"]);
         reader.finish();
         Some(cursor)
     }
@@ -108,21 +122,39 @@ impl DatetimeBasedCursor {
         self.cursor_field.text(&Scope::new(DateTime::UNIX_EPOCH)).ok().filter(|field| !field.is_empty())
     }
 
-    /// The windows to read, from the state of the last run or for a backfill.
+    pub(crate) fn is_data_feed(&self) -> bool {
+        self.is_data_feed
+    }
+
+    pub(crate) fn is_client_side(&self) -> bool {
+        self.is_client_side
+    }
+
+    pub(crate) fn is_global(&self) -> bool {
+        self.is_global
+    }
+
+    pub(crate) fn granularity(&self) -> Option<&IsoDuration> {
+        self.granularity.as_ref()
+    }
+
+    /// The windows to read, from the state of the last run or for a backfill. `least_lookback` is taken off the state where the
+    /// cursor's own lookback is shorter.
     ///
     /// # Errors
-    /// A template, a date or a state that cannot be read; windows without number.
+    /// A template or a date that cannot be read; windows without number.
     pub(crate) fn slices(
         &self,
         scope: &Scope,
-        state: Option<&Value>,
+        state: Option<DateTime<FixedOffset>>,
+        least_lookback: TimeDelta,
         backfill: Option<Backfill>,
         now: DateTime<Utc>,
     ) -> Result<Slices, String> {
         let step = self.duration(self.step.as_ref(), scope, "step")?;
         let (span, floor) = match backfill {
             Some(Backfill { from, to }) => (Span { start: from.into(), end: to.into() }, from.fixed_offset()),
-            None => self.span(scope, state, now)?,
+            None => self.span(scope, state, least_lookback, now)?,
         };
         let windows = cut(span, step.as_ref(), self.granularity.as_ref(), self.strict)?;
         Ok(Slices { windows, floor })
@@ -132,7 +164,8 @@ impl DatetimeBasedCursor {
     fn span(
         &self,
         scope: &Scope,
-        state: Option<&Value>,
+        state: Option<DateTime<FixedOffset>>,
+        least_lookback: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<(Span, DateTime<FixedOffset>), String> {
         let first = self.start.evaluate(scope, &self.format).map_err(|error| format!("`start_datetime`: {error}"))?;
@@ -140,13 +173,14 @@ impl DatetimeBasedCursor {
             Some(end) => end.evaluate(scope, &self.format).map_err(|error| format!("`end_datetime`: {error}"))?,
             None => now.into(),
         };
-        let Some(state) = self.parse_state(scope, state)? else {
+        let Some(state) = state else {
             return Ok((Span { start: first, end }, first));
         };
         let looked_back = match self.duration(self.lookback.as_ref(), scope, "lookback_window")? {
             Some(lookback) => lookback.sub_from(state).map_err(|error| format!("`lookback_window`: {error}"))?,
             None => state,
         };
+        let looked_back = looked_back.min(state.checked_sub_signed(least_lookback).unwrap_or(state));
         Ok((Span { start: first.max(looked_back), end }, first.max(state)))
     }
 
@@ -159,7 +193,15 @@ impl DatetimeBasedCursor {
         IsoDuration::parse(&text).map(Some).map_err(|error| format!("`{key}`: {error}"))
     }
 
-    fn parse_state(&self, scope: &Scope, state: Option<&Value>) -> Result<Option<DateTime<FixedOffset>>, String> {
+    /// The instant in a state `{cursor_field: text}`.
+    ///
+    /// # Errors
+    /// The state is not this cursor's.
+    pub(crate) fn parse_state(
+        &self,
+        scope: &Scope,
+        state: Option<&Value>,
+    ) -> Result<Option<DateTime<FixedOffset>>, String> {
         let Some(state) = state.filter(|state| !state.is_null()) else { return Ok(None) };
         let field = self.field(scope)?;
         let value = state.get(&field).ok_or_else(|| format!("the state has no `{field}`; use --full-refresh"))?;
@@ -179,12 +221,17 @@ impl DatetimeBasedCursor {
         json!({ field: datetime::format(highest, &self.format) })
     }
 
+    /// The instant halfway through a window as the format can tell it, for windows that have to be split.
+    pub(crate) fn as_printed(&self, instant: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
+        datetime::parse(&datetime::format(instant, &self.format), &self.format).unwrap_or(instant)
+    }
+
     /// The names of a window in templates.
-    pub(crate) fn slice(&self, window: &Window) -> Value {
+    pub(crate) fn slice(&self, window: &Window) -> Map<String, Value> {
         let mut slice = Map::new();
         slice.insert(self.start_field.clone(), Value::String(datetime::format(window.start, &self.format)));
         slice.insert(self.end_field.clone(), Value::String(datetime::format(window.end, &self.format)));
-        Value::Object(slice)
+        slice
     }
 
     /// The window's boundaries on their way into the request.
@@ -197,23 +244,39 @@ impl DatetimeBasedCursor {
         injections.collect()
     }
 
-    /// The highest cursor value of a page; records without a readable one do not count.
-    pub(crate) fn highest(&self, field: &str, body: &[u8], records: &[Range<usize>]) -> Option<DateTime<FixedOffset>> {
-        let mut highest: Option<(String, DateTime<FixedOffset>)> = None;
-        for range in records {
-            let Some(text) = record_slicer::text_of_field(&body[range.clone()], field) else { continue };
-            if let Some((have, _)) = &highest
-                && (*have == *text || is_surely_earlier(&text, have))
-            {
-                continue;
-            }
-            if let Some(instant) = self.parse(&text)
-                && highest.as_ref().is_none_or(|(_, have)| instant > *have)
-            {
-                highest = Some((text.into_owned(), instant));
-            }
+    /// The instant of a record's cursor value.
+    pub(crate) fn instant(&self, text: &str) -> Option<DateTime<FixedOffset>> {
+        self.parse(text)
+    }
+}
+
+/// The highest cursor value among records; those without a readable one do not count.
+pub(crate) struct Highest<'a> {
+    cursor: &'a DatetimeBasedCursor,
+    highest: Option<(String, DateTime<FixedOffset>)>,
+}
+
+impl<'a> Highest<'a> {
+    pub(crate) fn new(cursor: &'a DatetimeBasedCursor) -> Self {
+        Self { cursor, highest: None }
+    }
+
+    /// Sees one record's value.
+    pub(crate) fn see(&mut self, text: Cow<'_, str>) {
+        if let Some((have, _)) = &self.highest
+            && (*have == *text || is_surely_earlier(&text, have))
+        {
+            return;
         }
-        highest.map(|(_, instant)| instant)
+        if let Some(instant) = self.cursor.parse(&text)
+            && self.highest.as_ref().is_none_or(|(_, have)| instant > *have)
+        {
+            self.highest = Some((text.into_owned(), instant));
+        }
+    }
+
+    pub(crate) fn instant(&self) -> Option<DateTime<FixedOffset>> {
+        self.highest.as_ref().map(|(_, instant)| *instant)
     }
 }
 

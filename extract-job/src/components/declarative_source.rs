@@ -1,6 +1,7 @@
 //! DeclarativeSource: the manifest as a whole. Parts of the format that are not supported are refused here by name.
 
 use super::check_stream::CheckStream;
+use super::concurrency_level::ConcurrencyLevel;
 use super::declarative_stream::DeclarativeStream;
 use super::http_api_budget::HttpApiBudget;
 use crate::manifest::reader::Reader;
@@ -14,6 +15,7 @@ pub(crate) struct DeclarativeSource {
     pub(crate) streams: Vec<Arc<DeclarativeStream>>,
     pub(crate) check: CheckStream,
     pub(crate) budget: Arc<HttpApiBudget>,
+    pub(crate) concurrency: Arc<ConcurrencyLevel>,
     pub(crate) spec: Option<Spec>,
 }
 
@@ -43,6 +45,7 @@ impl DeclarativeSource {
             }
         }
         let budget = reader.child("api_budget").and_then(|child| HttpApiBudget::read(&child)).unwrap_or_default();
+        let concurrency = reader.child("concurrency_level").and_then(|child| ConcurrencyLevel::read(&child));
         let spec = reader.child("spec").and_then(|child| read_spec(&child));
         reader.refuse(&["dynamic_streams"]);
         reader.accept(&[
@@ -53,10 +56,9 @@ impl DeclarativeSource {
             "schemas",
             "max_concurrent_async_job_count",
         ]);
-        // The number of slices in work at once; slices are read one after the other here, and streams side by side.
-        reader.accept(&["concurrency_level"]);
         reader.finish();
-        Some(Self { streams, check, budget: Arc::new(budget), spec })
+        let concurrency = Arc::new(concurrency.unwrap_or_default());
+        Some(Self { streams, check, budget: Arc::new(budget), concurrency, spec })
     }
 
     pub(crate) fn stream(&self, name: &str) -> Option<&Arc<DeclarativeStream>> {

@@ -2,7 +2,9 @@
 
 use super::datetime_based_cursor::DatetimeBasedCursor;
 use super::inline_schema_loader;
+use super::pagination_reset::ResetWay;
 use super::simple_retriever::SimpleRetriever;
+use super::transformation::Transformation;
 use crate::manifest::reader::Reader;
 use contract::pipeline::StreamMode;
 use contract::yaml::{Kind, Node};
@@ -14,6 +16,7 @@ pub(crate) struct DeclarativeStream {
     pub(crate) primary_key: Vec<String>,
     pub(crate) retriever: SimpleRetriever,
     pub(crate) cursor: Option<DatetimeBasedCursor>,
+    pub(crate) transformations: Vec<Transformation>,
     pub(crate) schema: Option<Value>,
     mode: Option<StreamMode>,
 }
@@ -38,9 +41,12 @@ impl DeclarativeStream {
         let cursor = reader.child("incremental_sync").and_then(|child| DatetimeBasedCursor::read(&child));
         let schema = reader.child("schema_loader").and_then(|child| inline_schema_loader::read(&child));
         let mode = read_mode(reader);
-        reader.refuse(&["transformations", "state_migrations", "file_uploader"]);
+        let listed = reader.children("transformations");
+        let transformations: Vec<_> = listed.iter().filter_map(Transformation::read).collect();
+        reader.refuse(&["state_migrations", "file_uploader"]);
         reader.finish();
         let retriever = retriever?;
+        check_windows(reader, &retriever, cursor.as_ref());
         let stateful = had_cursor || retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token());
         if had_cursor && retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token()) {
             reader.error("has both `incremental_sync` and `x-keep-token`: a stream has one state");
@@ -48,7 +54,10 @@ impl DeclarativeStream {
         if matches!(mode, Some(StreamMode::Incremental)) && !stateful {
             reader.error_at("x-mode", "is incremental, but the stream has neither a cursor nor `x-keep-token`");
         }
-        Some(Self { name: name?, primary_key, retriever, cursor, schema, mode })
+        if retriever.router.is_some() && retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token()) {
+            reader.error("has both a `partition_router` and `x-keep-token`: one token cannot serve several partitions");
+        }
+        Some(Self { name: name?, primary_key, retriever, cursor, transformations, schema, mode })
     }
 
     /// How the stream is read, unless the pipeline file says otherwise.
@@ -63,6 +72,17 @@ impl DeclarativeStream {
 
     pub(crate) fn keeps_token(&self) -> bool {
         self.retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token())
+    }
+}
+
+/// What can only be done with a cursor.
+fn check_windows(reader: &Reader<'_>, retriever: &SimpleRetriever, cursor: Option<&DatetimeBasedCursor>) {
+    let granular = cursor.is_some_and(|cursor| cursor.granularity().is_some());
+    if retriever.splitting.is_some() && !granular {
+        reader.error("has `request_window_splitting`, which needs a cursor with `step` and `cursor_granularity`");
+    }
+    if retriever.reset.is_some_and(|reset| reset.way == ResetWay::Split) && cursor.is_none() {
+        reader.error("has `pagination_reset` by SPLIT_USING_CURSOR, which needs a cursor");
     }
 }
 

@@ -78,12 +78,22 @@ impl DefaultPaginator {
 
     /// Whether paging looks at the records' own place in the answer, whose first key is `key` (none: anywhere).
     pub(crate) fn may_read_records(&self, key: Option<&str>) -> bool {
+        self.expressions().any(|expression| expression.may_read("response", key))
+    }
+
+    /// Whether paging looks at the last record of a page.
+    pub(crate) fn reads_last_record(&self) -> bool {
+        self.expressions().any(|expression| expression.may_read("last_record", None))
+    }
+
+    /// The templates that look at an answer.
+    fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let cursor = match &self.strategy {
             Strategy::Cursor(cursor) => Some(cursor.expressions()),
             _ => None,
         };
         let own = self.total.iter().chain(&self.has_more).chain(self.strategy.page_size());
-        own.chain(cursor.into_iter().flatten()).any(|expression| expression.may_read("response", key))
+        own.chain(cursor.into_iter().flatten())
     }
 
     /// The most pages in flight: 1 where only an answer tells the next page.
@@ -131,6 +141,15 @@ impl DefaultPaginator {
 }
 
 impl Strategy {
+    /// The token of the first page; a cursor has none.
+    pub(crate) fn first_token(&self) -> Option<Value> {
+        match self {
+            Self::Page(strategy) => strategy.token(0),
+            Self::Offset(strategy) => strategy.token(0),
+            Self::Cursor(_) => None,
+        }
+    }
+
     pub(crate) fn page_size(&self) -> Option<&Expression> {
         match self {
             Self::Page(strategy) => strategy.page_size(),

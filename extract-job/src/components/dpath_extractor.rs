@@ -23,6 +23,10 @@ impl DpathExtractor {
         Some(Self { field_path })
     }
 
+    pub(crate) fn new(field_path: Vec<Expression>) -> Self {
+        Self { field_path }
+    }
+
     /// The path's segments.
     pub(crate) fn path(&self, scope: &Scope) -> Result<Vec<String>, ExpressionError> {
         self.field_path.iter().map(|segment| segment.text(scope)).collect()

@@ -32,6 +32,11 @@ impl Expression {
         self.template.value(&self.scope(scope))
     }
 
+    /// The value by the literal rule where `is_wanted` takes its kind; the text itself otherwise.
+    pub(crate) fn value_if(&self, scope: &Scope, is_wanted: impl Fn(&Value) -> bool) -> Result<Value, ExpressionError> {
+        self.template.value_if(&self.scope(scope), is_wanted)
+    }
+
     /// The value as text.
     pub(crate) fn text(&self, scope: &Scope) -> Result<String, ExpressionError> {
         self.template.text(&self.scope(scope))

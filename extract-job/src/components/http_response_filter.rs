@@ -18,6 +18,15 @@ pub(crate) enum Action {
     RefreshTokenThenRetry,
 }
 
+/// Another way of paging that an answer asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PagingAction {
+    /// RESET_PAGINATION
+    Reset,
+    /// SPLIT_REQUEST_WINDOW
+    SplitWindow,
+}
+
 /// An answer as filters and templates see it.
 #[derive(Debug)]
 pub(crate) struct AnswerView<'a> {

@@ -12,6 +12,10 @@ use chrono::{DateTime, Utc};
 use reqwest::{Method, Url};
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Slices in work at once where the manifest says nothing.
+const DEFAULT_SLICES: usize = 2;
 
 /// One account of a source, ready to be read.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Account {
     budget: Arc<HttpApiBudget>,
     windows: Vec<MovingWindows>,
     config: Shared,
+    slices: Arc<Semaphore>,
+    most_slices: usize,
 }
 
 impl Account {
@@ -50,7 +56,27 @@ impl Account {
             budget,
             windows,
             config,
+            slices: Arc::new(Semaphore::new(DEFAULT_SLICES)),
+            most_slices: DEFAULT_SLICES,
         }
+    }
+
+    /// Reads so many slices at once, over all streams.
+    #[must_use]
+    pub(crate) fn with_slices(mut self, most: usize) -> Self {
+        self.most_slices = most.max(1);
+        self.slices = Arc::new(Semaphore::new(self.most_slices));
+        self
+    }
+
+    /// How many slices are in work at once.
+    pub(crate) fn most_slices(&self) -> usize {
+        self.most_slices
+    }
+
+    /// Waits until one more slice may be read.
+    pub(crate) async fn take_slice(&self) -> Option<OwnedSemaphorePermit> {
+        self.slices.clone().acquire_owned().await.ok()
     }
 
     /// What templates see: the settings and the time.

@@ -4,7 +4,7 @@
 use contract::yaml::{Entry, Kind, Node};
 
 /// (type of the parent, field) → type of the child.
-const BY_PLACE: [(&str, &str, &str); 24] = [
+const BY_PLACE: [(&str, &str, &str); 29] = [
     ("DeclarativeSource", "check", "CheckStream"),
     ("DeclarativeSource", "streams", "DeclarativeStream"),
     ("DeclarativeSource", "spec", "Spec"),
@@ -14,6 +14,11 @@ const BY_PLACE: [(&str, &str, &str); 24] = [
     ("SimpleRetriever", "requester", "HttpRequester"),
     ("SimpleRetriever", "record_selector", "RecordSelector"),
     ("SimpleRetriever", "paginator", "NoPagination"),
+    ("SimpleRetriever", "pagination_reset", "PaginationReset"),
+    ("SimpleRetriever", "request_window_splitting", "RequestWindowSplitting"),
+    ("PaginationReset", "limits", "PaginationResetLimits"),
+    ("DpathFlattenFields", "key_transformation", "KeyTransformation"),
+    ("SessionTokenAuthenticator", "login_requester", "HttpRequester"),
     ("RecordSelector", "extractor", "DpathExtractor"),
     ("RecordSelector", "record_filter", "RecordFilter"),
     ("DefaultPaginator", "page_size_option", "RequestOption"),

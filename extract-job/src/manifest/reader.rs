@@ -37,6 +37,11 @@ impl<'a> Reader<'a> {
         Some(Self { node, kind, place, problems, asked, parameters: Arc::new(parameters) })
     }
 
+    /// Where it stands, for messages.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
     pub(crate) fn kind(&self) -> &'a str {
         self.kind
     }

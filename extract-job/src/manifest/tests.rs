@@ -34,7 +34,7 @@ fn the_built_in_connectors_load_without_warnings() {
 
 #[test]
 fn what_is_not_supported_is_named_with_its_line() {
-    let partition = "      partition_router: {type: ListPartitionRouter, values: [a], cursor_field: x}\n";
+    let partition = "      partition_router: {type: JumpPartitionRouter, values: [a], cursor_field: x}\n";
     let cases = [
         (
             manifest("        authenticator: {type: JwtAuthenticator}\n", ""),
@@ -42,11 +42,12 @@ fn what_is_not_supported_is_named_with_its_line() {
             "JwtAuthenticator is not supported",
         ),
         (manifest("        authenticator: {class_name: a.B}\n", ""), "m.yaml:14: ", "class_name `a.B`"),
-        (manifest("", "    transformations: [{type: AddFields, fields: []}]\n"), "m.yaml:8: ", "`transformations`"),
+        (manifest("", "    transformations: [{type: AddFields, fields: []}]\n"), "m.yaml:8: ", "`fields` must list"),
+        (manifest("", "    transformations: [{class_name: a.B}]\n"), "m.yaml:8: ", "CustomTransformation"),
         (
             manifest("", "").replace("      record_selector", &format!("{partition}      record_selector")),
             "m.yaml:14: ",
-            "partition_router",
+            "JumpPartitionRouter is not supported",
         ),
         (manifest("        request_headers: {a: '{{ confg.x }}'}\n", ""), "m.yaml:14: ", "confg"),
         (manifest("        http_method: PUT\n", ""), "m.yaml:14: ", "must be GET or POST"),

@@ -1,35 +1,54 @@
-//! Pages from the API: the request of one page, its answer sliced into records on a blocking thread.
+//! Pages from the API: the request of one page, its answer sliced into records and refined on a blocking thread.
 
 use super::cpu::Cpu;
+use super::memory::Estimate;
 use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError, fingerprint};
+use super::slice::Slice;
+use crate::components::datetime_based_cursor::DatetimeBasedCursor;
 use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::expression::Scope;
 use crate::components::request_option::Injection;
+use crate::components::windows::Window;
 use crate::http::account::Account;
-use crate::http::buffers::Buffer;
+use crate::http::buffers::{Buffer, Buffers};
 use crate::http::client::{Answer, Outgoing};
 use crate::http::send::{Call, Sent, headers_value};
-use crate::record_slicer::{self, Keep};
+use crate::record::extract::extract;
+use crate::record::redaction::Redaction;
+use crate::record::refine::Refinement;
+use crate::record_slicer::Keep;
 use crate::template::Names;
 use async_trait::async_trait;
 use contract::unit::Unit;
 use futures::FutureExt;
 use reqwest::header::HeaderMap;
-use serde_json::{Value, json};
-use std::sync::Arc;
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The pages of one stream of one account.
-pub(crate) struct HttpPages {
+/// What all slices of one stream of one account share.
+pub(crate) struct StreamPages {
     account: Arc<Account>,
     stream: Arc<DeclarativeStream>,
     unit: Unit,
     scope: Scope,
-    path: Arc<Vec<String>>,
-    cursor_field: Option<Arc<str>>,
+    path: Vec<String>,
+    cursor_field: Option<String>,
+    redaction: Option<Arc<Redaction>>,
     cpu: Cpu,
+    /// What slices have learned of the size of pages.
+    estimate: Mutex<Estimate>,
 }
 
-impl HttpPages {
+/// The pages of one slice.
+pub(crate) struct HttpPages {
+    shared: Arc<StreamPages>,
+    /// Settings and slice.
+    scope: Scope,
+    partition_and_window: Vec<Injection>,
+    bounds: Option<Window>,
+}
+
+impl StreamPages {
     /// `scope` holds the account's settings.
     ///
     /// # Errors
@@ -39,44 +58,43 @@ impl HttpPages {
         stream: Arc<DeclarativeStream>,
         unit: Unit,
         scope: Scope,
+        redaction: Option<Arc<Redaction>>,
         cpu: Cpu,
     ) -> Result<Self, ReadError> {
-        let path = stream.retriever.selector.extractor.path(&scope);
+        let path = stream.retriever.selector.extractor.path().path(&scope);
         let path = path.map_err(|error| ReadError(format!("`field_path`: {error}")))?;
-        let path = Arc::new(path);
-        let field = stream.cursor.as_ref().map(|cursor| cursor.field(&scope)).transpose().map_err(ReadError)?;
-        let cursor_field = field.map(Arc::from);
-        Ok(Self { account, stream, unit, scope, path, cursor_field, cpu })
+        let cursor_field = stream.cursor.as_ref().map(|cursor| cursor.field(&scope)).transpose().map_err(ReadError)?;
+        let estimate = Mutex::default();
+        Ok(Self { account, stream, unit, scope, path, cursor_field, redaction, cpu, estimate })
     }
 
-    /// What templates see in a slice.
-    pub(crate) fn slice_scope(&self, ask: &Ask) -> Scope {
-        let slice = match (&self.stream.cursor, &ask.window) {
-            (Some(cursor), Some(window)) => cursor.slice(window),
-            _ => json!({}),
-        };
-        self.scope.clone().with(Names::STREAM_SLICE, slice)
+    pub(crate) fn estimate(&self) -> Estimate {
+        *self.estimate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn page_scope(&self, ask: &Ask) -> Scope {
-        let scope = self.slice_scope(ask);
-        match &ask.token {
-            Some(token) => scope.with(Names::NEXT_PAGE_TOKEN, json!({ "next_page_token": token })),
-            None => scope,
+    /// The next slice uses what this one has learned.
+    pub(crate) fn learn(&self, estimate: Estimate) {
+        *self.estimate.lock().unwrap_or_else(PoisonError::into_inner) = estimate;
+    }
+
+    /// The pages of a slice.
+    ///
+    /// # Errors
+    /// A request option that cannot be evaluated.
+    pub(crate) fn slice(self: &Arc<Self>, slice: &Slice) -> Result<HttpPages, ReadError> {
+        let cursor = self.stream.cursor.as_ref().zip(slice.window.as_ref());
+        let window = cursor.map_or_else(Map::new, |(cursor, window)| cursor.slice(window));
+        let scope = self.scope.clone().with(Names::STREAM_SLICE, slice.partition.slice(window));
+        let mut injections = Vec::new();
+        if let Some(router) = &self.stream.retriever.router {
+            injections.extend(router.injections(&slice.partition, &scope).map_err(ReadError)?);
         }
-    }
-
-    fn injections(&self, ask: &Ask, scope: &Scope) -> Result<Vec<Injection>, String> {
-        let retriever = &self.stream.retriever;
-        let mut injections = match &retriever.paginator {
-            Some(paginator) => paginator.injections(ask.token.as_ref(), scope)?,
-            None => Vec::new(),
-        };
-        let with_slice = ask.index == 0 || !retriever.slice_on_first_page_only;
-        if let (true, Some(cursor), Some(window)) = (with_slice, &self.stream.cursor, &ask.window) {
-            injections.extend(cursor.injections(window, scope)?);
+        if let Some((cursor, window)) = cursor {
+            injections.extend(cursor.injections(window, &scope).map_err(ReadError)?);
         }
-        Ok(injections)
+        let is_bounded = |cursor: &DatetimeBasedCursor| cursor.is_data_feed() || cursor.is_client_side();
+        let bounds = slice.window.filter(|_| self.stream.cursor.as_ref().is_some_and(is_bounded));
+        Ok(HttpPages { shared: self.clone(), scope, partition_and_window: injections, bounds })
     }
 
     /// What paging needs of an answer: mostly all but the records.
@@ -85,12 +103,39 @@ impl HttpPages {
         let paginator = self.stream.retriever.paginator.as_ref();
         if paginator.is_some_and(|paginator| paginator.may_read_records(first)) { Keep::Whole } else { Keep::Rest }
     }
+}
+
+impl HttpPages {
+    /// What templates see in the slice.
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope.clone()
+    }
+
+    fn page_scope(&self, ask: &Ask) -> Scope {
+        match &ask.token {
+            Some(token) => self.scope.clone().with(Names::NEXT_PAGE_TOKEN, json!({ "next_page_token": token })),
+            None => self.scope.clone(),
+        }
+    }
+
+    fn injections(&self, ask: &Ask, scope: &Scope) -> Result<Vec<Injection>, String> {
+        let retriever = &self.shared.stream.retriever;
+        let mut injections = match &retriever.paginator {
+            Some(paginator) => paginator.injections(ask.token.as_ref(), scope)?,
+            None => Vec::new(),
+        };
+        if ask.index == 0 || !retriever.slice_on_first_page_only {
+            injections.extend(self.partition_and_window.iter().cloned());
+        }
+        Ok(injections)
+    }
 
     /// The request of a page as it would be sent, without its login.
     pub(crate) fn preview(&self, ask: &Ask) -> Result<Outgoing, ReadError> {
         let scope = self.page_scope(ask);
-        let built = self.injections(ask, &scope).and_then(|list| self.stream.retriever.requester.build(&scope, &list));
-        built.map_err(|why| ReadError(self.account.redactor.clean(&why)))
+        let requester = &self.shared.stream.retriever.requester;
+        let built = self.injections(ask, &scope).and_then(|list| requester.build(&scope, &list));
+        built.map_err(|why| ReadError(self.shared.account.redactor.clean(&why)))
     }
 }
 
@@ -98,20 +143,23 @@ impl HttpPages {
 impl PageSource for HttpPages {
     async fn fetch(&self, ask: &Ask, expected: usize) -> Result<Fetched, ReadError> {
         let scope = self.page_scope(ask);
-        let injections = self.injections(ask, &scope).map_err(|why| ReadError(self.account.redactor.clean(&why)))?;
-        let requester = &self.stream.retriever.requester;
+        let shared = &self.shared;
+        let injections = self.injections(ask, &scope).map_err(|why| ReadError(shared.account.redactor.clean(&why)))?;
         let call = Call {
-            account: &self.account,
-            requester,
-            unit: &self.unit,
+            account: &shared.account,
+            requester: &shared.stream.retriever.requester,
+            unit: &shared.unit,
             scope: &scope,
             injections: &injections,
             expected,
         };
         let decode = |answer: Answer| {
-            let (path, stream, field) = (self.path.clone(), self.stream.clone(), self.cursor_field.clone());
-            let (work, keep) = (self.cpu.clone(), self.keep());
-            async move { work.run(move || slice(answer, &path, keep, &stream, field.as_deref())).await? }.boxed()
+            let (pages, scope, bounds) = (shared.clone(), scope.clone(), self.bounds);
+            async move {
+                let cpu = pages.cpu.clone();
+                cpu.run(move || pages.page(answer, &scope, bounds)).await?
+            }
+            .boxed()
         };
         match call.send(&decode).await.map_err(|error| ReadError(error.to_string()))? {
             Sent::Decoded(page) => Ok(Fetched::Page(page)),
@@ -120,33 +168,46 @@ impl PageSource for HttpPages {
     }
 }
 
-/// Finds the records in an answer; the whole body must be well-formed.
-fn slice(
-    answer: Answer,
-    path: &[String],
-    keep: Keep,
-    stream: &DeclarativeStream,
-    cursor_field: Option<&str>,
-) -> Result<Page, String> {
-    let headers = page_headers(&answer.headers);
-    let mut body = answer.body;
-    if answer.status == 204 && body.is_empty() {
-        body = Buffer::from(b"{}".to_vec());
+impl StreamPages {
+    /// Makes a page of an answer; the whole body must be well-formed.
+    fn page(&self, answer: Answer, scope: &Scope, bounds: Option<Window>) -> Result<Page, String> {
+        let headers = page_headers(&answer.headers);
+        let mut body = answer.body;
+        if answer.status == 204 && body.is_empty() {
+            body = Buffer::from(b"{}".to_vec());
+        }
+        let retriever = &self.stream.retriever;
+        let body = retriever.decoder.decode(body)?;
+        let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body)?;
+        let fingerprint = fingerprint(&extracted.body, &extracted.records);
+        let received = extracted.received;
+        let response = first_of_list(extracted.rest.clone());
+        let refinement = Refinement {
+            stream: &self.stream,
+            scope,
+            cursor_field: self.cursor_field.as_deref(),
+            bounds,
+            redaction: self.redaction.as_deref(),
+            wants_last: retriever.paginator.as_ref().is_some_and(|paginator| paginator.reads_last_record()),
+        };
+        let refined = refinement.refine(extracted, self.buffers())?;
+        Ok(Page {
+            body: Arc::new(PageBody { bytes: refined.body, reservation: None }),
+            records: refined.records,
+            received,
+            came_out: refined.came_out,
+            last: refined.last,
+            is_past: refined.is_past,
+            response,
+            headers,
+            highest: refined.highest,
+            fingerprint,
+        })
     }
-    let sliced = record_slicer::slice(&body, path, keep).map_err(|error| not_json(&body, &error))?;
-    let highest = match (&stream.cursor, cursor_field) {
-        (Some(cursor), Some(field)) => cursor.highest(field, &body, &sliced.records),
-        _ => None,
-    };
-    let fingerprint = fingerprint(&body, &sliced.records);
-    Ok(Page {
-        body: Arc::new(PageBody { bytes: body, reservation: None }),
-        records: sliced.records,
-        response: first_of_list(sliced.rest),
-        headers,
-        highest,
-        fingerprint,
-    })
+
+    fn buffers(&self) -> &Buffers {
+        &self.account.client.buffers
+    }
 }
 
 /// Templates see the first element of a body that is a list.
@@ -154,15 +215,6 @@ fn first_of_list(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().next().unwrap_or_else(|| json!({})),
         other => other,
-    }
-}
-
-fn not_json(body: &[u8], error: &record_slicer::SliceError) -> String {
-    let start = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
-    match start {
-        None => "the answer is empty, not JSON".to_owned(),
-        Some(b'<') => "the answer is HTML or XML, not JSON".to_owned(),
-        Some(_) => format!("the answer cannot be read: {error}"),
     }
 }
 
@@ -177,11 +229,11 @@ fn page_headers(headers: &HeaderMap) -> Value {
 
 /// `<url>; rel="next", …` → {next: {url, rel}}.
 fn parse_link(text: &str) -> Value {
-    let mut links = serde_json::Map::new();
+    let mut links = Map::new();
     let mut rest = text;
     while let Some((url, after)) = rest.split_once('<').and_then(|(_, after)| after.split_once('>')) {
         let parameters = after.split_once('<').map_or(after, |(before, _)| before);
-        let mut link = serde_json::Map::from_iter([("url".to_owned(), Value::from(url))]);
+        let mut link = Map::from_iter([("url".to_owned(), Value::from(url))]);
         for parameter in parameters.trim_end_matches([',', ' ']).split(';') {
             if let Some((name, value)) = parameter.split_once('=') {
                 let value = value.trim().trim_end_matches(',').trim_matches('"');

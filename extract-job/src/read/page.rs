@@ -2,7 +2,7 @@
 
 use super::memory::Reservation;
 use crate::components::expression::Scope;
-use crate::components::windows::Window;
+use crate::components::http_response_filter::PagingAction;
 use crate::http::buffers::Buffer;
 use crate::template::Names;
 use async_trait::async_trait;
@@ -23,7 +23,6 @@ pub(crate) struct Ask {
     /// From 0 within its slice.
     pub(crate) index: u64,
     pub(crate) token: Option<Value>,
-    pub(crate) window: Option<Window>,
 }
 
 /// The bytes of a page, and the memory that was reserved for them.
@@ -37,8 +36,16 @@ pub(crate) struct PageBody {
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
     pub(crate) body: Arc<PageBody>,
-    /// Where its records are, in order.
+    /// Where its records are, in order, after filter and transformations.
     pub(crate) records: Vec<Range<usize>>,
+    /// How many the answer held before them: what page numbers and offsets go by.
+    pub(crate) received: u64,
+    /// How many came out of the filter.
+    pub(crate) came_out: u64,
+    /// The last of those, where paging looks at it.
+    pub(crate) last: Option<Value>,
+    /// The page ends before the start of the window: in a newest-first feed nothing follows that is wanted.
+    pub(crate) is_past: bool,
     /// The body without the records.
     pub(crate) response: Value,
     pub(crate) headers: Value,
@@ -54,6 +61,8 @@ pub(crate) enum Fetched {
     Page(Page),
     /// An error answer that the manifest says to pass over: it ends the slice.
     Ignored(u16),
+    /// The answer says that the slice has to be paged in another way; with its message.
+    Paging(PagingAction, String),
 }
 
 /// Where pages come from: the API, or a fake in tests.
@@ -70,11 +79,9 @@ impl Page {
 
     /// What the paginator's templates see after this page.
     pub(crate) fn scope(&self, scope: &Scope) -> Scope {
-        let last: Option<Value> =
-            self.records.last().and_then(|range| serde_json::from_slice(self.body.bytes.get(range.clone())?).ok());
         let mut scope = scope.clone().with(Names::RESPONSE, &self.response).with(Names::HEADERS, &self.headers);
-        scope.set(Names::LAST_PAGE_SIZE, self.count());
-        if let Some(last) = last {
+        scope.set(Names::LAST_PAGE_SIZE, self.came_out);
+        if let Some(last) = &self.last {
             scope.set(Names::LAST_RECORD, last);
         }
         scope

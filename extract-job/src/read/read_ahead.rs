@@ -6,7 +6,7 @@ use super::page::{Ask, Fetched, Page, PageSource, ReadError};
 use super::stability::Tally;
 use crate::components::default_paginator::{DefaultPaginator, Strategy};
 use crate::components::expression::Scope;
-use crate::components::windows::Window;
+use crate::components::http_response_filter::PagingAction;
 use serde_json::Value;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,7 +18,7 @@ pub(crate) struct PageReader<'a> {
     source: Arc<dyn PageSource>,
     paginator: Option<&'a DefaultPaginator>,
     scope: Scope,
-    window: Option<Window>,
+    stop_when_past: bool,
     memory: PageMemory,
     estimate: Estimate,
     page_size: Option<u64>,
@@ -35,6 +35,7 @@ pub(crate) struct PageReader<'a> {
     pages: HashSet<u64>,
     tokens: HashSet<u64>,
     last_token: Option<Value>,
+    paging: Option<(PagingAction, String)>,
 }
 
 struct InFlight {
@@ -62,23 +63,18 @@ impl<'a> PageReader<'a> {
         source: Arc<dyn PageSource>,
         paginator: Option<&'a DefaultPaginator>,
         scope: Scope,
-        window: Option<Window>,
         memory: PageMemory,
         token: Option<Value>,
     ) -> Result<Self, ReadError> {
         let page_size =
             paginator.map(|paginator| paginator.page_size(&scope)).transpose().map_err(ReadError)?.flatten();
-        let token = token.or_else(|| match paginator.map(DefaultPaginator::strategy) {
-            Some(Strategy::Page(strategy)) => strategy.token(0),
-            Some(Strategy::Offset(strategy)) => strategy.token(0),
-            _ => None,
-        });
-        let head = Some(Ask { index: 0, token: token.clone(), window });
+        let token = token.or_else(|| paginator?.strategy().first_token());
+        let head = Some(Ask { index: 0, token: token.clone() });
         let reader = Self {
             source,
             paginator,
             scope,
-            window,
+            stop_when_past: false,
             memory,
             estimate: Estimate::default(),
             page_size,
@@ -91,6 +87,7 @@ impl<'a> PageReader<'a> {
             pages: HashSet::new(),
             tokens: HashSet::new(),
             last_token: token,
+            paging: None,
         };
         Ok(reader)
     }
@@ -99,6 +96,22 @@ impl<'a> PageReader<'a> {
     pub(crate) fn with_estimate(mut self, estimate: Estimate) -> Self {
         self.estimate = estimate;
         self
+    }
+
+    /// Newest records first: no page is wanted after one that ends before the start.
+    pub(crate) fn stopping_when_past(mut self, stops: bool) -> Self {
+        self.stop_when_past = stops;
+        self
+    }
+
+    /// Whether another page follows.
+    pub(crate) fn has_more(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// Why the pages have ended, if an answer asked for another way of paging.
+    pub(crate) fn take_paging(&mut self) -> Option<(PagingAction, String)> {
+        self.paging.take()
     }
 
     pub(crate) fn estimate(&self) -> Estimate {
@@ -133,10 +146,15 @@ impl<'a> PageReader<'a> {
             Fetched::Ignored(status) => {
                 tracing::debug!(status, page = head.index, "answer passed over: the slice ends");
                 self.in_flight.clear();
-                // An ignored answer to the first page is the API's way to say that there is nothing.
-                if head.index > 0 {
+                // An ignored answer to the first page, or one that says "not found", is the API's way to say that there is nothing.
+                if head.index > 0 && !matches!(status, 404 | 410) {
                     self.tally.cut();
                 }
+                return Ok(None);
+            }
+            Fetched::Paging(action, message) => {
+                self.in_flight.clear();
+                self.paging = Some((action, message));
                 return Ok(None);
             }
         };
@@ -169,15 +187,15 @@ impl<'a> PageReader<'a> {
             None => None,
         };
         let told = self.paginator.is_some_and(DefaultPaginator::has_total);
-        self.tally.page(total, told, page.count());
-        self.offset += page.count();
+        self.tally.page(total, told, page.received);
+        self.offset += page.received;
         let next = self.next_token(ask, page, &scope)?;
         self.refuse_repetition(page, next.is_some())?;
         let Some(token) = next else {
             self.in_flight.clear();
             return Ok(());
         };
-        let next = Ask { index: ask.index + 1, token: Some(token), window: self.window };
+        let next = Ask { index: ask.index + 1, token: Some(token) };
         if self.in_flight.front().is_some_and(|flight| flight.ask != next) {
             // A short page in the middle: what was asked for ahead starts at the wrong place.
             self.in_flight.clear();
@@ -191,6 +209,9 @@ impl<'a> PageReader<'a> {
     /// The token of the page after this one; nothing if this one is the last.
     fn next_token(&mut self, ask: &Ask, page: &Page, scope: &Scope) -> Result<Option<Value>, ReadError> {
         let Some(paginator) = self.paginator else { return Ok(None) };
+        if self.stop_when_past && page.is_past {
+            return Ok(None);
+        }
         let failed = |what: &str, error: &dyn std::fmt::Display| ReadError(format!("`{what}`: {error}"));
         if let Strategy::Cursor(cursor) = paginator.strategy() {
             let token = cursor.token(scope).map_err(|error| failed("cursor_value", &error))?;
@@ -215,14 +236,14 @@ impl<'a> PageReader<'a> {
         }
         let more = match paginator.has_more(scope).map_err(|error| failed("x-has-more", &error))? {
             Some(more) => more,
-            None => page.count() > 0 && self.page_size.is_none_or(|size| page.count() >= size),
+            None => page.received > 0 && self.page_size.is_none_or(|size| page.received >= size),
         };
         if !more {
             return Ok(None);
         }
         match paginator.strategy() {
             Strategy::Page(strategy) => Ok(strategy.token(ask.index + 1)),
-            Strategy::Offset(_) if page.count() == 0 => {
+            Strategy::Offset(_) if page.received == 0 => {
                 Err(ReadError("the API says that more follows, but gives no records".into()))
             }
             Strategy::Offset(strategy) => Ok(strategy.token(self.offset)),
@@ -234,10 +255,10 @@ impl<'a> PageReader<'a> {
     fn refuse_repetition(&mut self, page: &Page, continues: bool) -> Result<(), ReadError> {
         let in_a_row = self.previous.replace(page.fingerprint) == Some(page.fingerprint);
         // Records without keys can be alike by chance, one by one; whole pages of them are not.
-        let again = page.records.len() > 1 && !self.pages.insert(page.fingerprint);
+        let again = page.received > 1 && !self.pages.insert(page.fingerprint);
         let by_token = matches!(self.paginator.map(DefaultPaginator::strategy), Some(Strategy::Cursor(_)));
         // Export feeds may give several empty pages in a row, each with a token of its own.
-        if again || (continues && in_a_row && !(by_token && page.records.is_empty())) {
+        if again || (continues && in_a_row && !(by_token && page.received == 0)) {
             return Err(ReadError("a page repeats an earlier one: reading would never end, or miss records".into()));
         }
         Ok(())
@@ -245,7 +266,7 @@ impl<'a> PageReader<'a> {
 
     fn open_window(&mut self, page: &Page, total: Option<u64>) {
         let most = self.paginator.map_or(1, DefaultPaginator::read_ahead);
-        let is_full = self.page_size.is_some_and(|size| page.count() >= size);
+        let is_full = self.page_size.is_some_and(|size| page.received >= size);
         self.width = match total {
             Some(_) if self.page_size.is_some() => most,
             _ if is_full => (self.width * 2).min(most),
@@ -277,7 +298,7 @@ impl<'a> PageReader<'a> {
             Strategy::Offset(strategy) => strategy.token(self.offset + ahead * self.page_size?),
             Strategy::Cursor(_) => None,
         }?;
-        Some(Ask { index, token: Some(token), window: self.window })
+        Some(Ask { index, token: Some(token) })
     }
 
     /// Whether the total leaves room for a page that many after the next.

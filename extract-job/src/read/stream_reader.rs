@@ -1,35 +1,70 @@
-//! One stream of one account from its first window to its last page, and the state that remains.
-//! If pages have shifted meanwhile the stream is read once more; what is still not whole then says so.
+//! One stream of one account: its partitions, their windows, and the state that remains. Slices are read side by side, as many as the
+//! account allows over all its streams.
 
 use super::cpu::Cpu;
-use super::http_pages::HttpPages;
-use super::memory::{Estimate, PageMemory};
+use super::http_pages::StreamPages;
+use super::memory::PageMemory;
 use super::page::{Ask, Page, ReadError};
-use super::read_ahead::PageReader;
-use super::stability::Tally;
+use super::partition_states::PartitionStates;
+use super::partitions::{Parents, Source};
+use super::progress::{Progress, Totals};
+use super::slice::{Slice, SliceNumber, SliceOutcome};
+use super::slice_reader::SliceReader;
 use crate::components::datetime_based_cursor::Backfill;
 use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::expression::Scope;
-use crate::components::windows::Window;
+use crate::components::partition_router::Partition;
 use crate::http::account::Account;
 use crate::http::client::Outgoing;
+use crate::record::redaction::Redaction;
+use crate::template::Names;
 use async_trait::async_trait;
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use contract::unit::Unit;
-use serde_json::{Value, json};
+use futures::StreamExt;
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
 
 /// The key under which a kept page token lies in a state.
 const TOKEN: &str = "next_page_token";
+/// Slices that wait to be read.
+const WAITING: usize = 64;
 
-/// Where the pages of a stream go, in their order.
+/// Where the slices of a stream go.
 #[async_trait]
-pub(crate) trait RecordSink: Send {
+pub(crate) trait RecordSink: Send + Sync {
+    /// A slice is going to be read, or need not be.
+    async fn open(&self, slice: &Slice) -> Result<Opened, ReadError>;
+}
+
+/// What a sink says of a slice.
+pub(crate) enum Opened {
+    /// Its pages go there.
+    Sink(Box<dyn SliceSink>),
+    /// An earlier try of the same run has stored it.
+    Stored(SliceOutcome),
+}
+
+/// Where the pages of one slice go, in their order.
+#[async_trait]
+pub(crate) trait SliceSink: Send {
     /// Takes a page; `total` is what the API tells of the slice.
     async fn page(&mut self, page: Page, total: Option<u64>) -> Result<(), ReadError>;
 
-    /// Forgets all pages: the stream is read anew.
+    /// What has come so far is whole and stays.
+    async fn keep(&mut self) -> Result<(), ReadError>;
+
+    /// Forgets what has come since it was last told to keep.
+    async fn discard(&mut self) -> Result<(), ReadError>;
+
+    /// Forgets everything: the slice is read anew.
     async fn restart(&mut self) -> Result<(), ReadError>;
+
+    /// The slice is whole.
+    async fn finish(self: Box<Self>, outcome: &SliceOutcome) -> Result<(), ReadError>;
 }
 
 /// How a stream is to be read.
@@ -48,6 +83,8 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) records: u64,
+    /// How many slices there were.
+    pub(crate) slices: u64,
     /// The state for the next run; none for streams without one.
     pub(crate) state_after: Option<Value>,
     /// Nothing speaks against the records being all there are.
@@ -64,21 +101,19 @@ pub(crate) struct StreamReader {
     now: DateTime<Utc>,
     memory: PageMemory,
     cpu: Cpu,
+    redaction: Option<Arc<Redaction>>,
+    /// Read for the sake of its partitions: one slice after the other, and none of the account's slots taken.
+    as_parent: bool,
 }
 
-/// One slice: a window of time, or the stream as a whole; and the token to start with.
-struct Slice {
-    window: Option<Window>,
-    token: Option<Value>,
-}
-
-/// One reading of all slices.
-struct Pass {
-    records: u64,
-    highest: Option<DateTime<FixedOffset>>,
-    last_token: Option<Value>,
-    tallies: Vec<Tally>,
-    complete: bool,
+/// One reading of a stream, as all its slices see it.
+struct Reading<'a> {
+    plan: &'a Plan,
+    states: PartitionStates,
+    progress: &'a Progress,
+    pages: Arc<StreamPages>,
+    /// Records that may still come before the limit.
+    left: AtomicU64,
 }
 
 impl StreamReader {
@@ -92,36 +127,82 @@ impl StreamReader {
         cpu: Cpu,
     ) -> Self {
         let scope = account.scope(now);
-        Self { account, stream, unit, scope, now, memory, cpu }
+        Self { account, stream, unit, scope, now, memory, cpu, redaction: None, as_parent: false }
     }
 
-    fn source(&self) -> Result<HttpPages, ReadError> {
-        let (account, stream) = (self.account.clone(), self.stream.clone());
-        HttpPages::new(account, stream, self.unit.clone(), self.scope.clone(), self.cpu.clone())
+    /// Redacts the records before anybody sees them.
+    #[must_use]
+    pub(crate) fn redacting(mut self, redaction: Option<Arc<Redaction>>) -> Self {
+        self.redaction = redaction;
+        self
     }
 
-    /// The first request as it would be sent, without secrets; nothing if there is no window to read.
+    /// A reader of a parent of this stream.
+    pub(super) fn parent(&self, stream: Arc<DeclarativeStream>, memory: PageMemory) -> Self {
+        Self {
+            account: self.account.clone(),
+            stream,
+            unit: self.unit.clone(),
+            scope: self.scope.clone(),
+            now: self.now,
+            memory,
+            cpu: self.cpu.clone(),
+            redaction: None,
+            as_parent: true,
+        }
+    }
+
+    fn pages(&self) -> Result<Arc<StreamPages>, ReadError> {
+        let (account, stream, unit) = (self.account.clone(), self.stream.clone(), self.unit.clone());
+        let (scope, redaction, cpu) = (self.scope.clone(), self.redaction.clone(), self.cpu.clone());
+        Ok(Arc::new(StreamPages::new(account, stream, unit, scope, redaction, cpu)?))
+    }
+
+    /// The first request as it would be sent, without secrets; nothing if there is no window to read. A stream whose partitions come from
+    /// a parent shows the parent's first request.
     pub(crate) fn preview(&self, plan: &Plan) -> Result<Option<Outgoing>, ReadError> {
-        let (slices, _) = self.slices(plan)?;
-        let Some(slice) = slices.into_iter().next() else { return Ok(None) };
-        let source = Arc::new(self.source()?);
-        let ask = source_ask(&source, &self.stream, &slice, self.memory.clone())?;
-        source.preview(&ask).map(Some)
+        let router = self.stream.retriever.router.as_ref();
+        if let Some(parent) = router.and_then(|router| router.parents().into_iter().next()) {
+            return self.parent(parent.stream.clone(), self.memory.clone()).preview(&Plan::default());
+        }
+        let lists = router.map(|router| router.lists()).unwrap_or_default();
+        let mut partition = Partition::default();
+        for list in lists {
+            let first = list.partitions(&self.scope).map_err(ReadError)?.into_iter().next();
+            partition.keys.extend(first.map(|first| first.keys).unwrap_or_default());
+        }
+        let progress = Progress::default();
+        let reading = self.reading(plan, &progress)?;
+        let Some(slice) = self.windows(&reading, 0, Arc::new(partition))?.into_iter().next() else { return Ok(None) };
+        let pages = reading.pages.slice(&slice)?;
+        let paginator = self.stream.retriever.paginator.as_ref();
+        let token = slice.token.clone().or_else(|| paginator?.strategy().first_token());
+        pages.preview(&Ask { index: 0, token }).map(Some)
     }
 
     /// Reads the stream into the sink.
     ///
     /// # Errors
     /// A request that fails for good, an answer that makes no sense, a sink that refuses.
-    pub(crate) async fn read(&self, plan: &Plan, sink: &mut dyn RecordSink) -> Result<Outcome, ReadError> {
-        let (slices, floor) = self.slices(plan)?;
-        let mut pass = self.pass(plan, &slices, sink).await?;
-        if pass.complete && self.has_shifted(plan, &pass) {
-            tracing::warn!(unit = %self.unit, "pages have shifted while they were read; reading once more");
-            sink.restart().await?;
-            pass = self.pass(plan, &slices, sink).await?;
-        }
-        let shifted = self.has_shifted(plan, &pass);
+    pub(crate) async fn read(&self, plan: &Plan, sink: &dyn RecordSink) -> Result<Outcome, ReadError> {
+        let progress = Progress::default();
+        self.read_noting(plan, sink, &progress).await
+    }
+
+    /// As [`Self::read`]; `progress` tells how far it has come, also after an error.
+    pub(crate) async fn read_noting(
+        &self,
+        plan: &Plan,
+        sink: &dyn RecordSink,
+        progress: &Progress,
+    ) -> Result<Outcome, ReadError> {
+        let started = Instant::now();
+        let reading = self.reading(plan, progress)?;
+        let (sender, receiver) = channel(WAITING);
+        let (parents, ()) =
+            futures::try_join!(self.send_slices(&reading, sender), self.read_slices(&reading, receiver, sink))?;
+        let totals = progress.totals();
+        let shifted = totals.complete && (totals.shifted || parents.shifted);
         let mut warnings = Vec::new();
         if shifted && plan.snapshot {
             warnings.push("pages have shifted twice while they were read: deletes are held back".to_owned());
@@ -130,94 +211,175 @@ impl StreamReader {
                 "pages have shifted twice while they were read: the next run starts where this one did".to_owned(),
             );
         }
-        let state_after = match (plan.snapshot || plan.backfill.is_some() || !pass.complete, shifted) {
+        let state_after = match (plan.snapshot || plan.backfill.is_some() || !totals.complete, shifted) {
             (true, _) => None,
             (false, true) => plan.state.clone(),
-            (false, false) => self.state_after(plan, &pass, floor, ceiling(&slices))?,
+            (false, false) => self.state_after(plan, &reading, &totals, parents, started)?,
         };
-        Ok(Outcome { records: pass.records, state_after, stable: pass.complete && !shifted, warnings })
+        let stable = totals.complete && !shifted;
+        Ok(Outcome { records: totals.records, slices: totals.slices, state_after, stable, warnings })
     }
 
-    fn has_shifted(&self, plan: &Plan, pass: &Pass) -> bool {
-        pass.complete
-            && pass.tallies.iter().any(|tally| if plan.snapshot { !tally.is_whole() } else { tally.may_have_missed() })
+    fn reading<'a>(&self, plan: &'a Plan, progress: &'a Progress) -> Result<Reading<'a>, ReadError> {
+        let state =
+            plan.state.as_ref().filter(|_| !plan.snapshot && self.is_partitioned() && self.stream.cursor.is_some());
+        let mut states = PartitionStates::parse(state).map_err(ReadError)?;
+        if self.stream.cursor.as_ref().is_some_and(|cursor| cursor.is_global()) {
+            states.make_global();
+        }
+        let left = AtomicU64::new(plan.limit.unwrap_or(u64::MAX));
+        Ok(Reading { plan, states, progress, pages: self.pages()?, left })
     }
 
-    fn slices(&self, plan: &Plan) -> Result<(Vec<Slice>, Option<DateTime<FixedOffset>>), ReadError> {
-        let state = plan.state.as_ref().filter(|_| !plan.snapshot);
-        let Some(cursor) = &self.stream.cursor else {
-            let token = state.filter(|_| self.stream.keeps_token()).and_then(|state| state.get(TOKEN)).cloned();
-            return Ok((vec![Slice { window: None, token }], None));
-        };
-        let slices = cursor.slices(&self.scope, state, plan.backfill, self.now).map_err(ReadError)?;
-        let windows = slices.windows.into_iter().map(|window| Slice { window: Some(window), token: None });
-        Ok((windows.collect(), Some(slices.floor)))
+    fn is_partitioned(&self) -> bool {
+        self.stream.retriever.router.is_some()
     }
 
-    async fn pass(&self, plan: &Plan, slices: &[Slice], sink: &mut dyn RecordSink) -> Result<Pass, ReadError> {
-        let source = Arc::new(self.source()?);
-        let mut pass = Pass { records: 0, highest: None, last_token: None, tallies: Vec::new(), complete: true };
-        let mut estimate = Estimate::default();
-        for slice in slices {
-            let first = Ask { index: 0, token: None, window: slice.window };
-            let scope = source.slice_scope(&first);
-            let (memory, token) = (self.memory.clone(), slice.token.clone());
-            let paginator = self.stream.retriever.paginator.as_ref();
-            let reader = PageReader::new(source.clone(), paginator, scope, slice.window, memory, token)?;
-            let mut reader = reader.with_estimate(estimate);
-            while let Some(mut page) = reader.next().await? {
-                if let Some(limit) = plan.limit {
-                    page.truncate(limit - pass.records);
-                }
-                pass.records += page.count();
-                pass.highest = pass.highest.max(page.highest);
-                let total = reader.tally().total();
-                sink.page(page, total).await?;
-                if plan.limit.is_some_and(|limit| pass.records >= limit) {
-                    pass.complete = false;
-                    return Ok(pass);
+    /// Makes the slices, one partition after the other, as far as there is room for them.
+    async fn send_slices(&self, reading: &Reading<'_>, into: Sender<Slice>) -> Result<Parents, ReadError> {
+        let Some(router) = &self.stream.retriever.router else {
+            for slice in self.windows(reading, 0, Arc::new(Partition::default()))? {
+                if into.send(slice).await.is_err() {
+                    break;
                 }
             }
-            estimate = reader.estimate();
-            pass.tallies.push(reader.tally());
-            pass.last_token = reader.last_token().cloned().or(pass.last_token);
+            return Ok(Parents::default());
+        };
+        let parent_states = self.parent_states(reading);
+        let source = Source {
+            reader: self,
+            scope: &self.scope,
+            plan: reading.plan,
+            parent_states: &parent_states,
+            child_has_cursor: self.stream.cursor.is_some(),
+        };
+        let (sender, mut receiver) = channel(WAITING);
+        let cut = async move {
+            let mut number = 0;
+            while let Some(partition) = receiver.recv().await {
+                for slice in self.windows(reading, number, Arc::new(partition))? {
+                    if into.send(slice).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                number += 1;
+            }
+            Ok(())
+        };
+        let (parents, ()) = futures::try_join!(source.send(router, sender), cut)?;
+        Ok(parents)
+    }
+
+    fn parent_states(&self, reading: &Reading<'_>) -> Map<String, Value> {
+        let parents = self.stream.retriever.router.as_ref().map(|router| router.parents()).unwrap_or_default();
+        let name = |name: &String| reading.states.parent(name).map(|state| (name.clone(), state.clone()));
+        parents.iter().filter_map(|parent| name(&parent.stream.name)).collect()
+    }
+
+    /// The windows of a partition.
+    fn windows(
+        &self,
+        reading: &Reading<'_>,
+        number: usize,
+        partition: Arc<Partition>,
+    ) -> Result<Vec<Slice>, ReadError> {
+        let plan = reading.plan;
+        let state = plan.state.as_ref().filter(|_| !plan.snapshot);
+        let slice = |window: usize| SliceNumber { partition: number, window };
+        let Some(cursor) = &self.stream.cursor else {
+            let token = state.filter(|_| self.stream.keeps_token()).and_then(|state| state.get(TOKEN)).cloned();
+            return Ok(vec![Slice { number: slice(0), partition, window: None, token }]);
+        };
+        let (state, lookback) = if self.is_partitioned() { reading.states.of(&partition.keys) } else { (state, 0) };
+        let scope = self.scope.clone().with(Names::STREAM_SLICE, partition.slice(Map::new()));
+        let state = cursor.parse_state(&scope, state).map_err(ReadError)?;
+        let lookback = TimeDelta::seconds(i64::try_from(lookback).unwrap_or(0));
+        let slices = cursor.slices(&scope, state, lookback, plan.backfill, self.now).map_err(ReadError)?;
+        let ceiling = slices.windows.last().map(|window| window.end);
+        reading.progress.begin(number, partition.keys.clone(), slices.floor, ceiling);
+        let windows = slices.windows.into_iter().enumerate();
+        let slices = windows.map(|(at, window)| Slice {
+            number: slice(at),
+            partition: partition.clone(),
+            window: Some(window),
+            token: None,
+        });
+        Ok(slices.collect())
+    }
+
+    async fn read_slices(
+        &self,
+        reading: &Reading<'_>,
+        receiver: Receiver<Slice>,
+        sink: &dyn RecordSink,
+    ) -> Result<(), ReadError> {
+        // With a limit the records are the first ones, whatever the speed of the slices.
+        let at_once = if self.as_parent || reading.plan.limit.is_some() { 1 } else { self.account.most_slices() };
+        let slices = futures::stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|slice| (slice, receiver))
+        });
+        let results = slices.map(|slice| self.read_slice(reading, slice, sink)).buffer_unordered(at_once);
+        futures::pin_mut!(results);
+        while let Some(result) = results.next().await {
+            result?;
+            if reading.left.load(Ordering::Relaxed) == 0 {
+                break;
+            }
         }
-        Ok(pass)
+        Ok(())
+    }
+
+    async fn read_slice(&self, reading: &Reading<'_>, slice: Slice, sink: &dyn RecordSink) -> Result<(), ReadError> {
+        let _slot = if self.as_parent { None } else { self.account.take_slice().await };
+        let outcome = match sink.open(&slice).await? {
+            Opened::Stored(outcome) => outcome,
+            Opened::Sink(mut into) => {
+                let pages = Arc::new(reading.pages.slice(&slice)?);
+                let reader = SliceReader {
+                    pages,
+                    shared: &reading.pages,
+                    stream: &self.stream,
+                    slice: &slice,
+                    memory: &self.memory,
+                    unit: &self.unit,
+                    snapshot: reading.plan.snapshot,
+                    left: &reading.left,
+                };
+                let outcome = reader.read(into.as_mut()).await?;
+                into.finish(&outcome).await?;
+                outcome
+            }
+        };
+        reading.progress.done(slice.number, &outcome);
+        Ok(())
     }
 
     fn state_after(
         &self,
         plan: &Plan,
-        pass: &Pass,
-        floor: Option<DateTime<FixedOffset>>,
-        ceiling: Option<DateTime<FixedOffset>>,
+        reading: &Reading<'_>,
+        totals: &Totals,
+        parents: Parents,
+        started: Instant,
     ) -> Result<Option<Value>, ReadError> {
         if self.stream.keeps_token() {
-            return Ok(pass.last_token.as_ref().map(|token| json!({ TOKEN: token })).or_else(|| plan.state.clone()));
+            return Ok(totals.last_token.as_ref().map(|token| json!({ TOKEN: token })).or_else(|| plan.state.clone()));
         }
-        let (Some(cursor), Some(floor)) = (&self.stream.cursor, floor) else { return Ok(None) };
-        // Never beyond the end of what was asked for: a record that changed while the pages were read may have been on a page that
-        // had been read before, and the next run must not start after that change.
-        let highest = ceiling.map_or(pass.highest, |ceiling| pass.highest.map(|highest| highest.min(ceiling)));
-        let highest = highest.map_or(floor, |highest| highest.max(floor));
+        let Some(cursor) = &self.stream.cursor else { return Ok(None) };
         let field = cursor.field(&self.scope).map_err(ReadError)?;
-        Ok(Some(cursor.state(&field, highest)))
+        if !self.is_partitioned() {
+            return Ok(reading.progress.flat_state(cursor, &field));
+        }
+        let before = cursor.parse_state(&self.scope, reading.states.global()).map_err(ReadError)?;
+        let (states, global) = reading.progress.partition_states(reading.states.clone(), cursor, &field, before);
+        let seconds = started.elapsed().as_secs() + 1;
+        Ok(Some(states.into_state(global, seconds, parents.states)))
     }
-}
 
-/// The end of the last window.
-fn ceiling(slices: &[Slice]) -> Option<DateTime<FixedOffset>> {
-    slices.iter().filter_map(|slice| slice.window).map(|window| window.end).max()
-}
-
-fn source_ask(
-    source: &Arc<HttpPages>,
-    stream: &DeclarativeStream,
-    slice: &Slice,
-    memory: PageMemory,
-) -> Result<Ask, ReadError> {
-    let first = Ask { index: 0, token: None, window: slice.window };
-    let (scope, paginator) = (source.slice_scope(&first), stream.retriever.paginator.as_ref());
-    let reader = PageReader::new(source.clone(), paginator, scope, slice.window, memory, slice.token.clone())?;
-    Ok(Ask { token: reader.last_token().cloned(), ..first })
+    /// The state over what was read without a gap, after an error; none for streams that are not cut by time alone.
+    pub(crate) fn reached(&self, progress: &Progress) -> Option<Value> {
+        let cursor = self.stream.cursor.as_ref().filter(|_| !self.is_partitioned())?;
+        let field = cursor.field(&self.scope).ok()?;
+        progress.flat_state(cursor, &field)
+    }
 }

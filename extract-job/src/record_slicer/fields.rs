@@ -104,7 +104,7 @@ pub(super) fn is_key(key: &[u8], segment: &str) -> bool {
 }
 
 /// The text of a string as it is written between its quotes; `None` for lone surrogates, which no text holds.
-pub(super) fn unescaped(written: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn unescaped(written: &[u8]) -> Option<Cow<'_, str>> {
     if memchr::memchr(b'\\', written).is_none() {
         return std::str::from_utf8(written).ok().map(Cow::Borrowed);
     }

@@ -5,7 +5,7 @@
 //! the page: they are left to whoever reads the record.
 
 mod fields;
-mod scanner;
+pub(crate) mod scanner;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,9 +13,9 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-pub(crate) use fields::{one_line, text_of_field};
+pub(crate) use fields::{one_line, text_of_field, unescaped};
 
-use fields::{is_key, unescaped};
+use fields::is_key;
 use scanner::{Kind, Scanner};
 
 /// A value beside the records that is longer than this is not read for [`Keep::Rest`].

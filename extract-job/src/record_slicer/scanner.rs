@@ -4,13 +4,13 @@
 use super::SliceError;
 
 /// Values nested deeper are refused: what is accepted here, `serde_json` can read with its own limit.
-pub(super) const MAX_DEPTH: usize = 127;
+pub(crate) const MAX_DEPTH: usize = 127;
 
 type Result<T> = std::result::Result<T, SliceError>;
 
 /// What kind of value was stepped over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Object { empty: bool },
     Array,
     String,
@@ -21,41 +21,41 @@ pub(super) enum Kind {
 }
 
 /// A position in a text that is known to be UTF-8.
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Scanner<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Scanner<'a> {
         Scanner { bytes, at: 0, depth: 0 }
     }
 
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at
     }
 
-    pub(super) fn bytes(&self) -> &'a [u8] {
+    pub(crate) fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    pub(super) fn expected<T>(&self, what: &'static str) -> Result<T> {
+    pub(crate) fn expected<T>(&self, what: &'static str) -> Result<T> {
         Err(SliceError::Syntax { offset: self.at, expected: what })
     }
 
-    pub(super) fn space(&mut self) {
+    pub(crate) fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
     /// Takes the byte that opens an object or a list, and the white space after it.
-    pub(super) fn open(&mut self) -> Result<()> {
+    pub(crate) fn open(&mut self) -> Result<()> {
         self.at += 1;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -66,7 +66,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether the object or list that was just opened ends at once.
-    pub(super) fn closes(&mut self, bracket: u8) -> bool {
+    pub(crate) fn closes(&mut self, bracket: u8) -> bool {
         let closes = self.peek() == Some(bracket);
         if closes {
             self.at += 1;
@@ -76,7 +76,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After an item: takes the comma and white space (true) or the closing bracket (false).
-    pub(super) fn more(&mut self, bracket: u8) -> Result<bool> {
+    pub(crate) fn more(&mut self, bracket: u8) -> Result<bool> {
         self.space();
         match self.peek() {
             Some(b',') => {
@@ -95,7 +95,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a key with its quotes and the colon; returns what stands between the quotes, as it is written.
-    pub(super) fn key(&mut self) -> Result<&'a [u8]> {
+    pub(crate) fn key(&mut self) -> Result<&'a [u8]> {
         if self.peek() != Some(b'"') {
             return self.expected("a key");
         }
@@ -112,7 +112,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over one value; the position must be at its first byte.
-    pub(super) fn value(&mut self) -> Result<Kind> {
+    pub(crate) fn value(&mut self) -> Result<Kind> {
         match self.peek() {
             Some(b'"') => self.string().map(|()| Kind::String),
             Some(b'{') => self.object(),
@@ -126,7 +126,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// White space to the end of the text.
-    pub(super) fn end(&mut self) -> Result<()> {
+    pub(crate) fn end(&mut self) -> Result<()> {
         self.space();
         if self.at == self.bytes.len() { Ok(()) } else { self.expected("the end of the text") }
     }

@@ -6,7 +6,8 @@ use crate::http::client::Client;
 use crate::http::retry::Waits;
 use crate::manifest::Manifest;
 use crate::read::page::{Page, ReadError};
-use crate::read::stream_reader::{Plan, RecordSink, StreamReader};
+use crate::read::slice::{Slice, SliceOutcome};
+use crate::read::stream_reader::{Opened, Plan, RecordSink, SliceSink, StreamReader};
 use async_trait::async_trait;
 use chrono::Utc;
 use contract::pipeline::Pipeline;
@@ -73,7 +74,10 @@ pub async fn check_pipeline(
             let label = unit.to_string();
             let reader =
                 StreamReader::new(account.clone(), stream, unit, now, shared.memory.clone(), shared.cpu.clone());
-            match reader.read(&Plan { limit: Some(1), ..Plan::default() }, &mut Nowhere).await {
+            match reader.read(&Plan { limit: Some(1), ..Plan::default() }, &Nowhere).await {
+                Ok(outcome) if outcome.slices == 0 => {
+                    checked.failed.push(format!("{label}: there is nothing to read: the parent stream is empty"));
+                }
                 Ok(_) => checked.passed.push(format!("{label}: connected")),
                 Err(error) => checked.failed.push(format!("{label}: {}", account.redactor.clean(&error.to_string()))),
             }
@@ -87,11 +91,30 @@ struct Nowhere;
 
 #[async_trait]
 impl RecordSink for Nowhere {
+    async fn open(&self, _slice: &Slice) -> Result<Opened, ReadError> {
+        Ok(Opened::Sink(Box::new(Self)))
+    }
+}
+
+#[async_trait]
+impl SliceSink for Nowhere {
     async fn page(&mut self, _page: Page, _total: Option<u64>) -> Result<(), ReadError> {
         Ok(())
     }
 
+    async fn keep(&mut self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    async fn discard(&mut self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
     async fn restart(&mut self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>, _outcome: &SliceOutcome) -> Result<(), ReadError> {
         Ok(())
     }
 }

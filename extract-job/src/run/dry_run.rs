@@ -55,7 +55,7 @@ pub async fn preview(options: &Options, from: &(dyn SecretSource + Sync)) -> Res
                 let planned = match reading_plan(&shared, work, &way).await {
                     Ok(plan) => {
                         preview.state = plan.state.clone();
-                        reader(&shared, &account, work).preview(&plan)
+                        reader(&shared, &account, work, shared.now).preview(&plan)
                     }
                     Err(error) => Err(error),
                 };

@@ -1,6 +1,7 @@
 //! From the pipeline file to work units: connectors loaded, settings resolved and checked, streams chosen.
 //! Everything that is wrong, in any file, is told at once and before anything is started.
 
+use crate::components::concurrency_level::ConcurrencyLevel;
 use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::http_api_budget::HttpApiBudget;
 use crate::http::account::Account;
@@ -8,10 +9,12 @@ use crate::http::client::Client;
 use crate::http::retry::Waits;
 use crate::manifest::Manifest;
 use crate::manifest::spec::with_lines;
+use crate::record::redaction::{self, Redaction};
 use crate::redactor::Redactor;
+use chrono::Utc;
 use contract::batch::Write;
 use contract::pipeline::{AccountEntry, Pipeline, Problem, Problems, Source, StreamMode, did_you_mean, key_path};
-use contract::secret::{self, SecretSource};
+use contract::secret::{self, Secret, SecretSource};
 use contract::unit::Unit;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +53,9 @@ pub(crate) struct WorkUnit {
     pub(crate) stream: Arc<DeclarativeStream>,
     pub(crate) mode: StreamMode,
     pub(crate) write: Option<Write>,
+    /// The JSON Schema of a record as it is stored: type hints for the load.
+    pub(crate) schema: Option<Value>,
+    pub(crate) redaction: Option<Arc<Redaction>>,
 }
 
 /// One account and its work.
@@ -64,6 +70,7 @@ pub(crate) struct AccountPlan {
     config: Value,
     redactor: Redactor,
     budget: Arc<HttpApiBudget>,
+    concurrency: Arc<ConcurrencyLevel>,
 }
 
 impl AccountPlan {
@@ -71,7 +78,9 @@ impl AccountPlan {
     pub(crate) fn open(&self, client: &Client, waits: Waits) -> Arc<Account> {
         let label = format!("{}/{}", self.source, self.id);
         let redactor = self.redactor.clone();
-        Arc::new(Account::new(label, &self.config, client.clone(), self.budget.clone(), redactor, waits))
+        let account = Account::new(label, &self.config, client.clone(), self.budget.clone(), redactor, waits);
+        let slices = self.concurrency.slices(&account.scope(Utc::now()));
+        Arc::new(account.with_slices(slices))
     }
 }
 
@@ -94,9 +103,14 @@ pub(crate) async fn plan(
         share.is_none_or(|share| share.contains(&(source.name.clone(), entry.id.clone())))
     };
     let configs = pairs.iter().filter(|(source, entry)| is_mine(source, entry));
-    let configs: Vec<Value> = configs.map(|(_, entry)| Value::Object(entry.config.clone())).collect();
+    let mut configs: Vec<Value> = configs.map(|(_, entry)| Value::Object(entry.config.clone())).collect();
+    configs.extend(pipeline.redact_salt());
     let store = secret::fetch(&configs.iter().collect::<Vec<_>>(), from).await;
     let mut wrong = Wrong::default();
+    let salt = pipeline.resolve_redact_salt(&store).unwrap_or_else(|problems| {
+        wrong.extend(problems);
+        None
+    });
     let mut manifests: BTreeMap<&str, Option<Arc<Manifest>>> = BTreeMap::new();
     let mut accounts = Vec::new();
     let mut known = Vec::new();
@@ -114,7 +128,7 @@ pub(crate) async fn plan(
         let Some(manifest) = manifest.clone() else { continue };
         let needs_none = || secret::names(&Value::Object(entry.config.clone())).is_empty();
         let from = (is_mine(source, entry) || needs_none()).then_some(&store as &dyn SecretSource);
-        accounts.extend(account(pipeline, source, entry, &manifest, selection, from, &mut wrong));
+        accounts.extend(account(pipeline, source, entry, &manifest, selection, from, salt.as_ref(), &mut wrong));
     }
     for name in &selection.streams {
         if !known.is_empty() && !known.contains(name) {
@@ -187,10 +201,13 @@ fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<M
                 let near = did_you_mean(&settings.name, names);
                 add(format!("the connector has no stream `{}`{near}", settings.name));
             }
-            Some(stream) if settings.mode == Some(StreamMode::Incremental) && !stream.is_stateful() => {
-                add(format!("the stream `{}` has no cursor, so that its mode cannot be incremental", settings.name));
+            Some(stream) => {
+                if settings.mode == Some(StreamMode::Incremental) && !stream.is_stateful() {
+                    let name = &settings.name;
+                    add(format!("the stream `{name}` has no cursor, so that its mode cannot be incremental"));
+                }
+                redaction::problems(stream, &settings.redact).into_iter().for_each(&mut add);
             }
-            Some(_) => {}
         }
     }
     Some(manifest)
@@ -203,9 +220,11 @@ fn account(
     manifest: &Manifest,
     selection: &Selection,
     from: Option<&dyn SecretSource>,
+    salt: Option<&Secret>,
     wrong: &mut Wrong,
 ) -> Option<AccountPlan> {
     let redactor = Redactor::default();
+    salt.iter().for_each(|salt| redactor.add(salt.expose()));
     let config = match from {
         Some(from) => config(pipeline, source, entry, manifest, &redactor, from, wrong)?,
         None => Value::Null,
@@ -218,7 +237,7 @@ fn account(
             continue;
         }
         match Unit::new(&source.name, &entry.id, &stream.name) {
-            Ok(unit) => units.push(work_unit(source, unit, stream)),
+            Ok(unit) => units.push(work_unit(source, unit, stream, salt)),
             Err(message) => wrong.add(&pipeline.name, 0, "", message),
         }
     }
@@ -231,15 +250,19 @@ fn account(
         config,
         redactor,
         budget: manifest.source.budget.clone(),
+        concurrency: manifest.source.concurrency.clone(),
     })
 }
 
-fn work_unit(source: &Source, unit: Unit, stream: &Arc<DeclarativeStream>) -> WorkUnit {
+fn work_unit(source: &Source, unit: Unit, stream: &Arc<DeclarativeStream>, salt: Option<&Secret>) -> WorkUnit {
     let settings = source.stream(&stream.name);
     let mode = settings.mode.unwrap_or_else(|| stream.mode());
     let write = settings.write.or((mode == StreamMode::Append).then_some(Write::Append));
     let table = settings.table.unwrap_or_else(|| stream.name.clone());
-    WorkUnit { unit, table, stream: stream.clone(), mode, write }
+    let redaction = (!settings.redact.is_empty())
+        .then(|| Arc::new(Redaction::new(&settings.redact, salt.map(Secret::expose).unwrap_or_default())));
+    let schema = stream.schema.clone().map(|schema| redaction::schema(schema, &settings.redact));
+    WorkUnit { unit, table, stream: stream.clone(), mode, write, schema, redaction }
 }
 
 /// The account's settings: references resolved, defaults filled in, checked by the connector's spec.

@@ -9,7 +9,10 @@ use crate::manifest::Manifest;
 use crate::read::cpu::Cpu;
 use crate::read::memory::{PAGE_MEMORY, PageMemory};
 use crate::read::page::{Page, ReadError};
-use crate::read::stream_reader::{Plan, RecordSink, StreamReader};
+use crate::read::progress::Progress;
+use crate::read::slice::{Slice, SliceOutcome};
+use crate::read::stream_reader::{Opened, Plan, RecordSink, SliceSink, StreamReader};
+use crate::record::tree::write_text;
 use crate::record_slicer::one_line;
 use crate::redactor::Redactor;
 use async_trait::async_trait;
@@ -22,6 +25,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// What to read.
 #[derive(Debug, Clone)]
@@ -34,13 +38,17 @@ pub struct ReadOptions {
     pub streams: Vec<String>,
     /// A JSON file {stream: state}.
     pub state: Option<String>,
+    /// Where the states after the reading go, as a JSON file {stream: state}.
+    pub state_output: Option<String>,
+    /// How records are printed.
+    pub lines: Lines,
     /// At most so many records of each stream.
     pub limit: Option<u64>,
     /// Multiplies every wait between two tries; 1 outside of tests.
     pub wait_factor: f64,
 }
 
-/// Prints the records to `out`, one a line, and each stream's state to the log.
+/// Prints the records to `out`, one a line, and each stream's state to the log and, if asked for, to a file.
 ///
 /// # Errors
 /// Everything that is wrong with the files. A stream that fails makes the exit code 1.
@@ -66,29 +74,59 @@ pub async fn read(
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let waits = Waits { factor: options.wait_factor };
     let budget = manifest.source.budget.clone();
-    let account = Arc::new(Account::new("read".into(), &config, client, budget, redactor, waits));
+    let now = Utc::now();
+    let account = Account::new("read".into(), &config, client, budget, redactor, waits);
+    let slices = manifest.source.concurrency.slices(&account.scope(now));
+    let account = Arc::new(account.with_slices(slices));
     let (memory, cpu) = (PageMemory::new(PAGE_MEMORY), Cpu::new());
     let mut exit = Exit::Done;
+    let mut after = states.clone();
     for stream in &manifest.source.streams {
         if !options.streams.is_empty() && !options.streams.contains(&stream.name) {
             continue;
         }
         let unit = Unit { source: "read".into(), account: "read".into(), stream: stream.name.clone() };
-        let reader = StreamReader::new(account.clone(), stream.clone(), unit, Utc::now(), memory.clone(), cpu.clone());
-        let snapshot = stream.mode() == StreamMode::Snapshot;
+        let reader = StreamReader::new(account.clone(), stream.clone(), unit, now, memory.clone(), cpu.clone());
+        let snapshot = stream.mode() == StreamMode::Snapshot && !states.contains_key(&stream.name);
         let plan = Plan { state: states.get(&stream.name).cloned(), limit: options.limit, snapshot, ..Plan::default() };
-        match reader.read(&plan, &mut Printer { out }).await {
+        let (sender, receiver) = channel(8);
+        let progress = Progress::default();
+        let reading = async {
+            let printer = Printer::new(&stream.name, options.lines, sender);
+            reader.read_noting(&plan, &printer, &progress).await
+        };
+        let (result, printed) = futures::join!(reading, print(receiver, out));
+        printed.map_err(|error| ExtractError::Machine(format!("print the records: {error}")))?;
+        let state = match result {
             Ok(outcome) => {
-                let state = outcome.state_after.map(|state| state.to_string());
+                let state = outcome.state_after.as_ref().map(Value::to_string);
                 tracing::info!(stream = %stream.name, records = outcome.records, state, "stream read");
+                outcome.warnings.iter().for_each(|warning| tracing::warn!(stream = %stream.name, "{warning}"));
+                outcome.state_after
             }
             Err(error) => {
                 tracing::error!(stream = %stream.name, "{}", account.redactor.clean(&error.to_string()));
                 exit = Exit::SomeFailed;
+                reader.reached(&progress)
             }
+        };
+        if let Some(state) = state {
+            after.insert(stream.name.clone(), state);
         }
     }
+    if let Some(path) = &options.state_output {
+        let text = format!("{:#}\n", Value::Object(after));
+        std::fs::write(path, text).map_err(|error| problem(path, format!("cannot be written: {error}")))?;
+    }
     Ok(exit)
+}
+
+async fn print(mut lines: Receiver<Vec<u8>>, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
+    while let Some(lines) = lines.recv().await {
+        out.write_all(&lines)?;
+        out.flush()?;
+    }
+    Ok(())
 }
 
 fn problem(file: &str, message: String) -> ExtractError {
@@ -138,26 +176,71 @@ fn states(options: &ReadOptions) -> Result<serde_json::Map<String, Value>, Extra
     serde_json::from_str(&text).map_err(|error| problem(path, format!("is no mapping of streams to states: {error}")))
 }
 
-/// Writes records as lines.
-struct Printer<'a> {
-    out: &'a mut (dyn Write + Send),
+/// How records are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lines {
+    /// The record alone.
+    #[default]
+    Records,
+    /// `{"stream": …, "record": …}`.
+    WithStream,
+}
+
+/// Turns pages into lines, which the reading of the stream prints.
+#[derive(Clone)]
+struct Printer {
+    prefix: Vec<u8>,
+    suffix: &'static [u8],
+    lines: Sender<Vec<u8>>,
+}
+
+impl Printer {
+    fn new(stream: &str, lines: Lines, into: Sender<Vec<u8>>) -> Self {
+        let (mut prefix, mut suffix): (Vec<u8>, &[u8]) = (Vec::new(), b"\n");
+        if lines == Lines::WithStream {
+            prefix.extend_from_slice(b"{\"stream\":");
+            write_text(&mut prefix, stream);
+            prefix.extend_from_slice(b",\"record\":");
+            suffix = b"}\n";
+        }
+        Self { prefix, suffix, lines: into }
+    }
 }
 
 #[async_trait]
-impl RecordSink for Printer<'_> {
+impl RecordSink for Printer {
+    async fn open(&self, _slice: &Slice) -> Result<Opened, ReadError> {
+        Ok(Opened::Sink(Box::new(self.clone())))
+    }
+}
+
+#[async_trait]
+impl SliceSink for Printer {
     async fn page(&mut self, page: Page, _total: Option<u64>) -> Result<(), ReadError> {
-        let mut print = || {
-            for range in &page.records {
-                self.out.write_all(&one_line(page.body.bytes.get(range.clone()).unwrap_or_default()))?;
-                self.out.write_all(b"\n")?;
-            }
-            self.out.flush()
-        };
-        print().map_err(|error: std::io::Error| ReadError(format!("print the records: {error}")))
+        let mut lines = Vec::with_capacity(page.body.bytes.len());
+        for range in &page.records {
+            lines.extend_from_slice(&self.prefix);
+            lines.extend_from_slice(&one_line(page.body.bytes.get(range.clone()).unwrap_or_default()));
+            lines.extend_from_slice(self.suffix);
+        }
+        drop(page);
+        self.lines.send(lines).await.map_err(|_| ReadError("the records cannot be printed".into()))
+    }
+
+    async fn keep(&mut self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    async fn discard(&mut self) -> Result<(), ReadError> {
+        // What is printed cannot be taken back; the records come again.
+        Ok(())
     }
 
     async fn restart(&mut self) -> Result<(), ReadError> {
-        // What is printed cannot be taken back; the records come again.
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>, _outcome: &SliceOutcome) -> Result<(), ReadError> {
         Ok(())
     }
 }

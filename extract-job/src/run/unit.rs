@@ -2,8 +2,8 @@
 
 use super::plan::WorkUnit;
 use super::{Modes, Shared};
-use crate::batch::batch_writer::{BatchWriter, Stored};
-use crate::batch::part_writer::PartWriter;
+use crate::batch::batch_sink::{BatchSink, Stored};
+use crate::batch::resume::{self, Basis, Resume};
 use crate::components::datetime_based_cursor::Backfill;
 use crate::http::account::Account;
 use crate::read::page::ReadError;
@@ -16,6 +16,7 @@ use contract::pipeline::StreamMode;
 use contract::report::{UnitReport, UnitStatus};
 use contract::stored;
 use contract::telemetry::{self, Event};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// How a unit is read in this run.
@@ -80,19 +81,50 @@ async fn try_extract(
     };
     report.mode = way.mode.as_str().into();
     let plan = reading_plan(shared, work, &way).await?;
-    let reader = reader(shared, account, work);
-    let compression = shared.compression;
-    let parts = PartWriter::new(shared.landing.clone(), work.unit.clone(), shared.run.clone(), compression.extension());
-    let mut writer =
-        BatchWriter::new(work.unit.clone(), parts, compression, shared.cpu.clone(), account.client.buffers.clone());
-    let outcome = reader.read(&plan, &mut writer).await?;
-    let stored = writer.finish().await?;
+    let resume = resume(shared, work, &way, &plan).await?;
+    let reader = reader(shared, account, work, resume.now());
+    let (landing, buffers) = (shared.landing.clone(), account.client.buffers.clone());
+    let (unit, run, cpu) = (work.unit.clone(), shared.run.clone(), shared.cpu.clone());
+    let sink = BatchSink::new(landing, unit, run, shared.compression, cpu, buffers, resume);
+    let outcome = match reader.read(&plan, &sink).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            sink.save().await;
+            return Err(error);
+        }
+    };
+    let stored = sink.finish().await?;
     (report.rows_extracted, report.bytes) = (stored.records, stored.bytes);
     report.warnings.extend(outcome.warnings.iter().cloned());
     let batch = describe(shared, work, &way, plan, outcome, stored, report.started_at);
     let path = paths::batch(&work.unit, &shared.run);
     stored::write(shared.landing.as_ref(), &path, &batch).await.map_err(stored_error)?;
+    if may_resume(work, &way) {
+        resume::remove(shared.landing.as_ref(), &work.unit, &shared.run).await;
+    }
     Ok(report.finish(Utc::now()))
+}
+
+/// Only what is read in several slices can be gone on with, and only where all of it is wanted.
+fn may_resume(work: &WorkUnit, way: &Way) -> bool {
+    way.limit.is_none() && (work.stream.cursor.is_some() || work.stream.retriever.router.is_some())
+}
+
+/// What an earlier try of this run has stored of the unit.
+async fn resume(shared: &Shared, work: &WorkUnit, way: &Way, plan: &Plan) -> Result<Resume, ReadError> {
+    let mut hasher = DefaultHasher::new();
+    format!("{:?} {:?} {}", work.stream, work.redaction, way.mode.as_str()).hash(&mut hasher);
+    let basis = Basis {
+        now: shared.now,
+        state: plan.state.clone(),
+        range: way.backfill.map(|Backfill { from, to }| (from, to)),
+        shape: format!("{TOOL_VERSION} {} {:016x}", shared.compression.extension(), hasher.finish()),
+    };
+    if !may_resume(work, way) {
+        return Ok(Resume::fresh(basis));
+    }
+    let found = Resume::read(shared.landing.as_ref(), &work.unit, &shared.run, basis).await;
+    found.map_err(|error| ReadError(error.to_string()))
 }
 
 /// What to read: from the checkpoint on, unless the mode says otherwise.
@@ -108,9 +140,10 @@ pub(crate) async fn reading_plan(shared: &Shared, work: &WorkUnit, way: &Way) ->
     Ok(Plan { state, backfill: way.backfill, limit: way.limit, snapshot })
 }
 
-pub(crate) fn reader(shared: &Shared, account: &Arc<Account>, work: &WorkUnit) -> StreamReader {
+pub(crate) fn reader(shared: &Shared, account: &Arc<Account>, work: &WorkUnit, now: DateTime<Utc>) -> StreamReader {
     let (memory, cpu) = (shared.memory.clone(), shared.cpu.clone());
-    StreamReader::new(account.clone(), work.stream.clone(), work.unit.clone(), shared.now, memory, cpu)
+    let reader = StreamReader::new(account.clone(), work.stream.clone(), work.unit.clone(), now, memory, cpu);
+    reader.redacting(work.redaction.clone())
 }
 
 fn describe(
@@ -145,7 +178,7 @@ fn describe(
         finished_at: Utc::now(),
         tool_version: TOOL_VERSION.into(),
         write: work.write,
-        schema: work.stream.schema.clone(),
+        schema: work.schema.clone(),
     }
 }
 
@@ -169,7 +202,7 @@ mod tests {
         let manifest = Manifest::load("servicetitan", std::path::Path::new(".")).unwrap();
         let stream = manifest.source.stream(name).unwrap().clone();
         let unit = Unit::new("s", "a", name).unwrap();
-        WorkUnit { unit, table: name.into(), mode: stream.mode(), stream, write: None }
+        WorkUnit { unit, table: name.into(), mode: stream.mode(), stream, write: None, schema: None, redaction: None }
     }
 
     #[test]

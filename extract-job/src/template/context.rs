@@ -16,6 +16,13 @@ pub(super) const NOW: &str = "__now";
 #[derive(Debug, Clone)]
 pub(crate) struct Shared(Value);
 
+impl Shared {
+    /// Any value that can be serialised, numbers exact up to 128 bits.
+    pub(crate) fn of(value: &impl serde::Serialize) -> Shared {
+        Shared(Value::from(Serde(value)))
+    }
+}
+
 impl From<&serde_json::Value> for Shared {
     fn from(json: &serde_json::Value) -> Shared {
         Shared(Value::from(Serde(json)))

@@ -125,6 +125,21 @@ impl Template {
         self.typed(context).map(Literal::into_value).map_err(|fault| self.error(fault))
     }
 
+    /// The value by the literal rule where `is_wanted` takes its kind; the text itself otherwise.
+    ///
+    /// # Errors
+    /// As [`Template::value`].
+    pub(crate) fn value_if(
+        &self,
+        context: &Context,
+        is_wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value, TemplateError> {
+        match self.value(context)? {
+            value if is_wanted(&value) => Ok(value),
+            _ => self.text(context).map(Value::String),
+        }
+    }
+
     /// The rendered text, as paths, addresses, tokens and headers take it. No literal rule; null prints as `None`.
     ///
     /// # Errors

@@ -39,6 +39,12 @@ impl Names {
     pub(crate) const ANYWHERE: Names = Names(Self::CONFIG.0 | Self::PARAMETERS.0);
     /// Legal in fields of a requester.
     pub(crate) const REQUEST: Names = Names(Self::ANYWHERE.0 | Self::STREAM_SLICE.0 | Self::NEXT_PAGE_TOKEN.0);
+    /// Legal in record filters and in the values of added fields.
+    pub(crate) const RECORD_FIELDS: Names = Names(Self::REQUEST.0 | Self::RECORD.0);
+    /// Legal in the condition of added fields.
+    pub(crate) const ADDED: Names = Names(Self::RECORD_FIELDS.0 | Self::VALUE.0 | Self::PATH.0);
+    /// Legal in the condition of removed fields.
+    pub(crate) const REMOVED: Names = Names(Self::RECORD_FIELDS.0 | Self::PROPERTY.0);
     /// Legal in a paginator and its strategy.
     pub(crate) const PAGINATION: Names =
         Names(Self::ANYWHERE.0 | Self::RESPONSE.0 | Self::HEADERS.0 | Self::LAST_RECORD.0 | Self::LAST_PAGE_SIZE.0);

@@ -85,7 +85,19 @@ fn page(records: &[Value], response: Value) -> Page {
     }
     let fingerprint = fingerprint(&bytes, &ranges);
     let body = Arc::new(PageBody { bytes: bytes.into(), reservation: None });
-    Page { body, records: ranges, response, headers: json!({}), highest: None, fingerprint }
+    let received = ranges.len() as u64;
+    Page {
+        body,
+        records: ranges,
+        received,
+        came_out: received,
+        last: None,
+        is_past: false,
+        response,
+        headers: json!({}),
+        highest: None,
+        fingerprint,
+    }
 }
 
 fn paginator(yaml: &str) -> DefaultPaginator {
@@ -108,8 +120,7 @@ const MORE: &str = "x-has-more: '{{ response.more }}'\n";
 async fn read(fake: &Arc<Fake>, paginator: &DefaultPaginator, memory: usize) -> Result<Vec<u64>, String> {
     let scope = Scope::new(Utc::now());
     let memory = PageMemory::new(memory);
-    let mut reader =
-        PageReader::new(fake.clone(), Some(paginator), scope, None, memory, None).map_err(|e| e.to_string())?;
+    let mut reader = PageReader::new(fake.clone(), Some(paginator), scope, memory, None).map_err(|e| e.to_string())?;
     let mut ids = Vec::new();
     while let Some(page) = reader.next().await.map_err(|error| error.to_string())? {
         for range in &page.records {
@@ -198,7 +209,7 @@ async fn tokens(
     let paginator = paginator(&format!("pagination_strategy: {{type: CursorPagination, {yaml}}}\n"));
     let (scope, memory) = (Scope::new(Utc::now()), PageMemory::new(PLENTY));
     let start = start.map(Value::from);
-    let reader = PageReader::new(Arc::new(Tokens(list)), Some(&paginator), scope, None, memory, start);
+    let reader = PageReader::new(Arc::new(Tokens(list)), Some(&paginator), scope, memory, start);
     let mut reader = reader.map_err(|error| error.to_string())?;
     let mut pages = 0;
     while reader.next().await.map_err(|error| error.to_string())?.is_some() {

@@ -1,0 +1,161 @@
+//! `progress.json`, beside the parts of a batch that is not complete yet: which slices are stored already. Another try of the same run
+//! does not read them again. It lies there only while a batch of several slices is in work; the load knows nothing of it.
+
+use super::batch_sink::Shared;
+use super::part_writer::number_of;
+use crate::read::page::ReadError;
+use crate::read::slice::SliceOutcome;
+use chrono::{DateTime, FixedOffset, Utc};
+use contract::batch::Part;
+use contract::landing::{Landing, paths};
+use contract::run_id::RunId;
+use contract::stored::{self, StoredError};
+use contract::unit::Unit;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The version of the format; another one is not used, and everything is read again.
+const VERSION: u32 = 1;
+/// How often it is written while slices are read.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// A slice whose records are stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredSlice {
+    slice: String,
+    records: u64,
+    bytes: u64,
+    highest: Option<DateTime<FixedOffset>>,
+    shifted: bool,
+}
+
+/// What the windows were cut from: slices of another plan are not the same slices.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Basis {
+    /// When the first try began; the windows of all tries end there.
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) state: Option<Value>,
+    pub(crate) range: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// `gz` or `zst`, the manifest's and the settings' digest.
+    pub(crate) shape: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct File {
+    version: u32,
+    basis: Basis,
+    slices: Vec<StoredSlice>,
+    parts: Vec<Part>,
+}
+
+/// What is stored of a batch so far.
+#[derive(Debug)]
+pub(crate) struct Resume {
+    file: File,
+    known: HashMap<String, usize>,
+    written: Option<Instant>,
+}
+
+impl StoredSlice {
+    pub(super) fn new(slice: String, outcome: &SliceOutcome, records: u64, bytes: u64) -> Self {
+        Self { slice, records, bytes, highest: outcome.highest, shifted: outcome.shifted }
+    }
+}
+
+impl Resume {
+    /// Nothing is stored yet.
+    pub(crate) fn fresh(basis: Basis) -> Self {
+        let file = File { version: VERSION, basis, slices: Vec::new(), parts: Vec::new() };
+        Self { file, known: HashMap::new(), written: None }
+    }
+
+    /// What an earlier try has stored, if it read by the same plan; else a fresh start.
+    ///
+    /// # Errors
+    /// The landing zone refuses.
+    pub(crate) async fn read(
+        landing: &dyn Landing,
+        unit: &Unit,
+        run: &RunId,
+        basis: Basis,
+    ) -> Result<Self, StoredError> {
+        let found = match stored::read::<File>(landing, &paths::progress(unit, run)).await {
+            Ok(found) => found,
+            // What cannot be read is of no use: the slices are read again.
+            Err(StoredError::Malformed { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let fits = |file: &File| file.version == VERSION && Basis { now: basis.now, ..file.basis.clone() } == basis;
+        let Some(file) = found.filter(fits) else { return Ok(Self::fresh(basis)) };
+        tracing::info!(%unit, slices = file.slices.len(), "going on with what an earlier try of this run has stored");
+        let known = file.slices.iter().enumerate().map(|(place, slice)| (slice.slice.clone(), place)).collect();
+        Ok(Self { file, known, written: None })
+    }
+
+    /// When the first try began.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.file.basis.now
+    }
+
+    pub(super) fn next_part(&self) -> usize {
+        self.file.parts.iter().filter_map(number_of).max().map_or(0, |highest| highest + 1)
+    }
+
+    /// Parts, records and bytes so far.
+    pub(super) fn stored(&self) -> (Vec<Part>, u64, u64) {
+        let slices = &self.file.slices;
+        let (records, bytes) = (slices.iter().map(|slice| slice.records), slices.iter().map(|slice| slice.bytes));
+        (self.file.parts.clone(), records.sum(), bytes.sum())
+    }
+
+    /// What a stored slice has given.
+    pub(super) fn outcome(&self, slice: &str) -> Option<SliceOutcome> {
+        let stored = self.file.slices.get(*self.known.get(slice)?)?;
+        Some(SliceOutcome {
+            records: stored.records,
+            highest: stored.highest,
+            last_token: None,
+            shifted: stored.shifted,
+            complete: true,
+        })
+    }
+
+    pub(super) fn add(&mut self, slices: Vec<StoredSlice>, parts: &[Part]) {
+        // A stream that is one slice has nothing to go on with.
+        let slices: Vec<_> = slices.into_iter().filter(|slice| !slice.slice.is_empty()).collect();
+        if slices.is_empty() {
+            return;
+        }
+        self.file.slices.extend(slices);
+        self.file.parts.extend_from_slice(parts);
+    }
+
+    pub(super) async fn write_at_times(&mut self, shared: &Shared) -> Result<(), ReadError> {
+        if self.written.get_or_insert_with(Instant::now).elapsed() < EVERY {
+            return Ok(());
+        }
+        self.write(shared).await
+    }
+
+    pub(super) async fn write(&mut self, shared: &Shared) -> Result<(), ReadError> {
+        if self.file.slices.is_empty() {
+            return Ok(());
+        }
+        let path = paths::progress(&shared.unit, &shared.run);
+        stored::write(shared.landing.as_ref(), &path, &self.file)
+            .await
+            .map_err(|error| ReadError(error.to_string()))?;
+        self.written = Some(Instant::now());
+        Ok(())
+    }
+}
+
+/// The batch is complete: nobody goes on with it.
+pub(crate) async fn remove(landing: &dyn Landing, unit: &Unit, run: &RunId) {
+    if let Err(error) = landing.remove(&paths::progress(unit, run)).await {
+        tracing::debug!(%unit, %error, "the progress file stays");
+    }
+}

@@ -1,0 +1,100 @@
+//! Our hook `extract_job.Unnest`: one record for each item of a list inside a record, down any number of levels.
+//! An item gets what is carried over from the records around it, and its number in the list (from 0).
+
+use super::dpath_extractor::DpathExtractor;
+use crate::manifest::reader::Reader;
+use crate::record::tree::Tree;
+use crate::template::Names;
+use contract::yaml::{Kind, Node};
+
+#[derive(Debug)]
+pub(crate) struct Unnest {
+    path: DpathExtractor,
+    levels: Vec<Level>,
+}
+
+/// One list to go into.
+#[derive(Debug)]
+struct Level {
+    field: String,
+    /// New field, and the path (by `.`) in the outer record that it is taken from.
+    carry: Vec<(String, Vec<String>)>,
+    index: Option<String>,
+}
+
+impl Unnest {
+    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
+        let path = DpathExtractor::new(reader.expression_list("field_path", Names::ANYWHERE));
+        let node = reader.required("levels");
+        let levels: Vec<Level> =
+            node.map(Node::items).unwrap_or_default().iter().filter_map(|item| Level::read(reader, item)).collect();
+        if levels.is_empty() {
+            reader.error_at("levels", "must list the fields to go into: {field, carry, index}");
+        }
+        reader.accept(&["class_name"]);
+        reader.finish();
+        Some(Self { path, levels })
+    }
+
+    pub(crate) fn path(&self) -> &DpathExtractor {
+        &self.path
+    }
+
+    /// The records that one outer record gives.
+    pub(crate) fn unnest(&self, outer: &Tree, emit: &mut dyn FnMut(Tree)) {
+        descend(outer, &[], &self.levels, emit);
+    }
+}
+
+impl Level {
+    fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
+        let mut level = Self { field: String::new(), carry: Vec::new(), index: None };
+        for entry in node.entries() {
+            match (entry.key.as_str(), &entry.value.kind) {
+                ("field", Kind::String(field)) => level.field.clone_from(field),
+                ("index", Kind::String(index)) => level.index = Some(index.clone()),
+                ("carry", Kind::Map(entries)) => {
+                    for entry in entries {
+                        match entry.value.as_str() {
+                            Some(from) => {
+                                level.carry.push((entry.key.clone(), from.split('.').map(str::to_owned).collect()));
+                            }
+                            None => reader.error_at("levels", "`carry` must map new names to fields"),
+                        }
+                    }
+                }
+                (key, _) => reader.error_at("levels", format!("has `{key}`, which is not {{field, carry, index}}")),
+            }
+        }
+        if level.field.is_empty() {
+            reader.error_at("levels", "needs a `field` in each level");
+            return None;
+        }
+        Some(level)
+    }
+}
+
+fn descend(outer: &Tree, carried: &[(String, Tree)], levels: &[Level], emit: &mut dyn FnMut(Tree)) {
+    let Some((level, below)) = levels.split_first() else { return };
+    let Some(Tree::List(items)) = outer.get(&level.field) else { return };
+    let mut carried = carried.to_vec();
+    for (name, from) in &level.carry {
+        carried.push((name.clone(), outer.at(from).cloned().unwrap_or_else(Tree::null)));
+    }
+    for (number, item) in items.iter().enumerate() {
+        let mut own = carried.clone();
+        if let Some(index) = &level.index {
+            own.push((index.clone(), Tree::Scalar(number.to_string().into())));
+        }
+        if below.is_empty() {
+            let mut record = match item {
+                Tree::Map(_) => item.clone(),
+                other => Tree::Map(vec![("value".into(), other.clone())]),
+            };
+            own.into_iter().for_each(|(name, value)| record.set(&[name], value));
+            emit(record);
+        } else {
+            descend(item, &own, below, emit);
+        }
+    }
+}

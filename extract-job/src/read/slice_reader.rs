@@ -1,0 +1,212 @@
+//! One slice from its first page to its last. Where an answer asks for it, the slice is paged anew or its window halved; where pages have
+//! shifted it is read once more, and what is still not whole then says so.
+
+use super::http_pages::{HttpPages, StreamPages};
+use super::memory::PageMemory;
+use super::page::ReadError;
+use super::read_ahead::PageReader;
+use super::slice::{Slice, SliceOutcome};
+use super::stability::Tally;
+use super::stream_reader::SliceSink;
+use crate::components::datetime_based_cursor::DatetimeBasedCursor;
+use crate::components::declarative_stream::DeclarativeStream;
+use crate::components::http_response_filter::PagingAction;
+use crate::components::pagination_reset::ResetWay;
+use crate::components::windows::Window;
+use chrono::{DateTime, FixedOffset};
+use contract::unit::Unit;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Reads one slice.
+pub(super) struct SliceReader<'a> {
+    pub(super) pages: Arc<HttpPages>,
+    pub(super) shared: &'a Arc<StreamPages>,
+    pub(super) stream: &'a DeclarativeStream,
+    pub(super) slice: &'a Slice,
+    pub(super) memory: &'a PageMemory,
+    pub(super) unit: &'a Unit,
+    pub(super) snapshot: bool,
+    /// Records that may still come before the limit of the stream.
+    pub(super) left: &'a AtomicU64,
+}
+
+/// A part of a slice that is paged by itself.
+struct Piece {
+    window: Option<Window>,
+    /// How often it has begun again without getting any further.
+    resets: u32,
+}
+
+/// What one piece has given.
+#[derive(Default)]
+struct Pass {
+    records: u64,
+    highest: Option<DateTime<FixedOffset>>,
+    last_token: Option<Value>,
+    tally: Tally,
+    is_cut: bool,
+    /// Why it has to be paged in another way.
+    paging: Option<(PagingAction, String)>,
+}
+
+/// What all pieces have given.
+#[derive(Default)]
+struct Sum {
+    outcome: Option<Pass>,
+    records: u64,
+    highest: Option<DateTime<FixedOffset>>,
+    shifted: bool,
+}
+
+impl SliceReader<'_> {
+    /// Reads the slice into its sink.
+    pub(super) async fn read(&self, sink: &mut dyn SliceSink) -> Result<SliceOutcome, ReadError> {
+        let left = self.left.load(Ordering::Relaxed);
+        let mut outcome = self.attempt(sink).await?;
+        if outcome.complete && outcome.shifted {
+            tracing::warn!(unit = %self.unit, "pages have shifted while they were read; reading once more");
+            sink.restart().await?;
+            self.left.store(left, Ordering::Relaxed);
+            outcome = self.attempt(sink).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn attempt(&self, sink: &mut dyn SliceSink) -> Result<SliceOutcome, ReadError> {
+        let mut pieces = VecDeque::from([Piece { window: self.slice.window, resets: 0 }]);
+        let mut sum = Sum::default();
+        while let Some(piece) = pieces.pop_front() {
+            let mut pass = self.piece(&piece, sink).await?;
+            if let Some((action, why)) = pass.paging.take() {
+                for next in self.instead(&piece, &pass, action, &why, sink, &mut sum).await?.into_iter().rev() {
+                    pieces.push_front(next);
+                }
+                continue;
+            }
+            sink.keep().await?;
+            sum.add(&pass, self.snapshot);
+            let is_cut = pass.is_cut;
+            sum.outcome = Some(pass);
+            if is_cut {
+                break;
+            }
+        }
+        let last = sum.outcome.unwrap_or_default();
+        Ok(SliceOutcome {
+            records: sum.records,
+            highest: sum.highest,
+            last_token: last.last_token,
+            shifted: sum.shifted,
+            complete: !last.is_cut,
+        })
+    }
+
+    /// The pieces that take the place of one that cannot be paged to its end.
+    async fn instead(
+        &self,
+        piece: &Piece,
+        pass: &Pass,
+        action: PagingAction,
+        why: &str,
+        sink: &mut dyn SliceSink,
+        sum: &mut Sum,
+    ) -> Result<Vec<Piece>, ReadError> {
+        let retriever = &self.stream.retriever;
+        let cursor = self.stream.cursor.as_ref();
+        match action {
+            PagingAction::SplitWindow => {
+                let parts = (
+                    retriever.splitting.as_ref(),
+                    cursor,
+                    cursor.and_then(DatetimeBasedCursor::granularity),
+                    piece.window,
+                );
+                let (Some(splitting), Some(cursor), Some(granularity), Some(window)) = parts else {
+                    return Err(ReadError(format!("{why} (the stream has no window that could be split)")));
+                };
+                sink.discard().await?;
+                self.left.fetch_add(pass.records, Ordering::Relaxed);
+                let printed = |instant| cursor.as_printed(instant);
+                let halves =
+                    splitting.halves(window, granularity, &self.pages.scope(), printed, why).map_err(ReadError)?;
+                tracing::info!(unit = %self.unit, from = %window.start, to = %window.end, reason = %why, "the window is split");
+                Ok(halves.into_iter().map(|window| Piece { window: Some(window), resets: 0 }).collect())
+            }
+            PagingAction::Reset => match retriever.reset.map(|reset| reset.way) {
+                Some(ResetWay::Split) => {
+                    let (Some(window), Some(highest)) = (piece.window, pass.highest.or(piece.window.map(|w| w.start)))
+                    else {
+                        return Err(ReadError(format!("{why} (the stream has no window to go on in)")));
+                    };
+                    let resets = if highest > window.start { 0 } else { piece.resets + 1 };
+                    if resets > 1 {
+                        return Err(ReadError(format!(
+                            "{why}; paging began again at the same place and got no further"
+                        )));
+                    }
+                    // Records up to the highest value stay; those of the very moment come once more.
+                    sink.keep().await?;
+                    sum.add(pass, false);
+                    Ok(vec![Piece { window: Some(Window { start: highest, end: window.end }), resets }])
+                }
+                Some(ResetWay::Again) if piece.resets == 0 => {
+                    sink.discard().await?;
+                    self.left.fetch_add(pass.records, Ordering::Relaxed);
+                    Ok(vec![Piece { window: piece.window, resets: 1 }])
+                }
+                Some(ResetWay::Again) => Err(ReadError(format!("{why}; paging has begun again once already"))),
+                None => Err(ReadError(format!("{why} (the stream has no `pagination_reset`)"))),
+            },
+        }
+    }
+
+    async fn piece(&self, piece: &Piece, sink: &mut dyn SliceSink) -> Result<Pass, ReadError> {
+        let pages = if piece.window == self.slice.window {
+            self.pages.clone()
+        } else {
+            Arc::new(self.shared.slice(&Slice { window: piece.window, ..self.slice.clone() })?)
+        };
+        let scope = pages.scope();
+        let retriever = &self.stream.retriever;
+        let is_feed = self.stream.cursor.as_ref().is_some_and(DatetimeBasedCursor::is_data_feed);
+        let (memory, token) = (self.memory.clone(), self.slice.token.clone());
+        let reader = PageReader::new(pages, retriever.paginator.as_ref(), scope, memory, token)?;
+        let mut reader = reader.with_estimate(self.shared.estimate()).stopping_when_past(is_feed);
+        let most = retriever.reset.and_then(|reset| reset.limit);
+        let mut pass = Pass::default();
+        while let Some(mut page) = reader.next().await? {
+            let left = self.left.load(Ordering::Relaxed);
+            page.truncate(left);
+            self.left.store(left.saturating_sub(page.count()), Ordering::Relaxed);
+            pass.records += page.count();
+            pass.highest = pass.highest.max(page.highest);
+            let total = reader.tally().total();
+            sink.page(page, total).await?;
+            if self.left.load(Ordering::Relaxed) == 0 {
+                pass.is_cut = true;
+                break;
+            }
+            if most.is_some_and(|most| pass.records >= most) && reader.has_more() {
+                pass.paging = Some((PagingAction::Reset, "the limit of records was reached".into()));
+                return Ok(pass);
+            }
+        }
+        pass.paging = reader.take_paging();
+        self.shared.learn(reader.estimate());
+        pass.tally = reader.tally();
+        pass.last_token = reader.last_token().cloned();
+        Ok(pass)
+    }
+}
+
+impl Sum {
+    fn add(&mut self, pass: &Pass, snapshot: bool) {
+        self.records += pass.records;
+        self.highest = self.highest.max(pass.highest);
+        let tally = &pass.tally;
+        self.shifted |= !pass.is_cut && if snapshot { !tally.is_whole() } else { tally.may_have_missed() };
+    }
+}

@@ -1,0 +1,126 @@
+//! The records of an answer: slices of its body, or records that one of our own extractors makes of it.
+
+use super::tree::{Tree, write_text};
+use crate::components::fields_and_rows_extractor::FieldsAndRows;
+use crate::components::record_extractor::RecordExtractor;
+use crate::http::buffers::Buffer;
+use crate::record_slicer::scanner::Scanner;
+use crate::record_slicer::{self, Keep, SliceError, Sliced};
+use serde_json::Value;
+use std::ops::Range;
+
+/// The records of one answer.
+#[derive(Debug)]
+pub(crate) struct Extracted {
+    pub(crate) body: Buffer,
+    /// Where each record stands in the body.
+    pub(crate) records: Vec<Range<usize>>,
+    /// The answer without its records, as far as it was asked for.
+    pub(crate) rest: Value,
+    /// How many the answer held: what page numbers and offsets count.
+    pub(crate) received: u64,
+}
+
+/// Finds the records in a body; the whole of it must be well-formed.
+///
+/// # Errors
+/// Why it is not what was declared.
+pub(crate) fn extract(
+    extractor: &RecordExtractor,
+    path: &[String],
+    keep: Keep,
+    body: Buffer,
+) -> Result<Extracted, String> {
+    let keep = match extractor {
+        RecordExtractor::FieldsAndRows(_) if keep == Keep::Nothing => Keep::Rest,
+        _ => keep,
+    };
+    let Sliced { records, rest } = record_slicer::slice(&body, path, keep).map_err(|error| not_json(&body, &error))?;
+    let received = records.len() as u64;
+    let made = match extractor {
+        RecordExtractor::Dpath(_) => return Ok(Extracted { body, records, rest, received }),
+        RecordExtractor::Unnest(unnest) => {
+            let mut made = Made::default();
+            for range in &records {
+                let outer = Tree::parse(&body[range.clone()]).map_err(|error| not_json(&body, &error))?;
+                unnest.unnest(&outer, &mut |record| made.push(|out| record.write(out)));
+            }
+            made
+        }
+        RecordExtractor::FieldsAndRows(table) => rows(table, &body, &records, &rest)?,
+    };
+    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received })
+}
+
+/// Records that are written anew, one after the other.
+#[derive(Debug, Default)]
+struct Made {
+    bytes: Vec<u8>,
+    records: Vec<Range<usize>>,
+}
+
+impl Made {
+    fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.records.push(start..self.bytes.len());
+        self.bytes.push(b'\n');
+    }
+}
+
+fn rows(table: &FieldsAndRows, body: &[u8], rows: &[Range<usize>], rest: &Value) -> Result<Made, String> {
+    let mut made = Made::default();
+    if rows.is_empty() {
+        return Ok(made);
+    }
+    let columns = table.columns(rest)?;
+    for range in rows {
+        let values = items(&body[range.clone()]).map_err(|error| not_json(body, &error))?;
+        let Some(values) = values.filter(|values| values.len() == columns.len()) else {
+            return Err("a row of the answer does not fit its list of columns".into());
+        };
+        made.push(|out| {
+            out.push(b'{');
+            for (index, (name, value)) in columns.iter().zip(&values).enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_text(out, name);
+                out.push(b':');
+                out.extend_from_slice(value);
+            }
+            out.push(b'}');
+        });
+    }
+    Ok(made)
+}
+
+/// The raw items of a list; nothing if it is none.
+fn items(bytes: &[u8]) -> Result<Option<Vec<&[u8]>>, SliceError> {
+    let mut scanner = Scanner::new(bytes);
+    if scanner.peek() != Some(b'[') {
+        return Ok(None);
+    }
+    let mut items = Vec::new();
+    scanner.open()?;
+    if scanner.closes(b']') {
+        return Ok(Some(items));
+    }
+    loop {
+        let start = scanner.position();
+        scanner.value()?;
+        items.push(&bytes[start..scanner.position()]);
+        if !scanner.more(b']')? {
+            return Ok(Some(items));
+        }
+    }
+}
+
+fn not_json(body: &[u8], error: &SliceError) -> String {
+    let start = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    match start {
+        None => "the answer is empty, not JSON".to_owned(),
+        Some(b'<') => "the answer is HTML or XML, not JSON".to_owned(),
+        Some(_) => format!("the answer cannot be read: {error}"),
+    }
+}
