@@ -134,6 +134,9 @@ struct ReadArgs {
     /// At most so many records of each stream
     #[arg(long, env = "DRAYAGE_LIMIT", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// Shows every request and answer on standard error, without secrets
+    #[arg(long, env = "DRAYAGE_TRACE", value_parser = FalseyValueParser::new())]
+    trace: bool,
     /// Multiplies the waits between tries; for tests
     #[arg(long, env = "DRAYAGE_WAIT_FACTOR", default_value = "1", hide = true)]
     wait_factor: f64,
@@ -172,6 +175,7 @@ async fn run_command(command: Command) -> Result<Exit, ExtractError> {
                 state_output: args.state_output,
                 lines: if args.output == Output::Json { Lines::WithStream } else { Lines::Records },
                 limit: args.limit,
+                trace: args.trace,
                 wait_factor: args.wait_factor,
             };
             read(&options, &Machine, &mut std::io::stdout()).await

@@ -33,7 +33,8 @@ const STREAMS: [(&str, &str); 12] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_record_lands_as_it_was_sent() {
     let bench = Bench::new(730).await;
-    let report = bench.extract(&[]).await;
+    let streams: Vec<&str> = STREAMS.iter().map(|(stream, _)| *stream).chain(["jobs_export"]).collect();
+    let report = bench.extract(&streams).await;
     assert_eq!(report.exit(), Exit::Done, "{report:?}");
     assert_eq!(report.units.len(), STREAMS.len() + 1);
     for (stream, resource) in STREAMS {

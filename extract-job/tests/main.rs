@@ -2,9 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod budget;
+mod credentials;
+mod credentials_substream;
 mod extract;
+mod fake_api;
 mod faults;
+mod logins;
 mod modes;
 mod program;
+mod requests;
+mod servicetitan;
+mod servicetitan_days;
 mod shares;
 mod support;

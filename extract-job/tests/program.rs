@@ -77,7 +77,11 @@ async fn the_other_commands_work() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("connected"), "{}", text(&output.stdout));
     let output = run(&bench, &["streams"]).await;
-    assert_eq!(text(&output.stdout).lines().count(), 13, "{}", text(&output.stdout));
+    let names = text(&output.stdout);
+    assert!(
+        ["jobs", "jobs_export", "zones"].iter().all(|name| names.lines().any(|line| line.contains(name))),
+        "{names}"
+    );
     let output = run(&bench, &["--dry-run"]).await;
     assert_eq!(output.status.code(), Some(0));
     assert!(

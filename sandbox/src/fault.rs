@@ -76,7 +76,7 @@ pub enum FaultAction {
     Unauthorized,
     /// No answer for so long; then the connection closes.
     Hang(Duration),
-    /// Export feeds: the answer's token is the one that was sent, and more is promised.
+    /// Export feeds and next links: the answer's token or link is the one that was sent, and more is promised.
     RepeatToken,
     /// Lists: the first page again, whatever page was asked for, and more is promised.
     RepeatPage,
@@ -88,6 +88,8 @@ pub enum FaultAction {
     MoveRecord { index: usize },
     /// 302 to this address.
     Redirect(String),
+    /// Next links: the link leads to this host (`http://host:port`), and more is promised.
+    NextElsewhere(String),
     /// Lists: `totalCount` is too high by seven.
     WrongTotal,
 }

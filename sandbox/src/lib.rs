@@ -2,10 +2,17 @@
 //! Never part of a production image; nothing here knows the programs that it serves.
 
 pub mod bigquery;
+mod broken_answer;
+pub mod callio;
 pub mod cloud_run;
 pub mod cloud_storage;
 pub mod fault;
+pub mod gaio_social;
+pub mod gong;
+mod lives;
 pub mod metadata;
 pub mod request_log;
 pub mod servicetitan;
 pub mod slack;
+pub mod stand_in;
+pub mod zoho_salesiq;

@@ -1,12 +1,22 @@
 //! Serves a stand-in until it is stopped, and prints what to put into a pipeline file to use it.
 
+mod callio_command;
+mod gaio_social_command;
+mod gong_command;
+mod zoho_salesiq_command;
+
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io::BufRead;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use callio_command::CallioArguments;
 use clap::{Parser, Subcommand};
+use gaio_social_command::GaioSocialArguments;
+use gong_command::GongArguments;
 use sandbox::servicetitan::{self, Options, ServiceTitan, Tenant};
+use zoho_salesiq_command::ZohoSalesiqArguments;
 
 /// Local stand-ins for the APIs that Drayage reads.
 #[derive(Debug, Parser)]
@@ -20,6 +30,14 @@ struct Arguments {
 enum Command {
     /// A stand-in of ServiceTitan. Enter on standard input serves the next generation of the data.
     Servicetitan(ServicetitanArguments),
+    /// A stand-in of Callio. Enter on standard input serves the next generation of the data.
+    Callio(CallioArguments),
+    /// A stand-in of Gaio Social. Enter on standard input serves the next generation of the data.
+    GaioSocial(GaioSocialArguments),
+    /// A stand-in of Gong. Enter on standard input serves the next generation of the data.
+    Gong(GongArguments),
+    /// A stand-in of Zoho SalesIQ. Enter on standard input serves the next generation of the data.
+    ZohoSalesiq(ZohoSalesiqArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -90,8 +108,14 @@ impl ServicetitanArguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Command::Servicetitan(arguments) = Arguments::parse().command;
-    match serve(&arguments).await {
+    let served = match Arguments::parse().command {
+        Command::Servicetitan(arguments) => serve_servicetitan(&arguments).await,
+        Command::Callio(arguments) => serve_callio(&arguments).await,
+        Command::GaioSocial(arguments) => serve_gaio_social(&arguments).await,
+        Command::Gong(arguments) => serve_gong(&arguments).await,
+        Command::ZohoSalesiq(arguments) => serve_zoho_salesiq(&arguments).await,
+    };
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -100,17 +124,60 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(arguments: &ServicetitanArguments) -> Result<(), servicetitan::StartError> {
+async fn serve_servicetitan(arguments: &ServicetitanArguments) -> Result<(), Box<dyn Error>> {
     let server = servicetitan::start(arguments.options()).await?;
     server.set_generation(arguments.generation);
     println!("ServiceTitan stand-in at {}\n\n{}", server.url(), pipeline(&server));
+    serve_generations(|| {
+        server.set_generation(server.generation() + 1);
+        server.generation()
+    })
+}
+
+async fn serve_callio(arguments: &CallioArguments) -> Result<(), Box<dyn Error>> {
+    let server = arguments.start().await?;
+    println!("Callio stand-in at {}\n\n{}", server.url(), callio_command::pipeline(&server));
+    serve_generations(|| {
+        server.set_generation(server.generation() + 1);
+        server.generation()
+    })
+}
+
+async fn serve_gong(arguments: &GongArguments) -> Result<(), Box<dyn Error>> {
+    let server = arguments.start().await?;
+    println!("Gong stand-in at {}\n\n{}", server.url(), gong_command::pipeline(&server));
+    serve_generations(|| {
+        server.set_generation(server.generation() + 1);
+        server.generation()
+    })
+}
+
+async fn serve_gaio_social(arguments: &GaioSocialArguments) -> Result<(), Box<dyn Error>> {
+    let server = arguments.start().await?;
+    println!("Gaio Social stand-in at {}\n\n{}", server.url(), gaio_social_command::pipeline(&server));
+    serve_generations(|| {
+        server.set_generation(server.generation() + 1);
+        server.generation()
+    })
+}
+
+async fn serve_zoho_salesiq(arguments: &ZohoSalesiqArguments) -> Result<(), Box<dyn Error>> {
+    let server = arguments.start().await?;
+    println!("Zoho SalesIQ stand-in at {}\n\n{}", server.url(), zoho_salesiq_command::pipeline(&server));
+    serve_generations(|| {
+        server.set_generation(server.generation() + 1);
+        server.generation()
+    })
+}
+
+/// Serves the next generation at every line of standard input.
+fn serve_generations(next: impl Fn() -> u32) -> ! {
     // The server has threads of its own, so this one may block.
     for line in std::io::stdin().lock().lines() {
         if line.is_err() {
             break;
         }
-        server.set_generation(server.generation() + 1);
-        println!("generation {}", server.generation());
+        println!("generation {}", next());
     }
     // Standard input has ended; only a signal stops the server now.
     loop {

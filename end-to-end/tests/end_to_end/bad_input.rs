@@ -23,8 +23,8 @@ fn bad_pipeline_files_start_nothing() {
         (Box::new(replace("id: bluebird", "id: acme")), &["acme", "twice"]),
         (Box::new(replace("servicetitan\n", "servicetitn\n")), &["pipeline.yaml:4", "servicetitn"]),
         (
-            Box::new(replace("servicetitan\n", "servicetitan\n    streams: [jobs, bussiness_units]\n")),
-            &["pipeline.yaml:5", "bussiness_units", "did you mean `business_units`"],
+            Box::new(replace("streams: [business_units", "streams: [bussiness_units")),
+            &["pipeline.yaml:24", "bussiness_units", "did you mean `business_units`"],
         ),
         (Box::new(replace("type: duckdb", "type: duckbd")), &["pipeline.yaml:2", "duckdb"]),
         (Box::new(replace("landing: ./landing", "landing: gs://bucket/../x")), &["gs://bucket/../x"]),

@@ -2,6 +2,7 @@
 //! Secrets reach the programs through the environment alone.
 
 use crate::model::Model;
+use crate::oracle::STREAMS;
 use crate::programs::{self, Ended, Running};
 use crate::tables::Warehouse;
 use sandbox::fault::{Fault, FaultAction};
@@ -38,6 +39,11 @@ pub(crate) const ACCOUNTS: [Account; 2] = [
     },
 ];
 pub(crate) const APP_KEY: &str = "ak1.4f0c9d-hush";
+
+/// The `streams` of the source in the pipeline file: the connector has many more than the oracle reads.
+pub(crate) fn streams_line(names: &[&str]) -> String {
+    format!("    streams: [{}]\n", names.join(", "))
+}
 
 pub(crate) struct World {
     pub(crate) api: ServiceTitan,
@@ -82,6 +88,7 @@ impl World {
                  auth_url: {url}\n          page_size: {page_size}\n"
             ));
         }
+        text.push_str(&streams_line(&STREAMS.each_ref().map(|stream| stream.name)));
         fs::write(self.path("pipeline.yaml"), change(text)).unwrap();
     }
 

@@ -1,4 +1,4 @@
-//! ApiKeyAuthenticator: a fixed key at a place of the request (`inject_into`), or in a header (the older `header`).
+//! ApiKeyAuthenticator: a fixed key at a place of the request (`inject_into`), or in a header (the older `header`), never both.
 
 use super::expression::{Expression, Scope};
 use super::request_option::{Injection, Place, RequestOption};
@@ -25,8 +25,10 @@ impl ApiKeyAuthenticator {
             Some(child) => RequestOption::read(&child).map(At::Option),
             None => reader.expression("header", Names::ANYWHERE).map(At::Header),
         };
-        if !reader.has("inject_into") && !reader.has("header") {
-            reader.error("ApiKeyAuthenticator needs `inject_into`");
+        match (reader.has("inject_into"), reader.has("header")) {
+            (false, false) => reader.error("ApiKeyAuthenticator needs `inject_into`"),
+            (true, true) => reader.error_at("header", "and `inject_into` exclude each other"),
+            _ => {}
         }
         reader.finish();
         Some(Self { api_token, at: at? })

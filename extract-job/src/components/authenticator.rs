@@ -1,4 +1,5 @@
 //! What a requester's `authenticator` can be: each kind turns the settings into values that go into the request.
+//! JwtAuthenticator, LegacySessionTokenAuthenticator, RateLimitedMultipleTokenAuthenticator and custom ones are refused by name.
 
 use super::api_key_authenticator::ApiKeyAuthenticator;
 use super::basic_http_authenticator::BasicHttpAuthenticator;
@@ -6,10 +7,16 @@ use super::bearer_authenticator::BearerAuthenticator;
 use super::expression::Scope;
 use super::oauth_authenticator::OAuthAuthenticator;
 use super::request_option::{Injection, Place};
+use super::selective_authenticator::SelectiveAuthenticator;
+use super::session_token_authenticator::SessionTokenAuthenticator;
 use crate::http::account::Account;
 use crate::http::send::SendError;
 use crate::manifest::reader::Reader;
+use contract::unit::Unit;
 use serde_json::Value;
+
+const SUPPORTED: &str = "NoAuth, BearerAuthenticator, ApiKeyAuthenticator, BasicHttpAuthenticator, OAuthAuthenticator, \
+                         SessionTokenAuthenticator, SelectiveAuthenticator";
 
 #[derive(Debug)]
 pub(crate) enum Authenticator {
@@ -18,6 +25,8 @@ pub(crate) enum Authenticator {
     ApiKey(ApiKeyAuthenticator),
     Basic(BasicHttpAuthenticator),
     OAuth(Box<OAuthAuthenticator>),
+    SessionToken(Box<SessionTokenAuthenticator>),
+    Selective(Box<SelectiveAuthenticator>),
 }
 
 impl Authenticator {
@@ -30,35 +39,71 @@ impl Authenticator {
             "BearerAuthenticator" => BearerAuthenticator::read(reader).map(Self::Bearer),
             "ApiKeyAuthenticator" => ApiKeyAuthenticator::read(reader).map(Self::ApiKey),
             "BasicHttpAuthenticator" => BasicHttpAuthenticator::read(reader).map(Self::Basic),
-            "OAuthAuthenticator" => OAuthAuthenticator::read(reader).map(|oauth| Self::OAuth(Box::new(oauth))),
+            "OAuthAuthenticator" => OAuthAuthenticator::read(reader).map(Box::new).map(Self::OAuth),
+            "SessionTokenAuthenticator" => {
+                SessionTokenAuthenticator::read(reader).map(Box::new).map(Self::SessionToken)
+            }
+            "SelectiveAuthenticator" => SelectiveAuthenticator::read(reader).map(Box::new).map(Self::Selective),
             _ => {
-                reader.unsupported(
-                    "NoAuth, BearerAuthenticator, ApiKeyAuthenticator, BasicHttpAuthenticator, OAuthAuthenticator",
-                );
+                reader.unsupported(SUPPORTED);
                 None
             }
         }
     }
 
     /// What signs a request, logging in first where that is needed.
-    pub(crate) async fn sign(&self, account: &Account, scope: &Scope) -> Result<Vec<Injection>, SendError> {
-        let failed = |error: String| SendError::Request(format!("the authenticator: {error}"));
-        match self {
-            Self::NoAuth => Ok(Vec::new()),
-            Self::Bearer(bearer) => Ok(vec![bearer.sign(scope).map_err(failed)?]),
-            Self::ApiKey(key) => key.sign(scope).map_err(failed),
-            Self::Basic(basic) => Ok(vec![basic.sign(scope).map_err(failed)?]),
+    pub(crate) async fn sign(
+        &self,
+        account: &Account,
+        unit: &Unit,
+        scope: &Scope,
+    ) -> Result<Vec<Injection>, SendError> {
+        match self.selected(scope).map_err(failed)? {
             Self::OAuth(oauth) => oauth.token(account, scope).await.map(|token| vec![bearer(&token)]),
+            Self::SessionToken(session) => session.sign(account, unit, scope).await.map(|injection| vec![injection]),
+            fixed => fixed.fixed(scope).map_err(failed),
         }
     }
 
     /// Drops the login that signed a refused request. Whether a new login may help.
     pub(crate) async fn forget(&self, account: &Account, scope: &Scope, signed: &[Injection]) -> bool {
-        match (self, signed) {
-            (Self::OAuth(oauth), [injection]) => oauth.forget(account, scope, &injection.value).await,
+        match (self.selected(scope), signed) {
+            (Ok(Self::OAuth(oauth)), [injection]) => oauth.forget(account, scope, &injection.value).await,
+            (Ok(Self::SessionToken(session)), [injection]) => session.forget(account, scope, injection).await,
             _ => false,
         }
     }
+
+    /// Whose requests it signs: the same for every request of a run, whatever the token in force. Holds secrets.
+    pub(crate) fn key(&self, account: &Account, scope: &Scope) -> Result<String, String> {
+        match self.selected(scope)? {
+            Self::OAuth(oauth) => oauth.key(scope),
+            Self::SessionToken(session) => session.key(account, scope),
+            fixed => Ok(format!("{:?}", fixed.fixed(scope)?)),
+        }
+    }
+
+    /// What signs a request without any login.
+    fn fixed(&self, scope: &Scope) -> Result<Vec<Injection>, String> {
+        match self {
+            Self::Bearer(bearer) => Ok(vec![bearer.sign(scope)?]),
+            Self::ApiKey(key) => key.sign(scope),
+            Self::Basic(basic) => Ok(vec![basic.sign(scope)?]),
+            Self::NoAuth | Self::OAuth(_) | Self::SessionToken(_) | Self::Selective(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// This one, or the one that the settings choose.
+    fn selected(&self, scope: &Scope) -> Result<&Self, String> {
+        match self {
+            Self::Selective(selective) => selective.select(scope)?.selected(scope),
+            other => Ok(other),
+        }
+    }
+}
+
+fn failed(why: String) -> SendError {
+    SendError::Request(format!("the authenticator: {why}"))
 }
 
 /// `Authorization: Bearer …`.

@@ -1,25 +1,27 @@
-//! ConstantBackoffStrategy: the same number of seconds before every try.
+//! ConstantBackoffStrategy: the same number of seconds before every try, `jitter_range_in_seconds` aside.
 
-use crate::components::expression::{Expression, Scope};
+use super::backoff::with_jitter;
+use super::expression::Scope;
+use super::number::Number;
 use crate::manifest::reader::Reader;
-use crate::template::Names;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct ConstantBackoffStrategy {
-    seconds: Expression,
+    seconds: Number,
+    jitter: Option<f64>,
 }
 
 impl ConstantBackoffStrategy {
-    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
-        let seconds = reader.required_expression("backoff_time_in_seconds", Names::ANYWHERE);
-        reader.accept(&["jitter_range_in_seconds"]);
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
+        reader.required("backoff_time_in_seconds");
+        let seconds = Number::read(reader, "backoff_time_in_seconds");
+        let jitter = reader.number("jitter_range_in_seconds").map(|range| range.min(1e9));
         reader.finish();
-        Some(Self { seconds: seconds? })
+        Some(Self { seconds: seconds?, jitter })
     }
 
-    pub(crate) fn wait(&self, scope: &Scope) -> Option<Duration> {
-        let seconds = self.seconds.value(scope).ok()?.as_f64()?;
-        (0.0..=3600.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+    pub(super) fn wait(&self, scope: &Scope) -> Result<Duration, String> {
+        Ok(with_jitter(self.seconds.seconds(scope)?, self.jitter))
     }
 }

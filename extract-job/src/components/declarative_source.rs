@@ -25,7 +25,9 @@ impl DeclarativeSource {
             reader.unsupported("DeclarativeSource");
             return None;
         }
-        reader.required("streams");
+        if !reader.has("dynamic_streams") {
+            reader.required("streams");
+        }
         let mut streams = Vec::new();
         for (index, child) in reader.children("streams").into_iter().enumerate() {
             let name = child.get("name").and_then(Node::as_str);
@@ -47,8 +49,9 @@ impl DeclarativeSource {
         let budget = reader.child("api_budget").and_then(|child| HttpApiBudget::read(&child)).unwrap_or_default();
         let concurrency = reader.child("concurrency_level").and_then(|child| ConcurrencyLevel::read(&child));
         let spec = reader.child("spec").and_then(|child| read_spec(&child));
-        reader.refuse(&["dynamic_streams"]);
         reader.accept(&[
+            // Read by themselves, before parameters are spread.
+            "dynamic_streams",
             "version",
             "description",
             "metadata",

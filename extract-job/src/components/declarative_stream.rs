@@ -1,13 +1,17 @@
 //! DeclarativeStream: one output of a source: its name, its key, how it is read and what its records look like.
 
 use super::datetime_based_cursor::DatetimeBasedCursor;
+use super::expression::Scope;
 use super::inline_schema_loader;
 use super::pagination_reset::ResetWay;
+use super::partition_router::PartitionRouter;
 use super::simple_retriever::SimpleRetriever;
 use super::transformation::Transformation;
 use crate::manifest::reader::Reader;
+use crate::template::Names;
 use contract::pipeline::StreamMode;
 use contract::yaml::{Kind, Node};
+use reqwest::Url;
 use serde_json::Value;
 
 #[derive(Debug)]
@@ -68,6 +72,27 @@ impl DeclarativeStream {
     /// Whether a state moves from run to run.
     pub(crate) fn is_stateful(&self) -> bool {
         self.cursor.is_some() || self.keeps_token()
+    }
+
+    /// The streams that its partitions come from, and theirs.
+    pub(crate) fn ancestors(&self) -> Vec<&Self> {
+        let router = self.retriever.router.as_ref();
+        let parents = router.map(PartitionRouter::parents).unwrap_or_default();
+        parents.iter().flat_map(|parent| std::iter::once(&*parent.stream).chain(parent.stream.ancestors())).collect()
+    }
+
+    /// The hosts that the settings alone give its requests: with lists of values in the address, one for each value.
+    pub(crate) fn homes(&self, scope: &Scope) -> Vec<Url> {
+        let requester = &self.retriever.requester;
+        let mut homes: Vec<Url> = requester.home(scope).into_iter().collect();
+        let router = self.retriever.router.as_ref();
+        for list in router.map(PartitionRouter::lists).unwrap_or_default() {
+            for partition in list.partitions(scope).unwrap_or_default() {
+                let seen = scope.clone().with(Names::STREAM_SLICE, Value::Object(partition.keys));
+                homes.extend(requester.home(&seen));
+            }
+        }
+        homes
     }
 
     pub(crate) fn keeps_token(&self) -> bool {

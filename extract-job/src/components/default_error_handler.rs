@@ -1,12 +1,11 @@
 //! DefaultErrorHandler: the first response filter that matches says what is done with an answer, else a table by status does.
 //! It also says how often a request is tried and how long to wait in between.
 
-use super::backoff::{BackoffStrategy, Wait};
-use super::expression::{Expression, Scope};
-use super::http_response_filter::{Action, AnswerView, HttpResponseFilter};
+use super::backoff::BackoffStrategy;
+use super::expression::Scope;
+use super::http_response_filter::{Action, AnswerView, HttpResponseFilter, PagingAction};
+use super::number::Number;
 use crate::manifest::reader::Reader;
-use crate::template::Names;
-use reqwest::header::HeaderMap;
 
 const DEFAULT_RETRIES: u32 = 5;
 /// A manifest cannot make the engine try for ever.
@@ -19,50 +18,61 @@ pub(crate) struct Verdict {
     pub(crate) message: Option<String>,
 }
 
+/// How much of an answer has to be in the scope before it can be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sight {
+    Status,
+    Headers,
+    /// Headers and decoded body.
+    Body,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct DefaultErrorHandler {
     filters: Vec<HttpResponseFilter>,
     strategies: Vec<BackoffStrategy>,
-    max_retries: Option<Expression>,
+    max_retries: Option<Number>,
 }
 
 impl DefaultErrorHandler {
-    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
-        if reader.kind() != "DefaultErrorHandler" {
-            reader.unsupported("DefaultErrorHandler");
-            return None;
-        }
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         let filters = reader.children("response_filters").iter().filter_map(HttpResponseFilter::read).collect();
         let strategies = reader.children("backoff_strategies").iter().filter_map(BackoffStrategy::read).collect();
-        let max_retries = reader.expression("max_retries", Names::ANYWHERE);
+        let max_retries = Number::read_whole(reader, "max_retries", 0);
         reader.finish();
         Some(Self { filters, strategies, max_retries })
     }
 
     /// How many tries may follow the first.
-    pub(crate) fn retries(&self, scope: &Scope) -> u32 {
-        let told = self.max_retries.as_ref().and_then(|retries| retries.value(scope).ok()?.as_u64());
-        told.map_or(DEFAULT_RETRIES, |retries| u32::try_from(retries.min(MOST_RETRIES)).unwrap_or(DEFAULT_RETRIES))
+    pub(super) fn retries(&self, scope: &Scope) -> Result<u32, String> {
+        let Some(told) = &self.max_retries else { return Ok(DEFAULT_RETRIES) };
+        let retries = told.whole(scope, 0)?.min(MOST_RETRIES);
+        Ok(u32::try_from(retries).unwrap_or(DEFAULT_RETRIES))
     }
 
-    /// Whether the verdict on an answer of this status needs its decoded body (a large page need not be parsed twice).
-    pub(crate) fn needs_body(&self, status: u16) -> bool {
-        !(200..400).contains(&status) || self.filters.iter().any(HttpResponseFilter::looks_into_bodies)
+    pub(super) fn sight(&self, status: u16) -> Sight {
+        let filters = self.filters.iter().map(|filter| filter.sight(status));
+        filters.max().unwrap_or(Sight::Status)
     }
 
-    /// The scope holds `response` and `headers` if [`Self::needs_body`] said so.
+    pub(super) fn strategies(&self) -> &[BackoffStrategy] {
+        &self.strategies
+    }
+
+    pub(super) fn uses(&self, action: PagingAction) -> bool {
+        self.filters.iter().any(|filter| filter.action() == Some(Action::Paging(action)))
+    }
+
     pub(crate) fn verdict(&self, answer: &AnswerView<'_>, scope: &Scope) -> Verdict {
         for filter in &self.filters {
-            if let Some(action) = filter.matches(answer, scope) {
-                return Verdict { action, message: filter.message(scope) };
+            match filter.matches(answer, scope) {
+                Ok(Some(action)) => return Verdict { action, message: filter.message(scope) },
+                Ok(None) => {}
+                // Passing over a rule that cannot be read could take an error for a page.
+                Err(why) => return Verdict { action: Action::Fail, message: Some(why) },
             }
         }
         Verdict { action: by_status(answer.status), message: None }
-    }
-
-    /// The first strategy that gives a time.
-    pub(crate) fn wait(&self, tries: u32, headers: Option<&HeaderMap>, scope: &Scope) -> Option<Wait> {
-        self.strategies.iter().find_map(|strategy| strategy.wait(tries, headers, scope))
     }
 }
 

@@ -1,29 +1,32 @@
-//! ExponentialBackoffStrategy: factor × 2^try seconds, the first try being 1.
+//! ExponentialBackoffStrategy: factor × 2^try seconds, the first try being 1, and `jitter_range_in_seconds` on top.
+//! No wait is longer than ten minutes: the request would be given up before its end.
 
-use crate::components::expression::{Expression, Scope};
+use super::backoff::with_jitter;
+use super::expression::Scope;
+use super::number::Number;
 use crate::manifest::reader::Reader;
-use crate::template::Names;
 use std::time::Duration;
 
-/// Nobody waits longer than this between two tries.
 const LONGEST: f64 = 600.0;
+const DEFAULT_FACTOR: f64 = 5.0;
 
 #[derive(Debug)]
 pub(crate) struct ExponentialBackoffStrategy {
-    factor: Option<Expression>,
+    factor: Option<Number>,
+    jitter: Option<f64>,
 }
 
 impl ExponentialBackoffStrategy {
-    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
-        let factor = reader.expression("factor", Names::ANYWHERE);
-        reader.accept(&["jitter_range_in_seconds"]);
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
+        let factor = Number::read(reader, "factor");
+        let jitter = reader.number("jitter_range_in_seconds").map(|range| range.min(1e9));
         reader.finish();
-        Some(Self { factor })
+        Some(Self { factor, jitter })
     }
 
-    pub(crate) fn wait(&self, tries: u32, scope: &Scope) -> Duration {
-        let factor = self.factor.as_ref().and_then(|factor| factor.value(scope).ok()?.as_f64()).unwrap_or(5.0);
-        after(factor, tries)
+    pub(super) fn wait(&self, tries: u32, scope: &Scope) -> Result<Duration, String> {
+        let factor = self.factor.as_ref().map_or(Ok(DEFAULT_FACTOR), |factor| factor.value(scope))?;
+        Ok(with_jitter(after(factor, tries), self.jitter))
     }
 }
 

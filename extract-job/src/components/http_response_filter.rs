@@ -1,10 +1,15 @@
 //! HttpResponseFilter: which answers it speaks about, and what is to be done with them.
 //! Status codes, predicate and text are alternatives: any of them matches. Without an action a filter never matches.
+//!
+//! Filters see successful answers too. An undefined value makes a predicate false; one that fails in another way fails the
+//! request, since nobody knows what the rule would have said. `failure_type` is checked and has no effect: it classes a
+//! failure for the reference engine's own platform. REDUCE_PAGE_SIZE is not supported.
 
+use super::default_error_handler::Sight;
+use super::error_message;
 use super::expression::{Expression, Scope};
 use crate::manifest::reader::Reader;
 use crate::template::Names;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// What is done with an answer.
@@ -16,14 +21,16 @@ pub(crate) enum Action {
     Ignore,
     RateLimited,
     RefreshTokenThenRetry,
+    /// The reader of pages has to do it.
+    Paging(PagingAction),
 }
 
-/// Another way of paging that an answer asks for.
+/// What an answer can ask of the pages and windows of its slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PagingAction {
-    /// RESET_PAGINATION
+    /// RESET_PAGINATION: the slice starts anew.
     Reset,
-    /// SPLIT_REQUEST_WINDOW
+    /// SPLIT_REQUEST_WINDOW: the window is read in two halves.
     SplitWindow,
 }
 
@@ -45,7 +52,7 @@ pub(crate) struct HttpResponseFilter {
 }
 
 impl HttpResponseFilter {
-    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         if reader.kind() != "HttpResponseFilter" {
             reader.unsupported("HttpResponseFilter");
             return None;
@@ -54,30 +61,60 @@ impl HttpResponseFilter {
             action: read_action(reader),
             codes: read_codes(reader),
             predicate: reader.expression("predicate", Names::ERROR),
-            contains: reader.text("error_message_contains"),
+            contains: reader.text("error_message_contains").filter(|text| !text.is_empty()),
             message: reader.expression("error_message", Names::ERROR),
         };
-        // How the reference engine classes a failure for its own platform; the message says enough here.
-        reader.accept(&["failure_type"]);
+        if let Some(kind) = reader.text("failure_type")
+            && !["system_error", "config_error", "transient_error"].contains(&kind.as_str())
+        {
+            reader.error_at("failure_type", "must be system_error, config_error or transient_error");
+        }
         reader.finish();
         Some(filter)
     }
 
-    /// The action, if this filter speaks about the answer. The scope holds the decoded body and the headers.
-    pub(crate) fn matches(&self, answer: &AnswerView<'_>, scope: &Scope) -> Option<Action> {
-        let action = self.action?;
-        let predicate = || self.predicate.as_ref().is_some_and(|predicate| predicate.condition(scope).unwrap_or(false));
-        let text = || self.contains.as_ref().is_some_and(|text| message_of(answer.body).contains(text.as_str()));
-        (self.codes.contains(&answer.status) || predicate() || text()).then_some(action)
+    pub(super) fn action(&self) -> Option<Action> {
+        self.action
     }
 
-    /// Whether a successful answer's body has to be decoded to know whether this filter matches.
-    pub(crate) fn looks_into_bodies(&self) -> bool {
-        self.action.is_some() && (self.predicate.is_some() || self.contains.is_some())
+    /// The action, if this filter speaks about the answer. The scope holds what [`Self::sight`] asked for.
+    ///
+    /// # Errors
+    /// A predicate that cannot be evaluated.
+    pub(super) fn matches(&self, answer: &AnswerView<'_>, scope: &Scope) -> Result<Option<Action>, String> {
+        let Some(action) = self.action else { return Ok(None) };
+        if self.codes.contains(&answer.status) {
+            return Ok(Some(action));
+        }
+        if let Some(predicate) = &self.predicate {
+            let holds = predicate.condition(scope);
+            let failed = |error| format!("the API answered {}; `predicate`: {error}", answer.status);
+            if holds.map_err(failed)? {
+                return Ok(Some(action));
+            }
+        }
+        let text = |text: &String| error_message::of(answer.body).contains(text.as_str());
+        Ok(self.contains.as_ref().is_some_and(text).then_some(action))
     }
 
-    pub(crate) fn message(&self, scope: &Scope) -> Option<String> {
-        self.message.as_ref().and_then(|message| message.text(scope).ok()).filter(|text| !text.is_empty())
+    /// What has to be in the scope to know whether an answer of this status matches, and to say so in its words.
+    pub(super) fn sight(&self, status: u16) -> Sight {
+        if self.action.is_none() {
+            return Sight::Status;
+        }
+        let by_code = self.codes.contains(&status);
+        let templates = [self.predicate.as_ref().filter(|_| !by_code), self.message.as_ref()];
+        // A message speaks only once the filter has matched, which codes alone cannot do for another status.
+        let can_match = by_code || self.predicate.is_some() || self.contains.is_some();
+        let read = |template: &Expression| {
+            if template.may_read("response", None) { Sight::Body } else { Sight::Headers }
+        };
+        templates.into_iter().flatten().filter(|_| can_match).map(read).max().unwrap_or(Sight::Status)
+    }
+
+    /// The manifest's own words about the answer, if it has any.
+    pub(super) fn message(&self, scope: &Scope) -> Option<String> {
+        self.message.as_ref().and_then(|message| message.text(scope).ok()).filter(|text| !text.trim().is_empty())
     }
 }
 
@@ -90,6 +127,8 @@ fn read_action(reader: &Reader<'_>) -> Option<Action> {
         "IGNORE" => Action::Ignore,
         "RATE_LIMITED" => Action::RateLimited,
         "REFRESH_TOKEN_THEN_RETRY" => Action::RefreshTokenThenRetry,
+        "RESET_PAGINATION" => Action::Paging(PagingAction::Reset),
+        "SPLIT_REQUEST_WINDOW" => Action::Paging(PagingAction::SplitWindow),
         other => {
             reader.error_at("action", format!("`{other}` is not supported"));
             return None;
@@ -97,74 +136,20 @@ fn read_action(reader: &Reader<'_>) -> Option<Action> {
     })
 }
 
+/// Codes as numbers or as texts.
 fn read_codes(reader: &Reader<'_>) -> BTreeSet<u16> {
     let Some(node) = reader.get("http_codes") else { return BTreeSet::new() };
     let mut codes = BTreeSet::new();
     for item in node.items() {
-        match item.to_json().as_u64().and_then(|code| u16::try_from(code).ok()).filter(|code| (100..600).contains(code))
-        {
+        let json = item.to_json();
+        let code = json.as_u64().or_else(|| json.as_str()?.trim().parse().ok());
+        match code.and_then(|code| u16::try_from(code).ok()).filter(|code| (100..1000).contains(code)) {
             Some(code) => drop(codes.insert(code)),
-            None => reader.error_at("http_codes", "must hold status codes (100 to 599)"),
+            None => reader.error_at("http_codes", "must hold status codes (100 to 999)"),
         }
     }
-    if node.items().is_empty() {
+    if !matches!(node.kind, contract::yaml::Kind::Seq(_)) {
         reader.error_at("http_codes", "must be a list of status codes");
     }
     codes
-}
-
-/// The message an error body carries: the first telling field, followed down, or the raw text if it is no JSON.
-pub(crate) fn message_of(body: &[u8]) -> String {
-    const FIELDS: [&str; 13] = [
-        "message",
-        "messages",
-        "error",
-        "errors",
-        "failures",
-        "failure",
-        "detail",
-        "err",
-        "error_message",
-        "msg",
-        "reason",
-        "status_message",
-        "title",
-    ];
-    fn dig(value: &Value, depth: usize) -> Option<String> {
-        match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Array(items) if depth < 8 => {
-                let texts: Vec<String> = items.iter().filter_map(|item| dig(item, depth + 1)).collect();
-                (!texts.is_empty()).then(|| texts.join(", "))
-            }
-            Value::Object(map) if depth < 8 => {
-                FIELDS.iter().find_map(|field| map.get(*field).and_then(|value| dig(value, depth + 1)))
-            }
-            _ => None,
-        }
-    }
-    match serde_json::from_slice::<Value>(body) {
-        Ok(value) => dig(&value, 0).unwrap_or_default(),
-        Err(_) => String::from_utf8_lossy(body).into_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_are_found_deep_down() {
-        let cases = [
-            (r#"{"message": "a"}"#, "a"),
-            (r#"{"error": {"message": "b"}}"#, "b"),
-            (r#"{"errors": [{"detail": "c"}, {"detail": "d"}]}"#, "c, d"),
-            (r#"{"type": "x", "title": "not found", "errors": {}}"#, "not found"),
-            ("plain text", "plain text"),
-            (r#"{"x": 1}"#, ""),
-        ];
-        for (body, expected) in cases {
-            assert_eq!(message_of(body.as_bytes()), expected, "{body}");
-        }
-    }
 }

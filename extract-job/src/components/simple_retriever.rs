@@ -38,6 +38,7 @@ impl SimpleRetriever {
         let splitting = reader.child("request_window_splitting").and_then(|child| RequestWindowSplitting::read(&child));
         reader.refuse(&["page_size_reduction", "additional_query_properties"]);
         reader.accept(&["log_formatter"]);
+        requester.iter().for_each(|requester| requester.error_handler.check_paging(reader));
         reader.finish();
         let selector = selector?;
         if reset.is_some_and(|reset| reset.limit.is_some()) && selector.filter.is_some() {

@@ -1,67 +1,32 @@
 //! WaitTimeFromHeader: the API says in a header how many seconds to wait.
-//! A wait as long as the limit, or longer, stops the stream instead.
+//! An HTTP date is understood too, as RFC 9110 allows it for Retry-After; the reference engine passes over it.
 
 use super::backoff::Wait;
 use super::expression::Scope;
-use crate::components::expression::Expression;
+use super::wait_header::{WaitHeader, seconds};
+use crate::http::http_date;
 use crate::manifest::reader::Reader;
-use crate::template::Names;
-use regex::Regex;
 use reqwest::header::HeaderMap;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct WaitTimeFromHeader {
-    header: Expression,
-    regex: Option<Regex>,
-    longest: Option<Duration>,
+    header: WaitHeader,
 }
 
 impl WaitTimeFromHeader {
-    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
-        let header = reader.required_expression("header", Names::ANYWHERE);
-        let regex = reader.text("regex").and_then(|text| match Regex::new(&format!("^(?:{text})")) {
-            Ok(regex) => Some(regex),
-            Err(_) => {
-                reader.error_at("regex", "is no regular expression that can be used");
-                None
-            }
-        });
-        let longest = reader.number("max_waiting_time_in_seconds").map(Duration::from_secs_f64);
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
+        let header = WaitHeader::read(reader);
         reader.finish();
-        Some(Self { header: header?, regex, longest })
+        Some(Self { header: header? })
     }
 
-    pub(crate) fn wait(&self, headers: &HeaderMap, scope: &Scope) -> Option<Wait> {
-        let name = self.header.text(scope).ok()?;
-        let text = headers.get(name.trim())?.to_str().ok()?;
-        let text = match &self.regex {
-            Some(regex) => regex.find(text)?.as_str(),
-            None => text,
-        };
-        let wait = seconds(text)?;
-        match self.longest {
-            Some(longest) if wait >= longest => Some(Wait::Stop(wait)),
-            _ => Some(Wait::For(wait)),
-        }
-    }
-}
-
-/// Seconds as a number that is no nonsense.
-pub(crate) fn seconds(text: &str) -> Option<Duration> {
-    let seconds: f64 = text.trim().parse().ok()?;
-    (0.0..=1e9).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_sensible_numbers_are_seconds() {
-        assert_eq!(seconds(" 1.5 "), Some(Duration::from_millis(1500)));
-        for text in ["", "-1", "NaN", "inf", "1e300", "soon"] {
-            assert_eq!(seconds(text), None, "{text}");
+    pub(super) fn wait(&self, headers: &HeaderMap, scope: &Scope) -> Result<Option<Wait>, String> {
+        let Some(text) = self.header.text(headers, scope)? else { return Ok(None) };
+        match seconds(&text).or_else(|| http_date::until(&text, headers)) {
+            // A header of 0 asks for no wait, which no cap refuses.
+            None | Some(Duration::ZERO) => Ok(None),
+            Some(wait) => self.header.capped(Wait::Asked(wait), scope).map(Some),
         }
     }
 }

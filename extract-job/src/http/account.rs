@@ -1,16 +1,22 @@
 //! What all streams of one account share: settings, connections, logins, request budget and the secrets to be kept out of texts.
 
-use super::budget::{MovingWindows, Pause};
-use super::client::Client;
+use super::budget::Pause;
+use super::client::{Answer, Client, ExchangeError, Outgoing};
+use super::homes::Homes;
+use super::response_cache::ResponseCache;
 use super::retry::Waits;
 use super::tokens::Tokens;
+use super::trace::Trace;
+use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::expression::Scope;
-use crate::components::http_api_budget::HttpApiBudget;
+use crate::components::http_api_budget::{HttpApiBudget, OpenBudget};
 use crate::redactor::Redactor;
 use crate::template::{Names, Shared};
 use chrono::{DateTime, Utc};
-use reqwest::{Method, Url};
+use reqwest::Url;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -27,11 +33,18 @@ pub(crate) struct Account {
     pub(crate) pause: Pause,
     pub(crate) redactor: Redactor,
     pub(crate) waits: Waits,
+    /// The hosts of all its requesters.
+    pub(crate) homes: Homes,
+    /// Answers that are asked for more than once in a run.
+    pub(crate) cache: ResponseCache,
+    trace: Option<Trace>,
     budget: Arc<HttpApiBudget>,
-    windows: Vec<MovingWindows>,
+    open: OpenBudget,
     config: Shared,
     slices: Arc<Semaphore>,
     most_slices: usize,
+    /// Names of the streams that are read more than once in a run: parents.
+    shared: HashSet<String>,
 }
 
 impl Account {
@@ -44,8 +57,8 @@ impl Account {
         redactor: Redactor,
         waits: Waits,
     ) -> Self {
-        let windows = budget.open();
         let config = Shared::from(config);
+        let open = budget.open(&Scope::new(Utc::now()).with(Names::CONFIG, &config));
         Self {
             label,
             client,
@@ -53,12 +66,38 @@ impl Account {
             pause: Pause::default(),
             redactor,
             waits,
+            homes: Homes::default(),
+            cache: ResponseCache::default(),
+            trace: None,
             budget,
-            windows,
+            open,
             config,
             slices: Arc::new(Semaphore::new(DEFAULT_SLICES)),
             most_slices: DEFAULT_SLICES,
+            shared: HashSet::new(),
         }
+    }
+
+    /// The account with what its streams tell: their hosts, and which of them are read more than once.
+    #[must_use]
+    pub(crate) fn with_streams<'a>(self, streams: impl Iterator<Item = &'a DeclarativeStream>, scope: &Scope) -> Self {
+        let mut readers: HashMap<String, usize> = HashMap::new();
+        let mut homes = Vec::new();
+        for stream in streams {
+            *readers.entry(stream.name.clone()).or_default() += 1;
+            homes.extend(stream.homes(scope));
+            for parent in stream.ancestors() {
+                *readers.entry(parent.name.clone()).or_default() += 1;
+                homes.extend(parent.homes(scope));
+            }
+        }
+        let shared = readers.into_iter().filter(|(_, readers)| *readers > 1).map(|(name, _)| name).collect();
+        Self { shared, ..self }.with_homes(homes)
+    }
+
+    /// Whether a stream is read more than once in a run.
+    pub(crate) fn is_shared(&self, stream: &str) -> bool {
+        self.shared.contains(stream)
     }
 
     /// Reads so many slices at once, over all streams.
@@ -79,14 +118,46 @@ impl Account {
         self.slices.clone().acquire_owned().await.ok()
     }
 
+    /// The account with the hosts of its requesters, as the settings alone tell them.
+    #[must_use]
+    pub(crate) fn with_homes(mut self, homes: impl IntoIterator<Item = Url>) -> Self {
+        homes.into_iter().for_each(|home| self.homes.add(home));
+        self
+    }
+
+    /// The account with every exchange written down.
+    #[must_use]
+    pub(crate) fn with_trace(mut self, trace: Trace) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// Nothing has come back, or the request cannot be sent as it is.
+    pub(crate) async fn exchange(&self, outgoing: &Outgoing, expected: usize) -> Result<Answer, ExchangeError> {
+        self.client.exchange(outgoing, expected, &self.redactor, self.trace.as_ref()).await
+    }
+
     /// What templates see: the settings and the time.
     pub(crate) fn scope(&self, now: DateTime<Utc>) -> Scope {
         Scope::new(now).with(Names::CONFIG, &self.config)
     }
 
-    /// Waits until the account may send one more request.
-    pub(crate) async fn take_slot(&self, method: &Method, url: &Url) {
-        self.pause.wait().await;
-        self.budget.take(&self.windows, method, url).await;
+    /// Waits until the account may send this request, too.
+    ///
+    /// # Errors
+    /// A setting that the budget is made of is no number.
+    pub(crate) async fn take_slot(&self, outgoing: &Outgoing) -> Result<(), String> {
+        self.budget.take(&self.open, outgoing, &self.pause).await
+    }
+
+    /// Takes in what an answer says of the API's own count of requests.
+    pub(crate) fn heed(&self, outgoing: &Outgoing, status: u16, headers: &HeaderMap) {
+        if let Some(wait) = self.budget.heed(&self.open, outgoing, status, headers) {
+            tracing::debug!(account = %self.label, seconds = wait.as_secs(), "the API's limit is reached, pausing");
+            self.pause.extend(self.waits.scale(wait));
+        }
     }
 }

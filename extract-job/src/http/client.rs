@@ -2,8 +2,9 @@
 //! Redirects are followed here: within the host as they are, to another host without anything of ours.
 
 use super::buffers::{Buffer, Buffers};
+use super::trace::Trace;
 use crate::redactor::Redactor;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Url};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const MAX_REDIRECTS: usize = 5;
 pub(crate) enum Body {
     Json(serde_json::Value),
     Form(Vec<(String, String)>),
+    /// Sent as it is, without a content type of its own.
+    Text(String),
 }
 
 /// A request, ready to go.
@@ -28,10 +31,14 @@ pub(crate) enum Body {
 pub(crate) struct Outgoing {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    /// The host that may see headers, body and credentials.
-    pub(crate) home: Url,
+    /// The host that may see headers, body and credentials; none where no host may.
+    pub(crate) home: Option<Url>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Body>,
+    /// It asks for a token: neither its body nor the answer's may be shown.
+    pub(crate) login: bool,
+    /// The longest silence of the API, where the manifest tells one.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// A complete answer.
@@ -66,7 +73,6 @@ impl Client {
     pub(crate) fn new() -> Result<Self, ExchangeError> {
         let inner = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("drayage/", env!("CARGO_PKG_VERSION")))
             .tcp_nodelay(true)
@@ -81,27 +87,43 @@ impl Client {
         outgoing: &Outgoing,
         expected: usize,
         redactor: &Redactor,
+        trace: Option<&Trace>,
     ) -> Result<Answer, ExchangeError> {
         let mut url = outgoing.url.clone();
         let mut method = outgoing.method.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let home = same_host(&url, &outgoing.home);
+            let home = outgoing.home.as_ref().is_some_and(|home| same_host(&url, home));
             if !home && redactor.clean(url.as_str()) != url.as_str() {
                 let host = url.host_str().unwrap_or_default();
                 let why = format!("the address on another host ({host}) carries credentials; it is not followed");
                 return Err(ExchangeError::Refused(why));
             }
-            let response = self.request(outgoing, &method, &url, home)?.send().await.map_err(transport)?;
+            let request = self.request(outgoing, &method, &url, home)?;
+            let traced = trace.map(|trace| trace.request(&request, outgoing, redactor));
+            let patience = outgoing.patience.unwrap_or(READ_TIMEOUT);
+            let response = in_time(patience, self.inner.execute(request)).await;
+            let response = response.inspect_err(|error| traced.iter().for_each(|traced| traced.failure(error)))?;
             let status = response.status().as_u16();
             let target = match status {
                 301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),
                 _ => None,
             };
             let Some(target) = target else {
-                let whole = tokio::time::timeout(WHOLE_ANSWER, read(response, &self.buffers, expected, !home)).await;
-                return whole
+                let whole =
+                    tokio::time::timeout(WHOLE_ANSWER, read(response, &self.buffers, patience, expected, !home)).await;
+                let whole = whole
                     .unwrap_or_else(|_| Err(ExchangeError::Transport("the answer took more than 10 minutes".into())));
+                if let Some(traced) = &traced {
+                    match &whole {
+                        Ok(answer) => traced.answer(answer),
+                        Err(error) => traced.failure(error),
+                    }
+                }
+                return whole;
             };
+            if let Some(traced) = &traced {
+                traced.redirect(status, response.headers());
+            }
             url = redirect_target(&url, target)?;
             if method != Method::GET {
                 if status != 303 {
@@ -119,10 +141,10 @@ impl Client {
         method: &Method,
         url: &Url,
         home: bool,
-    ) -> Result<reqwest::RequestBuilder, ExchangeError> {
+    ) -> Result<reqwest::Request, ExchangeError> {
         let mut request = self.inner.request(method.clone(), url.clone());
         if !home {
-            return Ok(request);
+            return request.build().map_err(transport);
         }
         for (name, value) in &outgoing.headers {
             let header = HeaderName::try_from(name.as_str());
@@ -133,19 +155,24 @@ impl Client {
             value.set_sensitive(true);
             request = request.header(header, value);
         }
-        Ok(match &outgoing.body {
+        let typed = outgoing.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(CONTENT_TYPE.as_str()));
+        let request = match &outgoing.body {
             Some(Body::Json(value)) if *method == outgoing.method => {
-                request.header("content-type", "application/json").body(value.to_string())
+                let request = if typed { request } else { request.header(CONTENT_TYPE, "application/json") };
+                request.body(value.to_string())
             }
             Some(Body::Form(pairs)) if *method == outgoing.method => request.form(pairs),
+            Some(Body::Text(text)) if *method == outgoing.method => request.body(text.clone()),
             _ => request,
-        })
+        };
+        request.build().map_err(transport)
     }
 }
 
 async fn read(
     mut response: reqwest::Response,
     buffers: &Buffers,
+    patience: Duration,
     expected: usize,
     foreign: bool,
 ) -> Result<Answer, ExchangeError> {
@@ -155,13 +182,21 @@ async fn read(
     let is_success = (200..300).contains(&status);
     let room = announced.unwrap_or(if is_success { expected } else { 0 }).min(MAX_BODY / 8);
     let mut body = buffers.take(room).map_err(|error| memory(&error))?;
-    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+    while let Some(chunk) = in_time(patience, response.chunk()).await? {
         if body.len() + chunk.len() > MAX_BODY {
             return Err(ExchangeError::Refused(format!("the answer is larger than {} MiB", MAX_BODY >> 20)));
         }
         buffers.extend(&mut body, &chunk).map_err(|error| memory(&error))?;
     }
     Ok(Answer { status, headers, body, foreign })
+}
+
+/// Waits so long for the next sign of life.
+async fn in_time<T>(patience: Duration, next: impl Future<Output = reqwest::Result<T>>) -> Result<T, ExchangeError> {
+    match tokio::time::timeout(patience, next).await {
+        Ok(result) => result.map_err(transport),
+        Err(_) => Err(ExchangeError::Transport(format!("no answer in time ({} s)", patience.as_secs_f64()))),
+    }
 }
 
 fn memory(error: &std::io::Error) -> ExchangeError {
@@ -184,9 +219,7 @@ pub(crate) fn same_host(url: &Url, home: &Url) -> bool {
 }
 
 fn transport(error: reqwest::Error) -> ExchangeError {
-    let what = if error.is_timeout() {
-        format!("no answer in time ({} s)", READ_TIMEOUT.as_secs())
-    } else if error.is_connect() {
+    let what = if error.is_connect() {
         format!("cannot connect: {}", describe(&error))
     } else if error.is_body() || error.is_decode() {
         "the answer broke off".to_owned()

@@ -4,6 +4,17 @@ pub(crate) mod account;
 pub(crate) mod budget;
 pub(crate) mod buffers;
 pub(crate) mod client;
+pub(crate) mod fixed_window;
+pub(crate) mod homes;
+pub(crate) mod http_date;
+pub(crate) mod login;
+pub(crate) mod masks;
+pub(crate) mod moving_windows;
+pub(crate) mod response_cache;
 pub(crate) mod retry;
 pub(crate) mod send;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod test_server;
 pub(crate) mod tokens;
+pub(crate) mod trace;

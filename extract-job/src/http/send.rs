@@ -4,19 +4,25 @@
 
 use super::account::Account;
 use super::client::{Answer, ExchangeError, Outgoing};
-use super::retry::{Tries, retry_after_of};
+use super::response_cache::{Found, Packed};
+use super::retry::{Failed, Tries, retry_after_of};
 use crate::components::backoff::Wait;
+use crate::components::default_error_handler::{DefaultErrorHandler, Sight};
+use crate::components::error_message;
 use crate::components::expression::Scope;
 use crate::components::http_requester::HttpRequester;
-use crate::components::http_response_filter::{Action, AnswerView, message_of};
-use crate::components::request_option::Injection;
+use crate::components::http_response_filter::{Action, AnswerView, PagingAction};
+use crate::components::request_option::{Injection, Place};
 use crate::template::Names;
 use contract::telemetry::{self, Event};
 use contract::unit::Unit;
+use futures::FutureExt;
 use futures::future::BoxFuture;
+use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Why a request has failed for good.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,6 +51,8 @@ pub(crate) enum Sent<T> {
     Decoded(T),
     /// The error handler says to pass over this error answer.
     Ignored(u16),
+    /// The error handler wants the slice's pages or window to be read otherwise; the text is for people.
+    Paging(PagingAction, String),
 }
 
 /// Makes something of a body; the text says why it is not what was declared.
@@ -59,6 +67,15 @@ pub(crate) struct Call<'a> {
     pub(crate) injections: &'a [Injection],
     /// The size that the body will probably have.
     pub(crate) expected: usize,
+    /// Other streams ask for the same: a successful answer is kept for the run, and taken from there.
+    pub(crate) cached: bool,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Records,
+    Login,
 }
 
 /// What a failed try leads to.
@@ -66,36 +83,104 @@ struct Failure {
     why: String,
     told: Option<Wait>,
     retry_after: Option<Duration>,
-    limited: bool,
+    kind: Failed,
 }
 
 impl Failure {
     fn plain(why: String) -> Self {
-        Self { why, told: None, retry_after: None, limited: false }
+        Self { why, told: None, retry_after: None, kind: Failed::Retry }
     }
 }
 
 enum Judged<T> {
     Done(Sent<T>),
     Again(Failure),
-    /// The login was not accepted, in the words of the answer.
-    LogInAgain(String),
+    /// Another try would end in the same way.
+    Refused(String),
+    /// The login was not accepted; if there is no other to be had, this is what stays.
+    LogInAgain(Fallback),
+}
+
+/// What becomes of an answer that refuses a login which cannot be renewed.
+enum Fallback {
+    Fail(String),
+    Retry(Failure),
+}
+
+/// How often a request has been answered by a refusal of its login.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Login {
+    NotRefused,
+    Renewed,
+    CannotBeRenewed,
 }
 
 impl Call<'_> {
     /// Sends until it succeeds or is not worth another try.
-    pub(crate) async fn send<T>(&self, decode: Decode<'_, T>) -> Result<Sent<T>, SendError> {
-        let mut tries = Tries::new(self.account.waits, self.requester.error_handler.retries(self.scope));
-        let mut logged_in_again = false;
+    pub(crate) async fn send<T: 'static>(&self, decode: Decode<'_, T>) -> Result<Sent<T>, SendError> {
+        let unsigned = if self.cached { Some(self.build(&[])?) } else { None };
+        let Some(unsigned) = unsigned.filter(|unsigned| unsigned.method == Method::GET) else {
+            return self.repeat(Purpose::Records, decode).await;
+        };
+        let keeping = |answer: Answer| {
+            let packed = if answer.status < 300 { Packed::of(&answer).ok() } else { None };
+            let decoded = decode(answer);
+            async move { decoded.await.map(|decoded| (packed, decoded)) }.boxed()
+        };
+        let fetch = || async {
+            Ok(match self.repeat(Purpose::Records, &keeping).await? {
+                Sent::Decoded((packed, decoded)) => (packed, Sent::Decoded(decoded)),
+                Sent::Ignored(status) => (None, Sent::Ignored(status)),
+                Sent::Paging(action, why) => (None, Sent::Paging(action, why)),
+            })
+        };
+        match self.account.cache.get_or_fetch(&self.cache_key(&unsigned)?, fetch).await? {
+            Found::Fresh(sent) => Ok(sent),
+            Found::Kept(answer) => {
+                let decoded = decode(answer).await.map_err(|why| self.failed(&self.visible_url(&unsigned), &why));
+                decoded.map(Sent::Decoded)
+            }
+        }
+    }
+
+    /// Sends a request for a token. `decode` gives the token, or why a complete answer holds none.
+    ///
+    /// # Errors
+    /// [`SendError::Login`] if the credentials are refused, [`SendError::LoginUnavailable`] if no try has come to an answer.
+    pub(crate) async fn log_in<T>(&self, decode: Decode<'_, Result<T, String>>) -> Result<T, SendError> {
+        match self.repeat(Purpose::Login, decode).await? {
+            Sent::Decoded(token) => token.map_err(SendError::Login),
+            Sent::Ignored(status) => Err(SendError::Login(format!("the error handler ignores the answer ({status})"))),
+            Sent::Paging(..) => Err(SendError::Login("a login has no pages that could be read otherwise".into())),
+        }
+    }
+
+    /// What the answer depends on. Logins that change from one request to the next do not count; whose they are does.
+    fn cache_key(&self, unsigned: &Outgoing) -> Result<String, SendError> {
+        let signer = self.requester.authenticator.key(self.account, self.scope).map_err(SendError::Request)?;
+        Ok(format!("{} {} {:?} {:?} {signer}", unsigned.method, unsigned.url, unsigned.headers, unsigned.body))
+    }
+
+    async fn repeat<T>(&self, purpose: Purpose, decode: Decode<'_, T>) -> Result<Sent<T>, SendError> {
+        let retries = self.requester.error_handler.retries(self.scope).map_err(|why| self.unsent(&why))?;
+        let mut tries = Tries::new(self.account.waits, retries);
+        let mut login = Login::NotRefused;
         loop {
-            let signed = self.requester.authenticator.sign(self.account, self.scope).await?;
-            let outgoing = self.build(&signed)?;
-            self.account.take_slot(&outgoing.method, &outgoing.url).await;
+            let signed = self.requester.authenticator.sign(self.account, self.unit, self.scope).await?;
+            let outgoing = Outgoing { login: purpose == Purpose::Login, ..self.build(&signed)? };
+            let queued = Instant::now();
+            self.account.take_slot(&outgoing).await.map_err(|why| self.unsent(&why))?;
+            tries.excuse(queued.elapsed());
             let url = self.visible_url(&outgoing);
             tracing::debug!(account = %self.account.label, stream = %self.unit.stream, url = %url, "request");
-            let judged = match self.account.client.exchange(&outgoing, self.expected, &self.account.redactor).await {
-                Ok(answer) => self.judge(answer, &url, tries.failing(), !logged_in_again, decode).await?,
-                Err(ExchangeError::Refused(why)) => return Err(self.failed(&url, &why)),
+            let judged = match self.account.exchange(&outgoing, self.expected).await {
+                Ok(answer) => {
+                    if !answer.foreign {
+                        self.account.heed(&outgoing, answer.status, &answer.headers);
+                    }
+                    self.judge(answer, purpose, tries.failing(), login, decode).await?
+                }
+                Err(ExchangeError::Refused(why)) => Judged::Refused(why),
                 Err(ExchangeError::Transport(why)) => {
                     let told = self.requester.error_handler.wait(tries.failing(), None, self.scope);
                     Judged::Again(Failure { told, ..Failure::plain(why) })
@@ -103,19 +188,24 @@ impl Call<'_> {
             };
             let failure = match judged {
                 Judged::Done(sent) => return Ok(sent),
-                Judged::LogInAgain(why) => {
-                    logged_in_again = true;
+                Judged::LogInAgain(fallback) => {
                     if self.requester.authenticator.forget(self.account, self.scope, &signed).await {
+                        login = Login::Renewed;
                         tracing::debug!(account = %self.account.label, stream = %self.unit.stream, "token refused, logging in again");
                         continue;
                     }
-                    return Err(self.failed(&url, &why));
+                    login = Login::CannotBeRenewed;
+                    match fallback {
+                        Fallback::Fail(why) => return Err(self.refused(purpose, &url, &why)),
+                        Fallback::Retry(failure) => failure,
+                    }
                 }
+                Judged::Refused(why) => return Err(self.refused(purpose, &url, &why)),
                 Judged::Again(failure) => failure,
             };
-            let wait =
-                tries.next(failure.told, failure.retry_after, &failure.why).map_err(|why| self.failed(&url, &why))?;
-            if failure.limited {
+            let Failure { why, told, retry_after, kind } = failure;
+            let wait = tries.next(kind, told, retry_after, &why).map_err(|why| self.exhausted(purpose, &url, &why))?;
+            if kind == Failed::Limited {
                 self.account.pause.extend(wait);
             }
             telemetry::emit(&Event::RetryScheduled {
@@ -123,7 +213,7 @@ impl Call<'_> {
                 unit: self.unit.clone(),
                 attempt: tries.failing() - 1,
                 wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                reason: self.account.redactor.clean(&format!("{url}: {}", failure.why)),
+                reason: self.account.redactor.clean(&format!("{url}: {why}")),
             });
             tokio::time::sleep(wait).await;
         }
@@ -132,8 +222,18 @@ impl Call<'_> {
     fn build(&self, signed: &[Injection]) -> Result<Outgoing, SendError> {
         let mut injections = self.injections.to_vec();
         injections.extend_from_slice(signed);
-        let built = self.requester.build(self.scope, &injections);
-        built.map_err(|why| SendError::Request(self.account.redactor.clean(&why)))
+        for injection in signed.iter().filter(|injection| injection.place != Place::Header) {
+            // An answer that repeats it must not carry it elsewhere, whether or not the connector's spec marks it as a secret.
+            if let Value::String(secret) = &injection.value {
+                self.account.redactor.add(secret);
+            }
+        }
+        let built = self.requester.build(self.scope, &injections, &self.account.homes);
+        built.map_err(|why| self.unsent(&why))
+    }
+
+    fn unsent(&self, why: &str) -> SendError {
+        SendError::Request(self.account.redactor.clean(why))
     }
 
     fn visible_url(&self, outgoing: &Outgoing) -> String {
@@ -144,56 +244,96 @@ impl Call<'_> {
         SendError::Answer { url: url.to_owned(), why: self.account.redactor.clean(why) }
     }
 
+    fn refused(&self, purpose: Purpose, url: &str, why: &str) -> SendError {
+        match purpose {
+            Purpose::Records => self.failed(url, why),
+            Purpose::Login => SendError::Login(self.account.redactor.clean(&format!("{url}: {why}"))),
+        }
+    }
+
+    fn exhausted(&self, purpose: Purpose, url: &str, why: &str) -> SendError {
+        match purpose {
+            Purpose::Records => self.failed(url, why),
+            Purpose::Login => SendError::LoginUnavailable(self.account.redactor.clean(&format!("{url}: {why}"))),
+        }
+    }
+
     async fn judge<T>(
         &self,
         answer: Answer,
-        url: &str,
+        purpose: Purpose,
         failing: u32,
-        may_log_in: bool,
+        login: Login,
         decode: Decode<'_, T>,
     ) -> Result<Judged<T>, SendError> {
         let handler = &self.requester.error_handler;
-        let scope = if handler.needs_body(answer.status) { self.error_scope(&answer) } else { self.scope.clone() };
+        let scope = self.error_scope(&answer, handler.sight(answer.status));
         let view = AnswerView { status: answer.status, body: &answer.body };
         let verdict = handler.verdict(&view, &scope);
+        let is_refused_login = purpose == Purpose::Login && verdict.action == Action::Retry && is_refusal(&view);
         let status = answer.status;
         let why = || verdict.message.clone().unwrap_or_else(|| describe(&answer));
-        let again = |headers: &HeaderMap, why: String, limited: bool| Failure {
+        let again = |headers: &HeaderMap, why: String, kind: Failed| Failure {
             why,
             told: handler.wait(failing, Some(headers), &scope),
             retry_after: retry_after_of(headers),
-            limited,
+            kind,
         };
         match verdict.action {
-            Action::Fail if answer.foreign && matches!(status, 401 | 403) => Err(self.failed(
-                url,
-                "the redirect or link leads to another host, which asks for credentials; they are not sent there",
-            )),
-            Action::Fail if status == 401 && may_log_in => Ok(Judged::LogInAgain(why())),
-            Action::RefreshTokenThenRetry if may_log_in => Ok(Judged::LogInAgain(why())),
-            Action::Fail => Err(self.failed(url, &why())),
-            Action::Retry | Action::RefreshTokenThenRetry => Ok(Judged::Again(again(&answer.headers, why(), false))),
-            Action::RateLimited => Ok(Judged::Again(again(&answer.headers, why(), true))),
+            Action::Fail if answer.foreign && matches!(status, 401 | 403) => {
+                let why =
+                    "the redirect or link leads to another host, which asks for credentials; they are not sent there";
+                Ok(Judged::Refused(why.to_owned()))
+            }
+            Action::Fail if status == 401 && login == Login::NotRefused => {
+                Ok(Judged::LogInAgain(Fallback::Fail(why())))
+            }
+            Action::RefreshTokenThenRetry if login == Login::NotRefused => {
+                Ok(Judged::LogInAgain(Fallback::Retry(again(&answer.headers, why(), Failed::Retry))))
+            }
+            // A new token that is refused as well will not be helped by a third.
+            Action::RefreshTokenThenRetry if login == Login::Renewed => Ok(Judged::Refused(why())),
+            Action::Fail => Ok(Judged::Refused(why())),
+            _ if is_refused_login => Ok(Judged::Refused(why())),
+            Action::Retry | Action::RefreshTokenThenRetry => {
+                Ok(Judged::Again(again(&answer.headers, why(), Failed::Retry)))
+            }
+            Action::RateLimited => Ok(Judged::Again(again(&answer.headers, why(), Failed::Limited))),
+            Action::Paging(action) => Ok(Judged::Done(Sent::Paging(action, self.account.redactor.clean(&why())))),
             Action::Ignore if status >= 400 => Ok(Judged::Done(Sent::Ignored(status))),
             Action::Success | Action::Ignore => {
                 let headers = answer.headers.clone();
                 match decode(answer).await {
                     Ok(decoded) => Ok(Judged::Done(Sent::Decoded(decoded))),
-                    Err(why) => Ok(Judged::Again(again(&headers, why, false))),
+                    Err(why) => Ok(Judged::Again(again(&headers, why, Failed::Retry))),
                 }
             }
         }
     }
 
-    /// What filters see of an answer: its decoded body and its headers.
-    fn error_scope(&self, answer: &Answer) -> Scope {
+    /// What filters see of an answer: its headers and its decoded body, as far as they look.
+    fn error_scope(&self, answer: &Answer, sight: Sight) -> Scope {
+        let mut scope = self.scope.clone();
+        if sight >= Sight::Headers {
+            scope = scope.with(Names::HEADERS, headers_value(&answer.headers));
+        }
+        if sight < Sight::Body {
+            return scope;
+        }
         let body = serde_json::from_slice(&answer.body).unwrap_or_else(|_| Value::Object(Map::new()));
         let first = match body {
             Value::Array(items) => items.into_iter().next().unwrap_or_else(|| Value::Object(Map::new())),
             other => other,
         };
-        self.scope.clone().with(Names::RESPONSE, first).with(Names::HEADERS, headers_value(&answer.headers))
+        scope.with(Names::RESPONSE, first)
     }
+}
+
+/// Whether an answer to a login means that the credentials are wrong, where the manifest's own filters do not say otherwise:
+/// statuses that are worth another try elsewhere only lock an account the sooner here.
+fn is_refusal(answer: &AnswerView<'_>) -> bool {
+    let by_default = DefaultErrorHandler::default().verdict(answer, &Scope::new(chrono::Utc::now())).action;
+    by_default == Action::Retry && (400..500).contains(&answer.status) && answer.status != 408
 }
 
 /// Headers as templates see them.
@@ -207,11 +347,12 @@ pub(crate) fn headers_value(headers: &HeaderMap) -> Value {
 /// Status and the API's own short message.
 fn describe(answer: &Answer) -> String {
     const LONGEST: usize = 200;
-    let message = match answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{' | b'[') => message_of(&answer.body),
-        _ => String::new(),
-    };
+    let message = error_message::for_people(&answer.body).unwrap_or_default();
     let message: String = message.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
     let message = if message.is_empty() { message } else { format!(": {message}") };
     format!("the API answered {}{message}", answer.status)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -22,11 +22,18 @@ impl Token {
         let margin = MARGIN.min(lifetime / 10);
         Self { text, fresh_until: Instant::now() + (lifetime - margin) }
     }
+
+    /// How long it will still be used.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> Duration {
+        self.fresh_until.saturating_duration_since(Instant::now())
+    }
 }
 
 #[derive(Default)]
 struct Slot {
     token: Option<Token>,
+    seeded: bool,
     refused: Option<String>,
 }
 
@@ -46,6 +53,16 @@ impl Tokens {
     fn slot(&self, key: &str) -> Arc<tokio::sync::Mutex<Slot>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry(key.to_owned()).or_default().clone()
+    }
+
+    /// Puts the token under `key` that the settings bring along; only the first time, for it may have been dropped since.
+    pub(crate) async fn seed(&self, key: &str, token: Token) {
+        let slot = self.slot(key);
+        let mut slot = slot.lock().await;
+        if !slot.seeded && slot.token.is_none() {
+            slot.token = Some(token);
+        }
+        slot.seeded = true;
     }
 
     /// The fresh token under `key`, after a login if need be. Who comes while a login is going on waits for it.
@@ -113,6 +130,25 @@ mod tests {
         assert_eq!(tokens.get("k", || log_in(&count, 900)).await.unwrap(), "t1");
         tokens.forget("k", |token| token == "t1").await;
         assert_eq!(tokens.get("k", || log_in(&count, 900)).await.unwrap(), "t2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_of_the_settings_is_used_until_it_ends_or_is_refused() {
+        let (tokens, count) = (Tokens::default(), AtomicU32::new(0));
+        let own = || Token::new("own".into(), Duration::from_secs(900));
+        tokens.seed("k", own()).await;
+        assert_eq!(tokens.get("k", || log_in(&count, 900)).await.unwrap(), "own");
+        tokens.forget("k", |token| token == "own").await;
+        tokens.seed("k", own()).await;
+        assert_eq!(tokens.get("k", || log_in(&count, 900)).await.unwrap(), "t1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_without_any_time_is_used_once() {
+        let (tokens, count) = (Tokens::default(), AtomicU32::new(0));
+        for expected in ["t1", "t2", "t3"] {
+            assert_eq!(tokens.get("k", || log_in(&count, 0)).await.unwrap(), expected);
+        }
     }
 
     #[tokio::test(start_paused = true)]

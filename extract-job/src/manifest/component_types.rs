@@ -36,6 +36,14 @@ const BY_PLACE: [(&str, &str, &str); 29] = [
     ("AddFields", "fields", "AddedFieldDefinition"),
 ];
 
+/// The same for parts of a request budget, which the format knows without a type.
+const IN_BUDGETS: [(&str, &str, &str); 4] = [
+    ("MovingWindowCallRatePolicy", "rates", "Rate"),
+    ("MovingWindowCallRatePolicy", "matchers", "HttpRequestRegexMatcher"),
+    ("FixedWindowCallRatePolicy", "matchers", "HttpRequestRegexMatcher"),
+    ("UnlimitedCallRatePolicy", "matchers", "HttpRequestRegexMatcher"),
+];
+
 /// Field → custom kind, for nodes that carry a `class_name`.
 const CUSTOM: [(&str, &str); 16] = [
     ("authenticator", "CustomAuthenticator"),
@@ -64,6 +72,11 @@ pub(crate) fn fill(root: Node) -> Node {
     component(root, Some("DeclarativeSource"), None)
 }
 
+/// A part of a manifest, which stands where this type is expected.
+pub(crate) fn fill_as(part: Node, kind: &str) -> Node {
+    component(part, Some(kind), None)
+}
+
 fn component(node: Node, default: Option<&str>, custom: Option<&str>) -> Node {
     let Kind::Map(mut entries) = node.kind else { return node };
     if !entries.iter().any(|entry| entry.key == "type") {
@@ -83,8 +96,11 @@ fn field(parent: &str, entry: Entry) -> Entry {
     if DATA_FIELDS.contains(&entry.key.as_str()) {
         return entry;
     }
-    let default =
-        BY_PLACE.iter().find(|(kind, key, _)| *kind == parent && *key == entry.key).map(|(_, _, found)| *found);
+    let default = BY_PLACE
+        .iter()
+        .chain(&IN_BUDGETS)
+        .find(|(kind, key, _)| *kind == parent && *key == entry.key)
+        .map(|(_, _, found)| *found);
     let custom = CUSTOM.iter().find(|(key, _)| *key == entry.key).map(|(_, found)| *found);
     let Node { kind, line, column } = entry.value;
     let kind = match kind {

@@ -4,7 +4,13 @@ use contract::pipeline::{Problems, did_you_mean};
 use std::path::Path;
 
 /// Name and text of each built-in connector.
-const BUILT_IN: [(&str, &str); 1] = [("servicetitan", include_str!("../../connectors/servicetitan.yaml"))];
+pub(crate) const BUILT_IN: [(&str, &str); 5] = [
+    ("servicetitan", include_str!("../../connectors/servicetitan.yaml")),
+    ("zoho_salesiq", include_str!("../../connectors/zoho_salesiq.yaml")),
+    ("gong", include_str!("../../connectors/gong.yaml")),
+    ("callio", include_str!("../../connectors/callio.yaml")),
+    ("gaio_social", include_str!("../../connectors/gaio_social.yaml")),
+];
 
 /// The text of a connector and the name of its file for messages. A relative path starts at `base`.
 ///

@@ -3,6 +3,7 @@
 
 pub(crate) mod component_types;
 pub(crate) mod connectors;
+pub(crate) mod dynamic_streams;
 pub(crate) mod parameters;
 pub(crate) mod problem;
 pub(crate) mod reader;
@@ -10,8 +11,16 @@ pub(crate) mod references;
 pub(crate) mod spec;
 
 use crate::components::declarative_source::DeclarativeSource;
+use crate::components::declarative_stream::DeclarativeStream;
+use crate::components::expression::Scope;
+use crate::template::Names;
+use chrono::Utc;
 use contract::pipeline::{Problem, Problems, did_you_mean};
+use dynamic_streams::DynamicStreams;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A manifest that can be run.
 #[derive(Debug)]
@@ -19,6 +28,7 @@ pub struct Manifest {
     /// Its file, for messages.
     pub file: String,
     pub(crate) source: DeclarativeSource,
+    dynamic: Vec<DynamicStreams>,
     /// What is ignored in it.
     pub warnings: Vec<Problem>,
 }
@@ -41,6 +51,7 @@ impl Manifest {
         let root = contract::yaml::parse(text).map_err(|error| Problems::one(file, error.line, "", error.message))?;
         let found = problem::Problems::default();
         let resolved = references::resolve(&root, &found);
+        let dynamic = DynamicStreams::read_all(&resolved, &found);
         let source = if found.has_errors() {
             None
         } else {
@@ -52,10 +63,39 @@ impl Manifest {
         }
         let (errors, warnings) = found.into_sorted();
         match source {
-            Some(source) if errors.is_empty() => Ok(Self { file: file.to_owned(), source, warnings }),
+            Some(source) if errors.is_empty() => Ok(Self { file: file.to_owned(), source, dynamic, warnings }),
             _ if errors.is_empty() => Err(Problems::one(file, root.line, "", "the manifest cannot be read")),
             _ => Err(Problems { file: file.to_owned(), list: errors }),
         }
+    }
+
+    /// Whether the settings of an account make streams of their own.
+    pub(crate) fn has_dynamic_streams(&self) -> bool {
+        !self.dynamic.is_empty()
+    }
+
+    /// All streams for an account with these settings.
+    ///
+    /// # Errors
+    /// What is wrong with the streams that the settings make.
+    pub(crate) fn streams(&self, config: &Value) -> Result<Vec<Arc<DeclarativeStream>>, Problems> {
+        let mut streams = self.source.streams.clone();
+        if self.dynamic.is_empty() {
+            return Ok(streams);
+        }
+        let found = problem::Problems::default();
+        let scope = Scope::new(Utc::now()).with(Names::CONFIG, config);
+        for dynamic in &self.dynamic {
+            streams.extend(dynamic.streams(config, &scope, &found));
+        }
+        let mut names = BTreeSet::new();
+        for stream in &streams {
+            if !names.insert(stream.name.as_str()) {
+                found.error(0, format!("two streams are called `{}`", stream.name));
+            }
+        }
+        let (errors, _) = found.into_sorted();
+        if errors.is_empty() { Ok(streams) } else { Err(Problems { file: self.file.clone(), list: errors }) }
     }
 }
 

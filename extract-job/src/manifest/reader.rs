@@ -227,6 +227,19 @@ impl<'a> Reader<'a> {
         items.iter().enumerate().filter_map(|(index, item)| Reader::new(item, place(index), self.problems)).collect()
     }
 
+    /// The components of a mapping under a field, with their names.
+    pub(crate) fn named_children(&self, key: &str) -> Vec<(String, Reader<'a>)> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        if !matches!(node.kind, Kind::Map(_)) {
+            self.error_at(key, "must be a mapping");
+        }
+        let read = |entry: &'a contract::yaml::Entry| {
+            let place = format!("{}.{key}.{}", self.place, entry.key);
+            Some((entry.key.clone(), Reader::new(&entry.value, place, self.problems)?))
+        };
+        node.entries().iter().filter_map(read).collect()
+    }
+
     /// Fields that the format knows and nothing here implements: each that is given (and not falsy) is an error.
     pub(crate) fn refuse(&self, keys: &[&str]) {
         for key in keys {

@@ -2,7 +2,7 @@
 
 use super::cpu::Cpu;
 use super::memory::Estimate;
-use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError, fingerprint};
+use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError};
 use super::slice::Slice;
 use crate::components::datetime_based_cursor::DatetimeBasedCursor;
 use crate::components::declarative_stream::DeclarativeStream;
@@ -23,6 +23,7 @@ use contract::unit::Unit;
 use futures::FutureExt;
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all slices of one stream of one account share.
@@ -35,6 +36,8 @@ pub(crate) struct StreamPages {
     cursor_field: Option<String>,
     redaction: Option<Arc<Redaction>>,
     cpu: Cpu,
+    /// Answers are kept for others that ask for the same.
+    cached: AtomicBool,
     /// What slices have learned of the size of pages.
     estimate: Mutex<Estimate>,
 }
@@ -64,8 +67,14 @@ impl StreamPages {
         let path = stream.retriever.selector.extractor.path().path(&scope);
         let path = path.map_err(|error| ReadError(format!("`field_path`: {error}")))?;
         let cursor_field = stream.cursor.as_ref().map(|cursor| cursor.field(&scope)).transpose().map_err(ReadError)?;
+        let cached = AtomicBool::new(stream.retriever.requester.uses_cache && account.is_shared(&stream.name));
         let estimate = Mutex::default();
-        Ok(Self { account, stream, unit, scope, path, cursor_field, redaction, cpu, estimate })
+        Ok(Self { account, stream, unit, scope, path, cursor_field, redaction, cpu, cached, estimate })
+    }
+
+    /// Asks the API itself from now on: what is kept is not whole.
+    pub(crate) fn ask_anew(&self) {
+        self.cached.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn estimate(&self) -> Estimate {
@@ -134,7 +143,8 @@ impl HttpPages {
     pub(crate) fn preview(&self, ask: &Ask) -> Result<Outgoing, ReadError> {
         let scope = self.page_scope(ask);
         let requester = &self.shared.stream.retriever.requester;
-        let built = self.injections(ask, &scope).and_then(|list| requester.build(&scope, &list));
+        let built =
+            self.injections(ask, &scope).and_then(|list| requester.build(&scope, &list, &self.shared.account.homes));
         built.map_err(|why| ReadError(self.shared.account.redactor.clean(&why)))
     }
 }
@@ -152,6 +162,7 @@ impl PageSource for HttpPages {
             scope: &scope,
             injections: &injections,
             expected,
+            cached: shared.cached.load(Ordering::Relaxed),
         };
         let decode = |answer: Answer| {
             let (pages, scope, bounds) = (shared.clone(), scope.clone(), self.bounds);
@@ -164,6 +175,7 @@ impl PageSource for HttpPages {
         match call.send(&decode).await.map_err(|error| ReadError(error.to_string()))? {
             Sent::Decoded(page) => Ok(Fetched::Page(page)),
             Sent::Ignored(status) => Ok(Fetched::Ignored(status)),
+            Sent::Paging(action, why) => Ok(Fetched::Paging(action, why)),
         }
     }
 }
@@ -179,8 +191,7 @@ impl StreamPages {
         let retriever = &self.stream.retriever;
         let body = retriever.decoder.decode(body)?;
         let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body)?;
-        let fingerprint = fingerprint(&extracted.body, &extracted.records);
-        let received = extracted.received;
+        let (received, fingerprint) = (extracted.received, extracted.fingerprint);
         let response = first_of_list(extracted.rest.clone());
         let refinement = Refinement {
             stream: &self.stream,

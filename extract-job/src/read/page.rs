@@ -8,7 +8,6 @@ use crate::template::Names;
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -91,15 +90,4 @@ impl Page {
     pub(crate) fn truncate(&mut self, records: u64) {
         self.records.truncate(usize::try_from(records).unwrap_or(usize::MAX));
     }
-}
-
-/// Tells pages of different records apart: the checksum of all of them, mixed with a hash of the first and the last.
-pub(crate) fn fingerprint(body: &[u8], records: &[Range<usize>]) -> u64 {
-    let (Some(first), Some(last)) = (records.first(), records.last()) else { return 0 };
-    let mut hasher = DefaultHasher::new();
-    records.len().hash(&mut hasher);
-    body.get(first.clone()).hash(&mut hasher);
-    body.get(last.clone()).hash(&mut hasher);
-    crc32c::crc32c(body.get(first.start..last.end).unwrap_or_default()).hash(&mut hasher);
-    hasher.finish()
 }

@@ -69,6 +69,7 @@ impl SliceReader<'_> {
         if outcome.complete && outcome.shifted {
             tracing::warn!(unit = %self.unit, "pages have shifted while they were read; reading once more");
             sink.restart().await?;
+            self.shared.ask_anew();
             self.left.store(left, Ordering::Relaxed);
             outcome = self.attempt(sink).await?;
         }

@@ -7,6 +7,7 @@ use crate::http::buffers::Buffer;
 use crate::record_slicer::scanner::Scanner;
 use crate::record_slicer::{self, Keep, SliceError, Sliced};
 use serde_json::Value;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 /// The records of one answer.
@@ -19,6 +20,8 @@ pub(crate) struct Extracted {
     pub(crate) rest: Value,
     /// How many the answer held: what page numbers and offsets count.
     pub(crate) received: u64,
+    /// Tells apart answers that hold different ones.
+    pub(crate) fingerprint: u64,
 }
 
 /// Finds the records in a body; the whole of it must be well-formed.
@@ -37,8 +40,9 @@ pub(crate) fn extract(
     };
     let Sliced { records, rest } = record_slicer::slice(&body, path, keep).map_err(|error| not_json(&body, &error))?;
     let received = records.len() as u64;
+    let fingerprint = fingerprint(&body, &records);
     let made = match extractor {
-        RecordExtractor::Dpath(_) => return Ok(Extracted { body, records, rest, received }),
+        RecordExtractor::Dpath(_) => return Ok(Extracted { body, records, rest, received, fingerprint }),
         RecordExtractor::Unnest(unnest) => {
             let mut made = Made::default();
             for range in &records {
@@ -49,7 +53,7 @@ pub(crate) fn extract(
         }
         RecordExtractor::FieldsAndRows(table) => rows(table, &body, &records, &rest)?,
     };
-    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received })
+    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received, fingerprint })
 }
 
 /// Records that are written anew, one after the other.
@@ -114,6 +118,17 @@ fn items(bytes: &[u8]) -> Result<Option<Vec<&[u8]>>, SliceError> {
             return Ok(Some(items));
         }
     }
+}
+
+/// Tells pages of different records apart: the checksum of all of them, mixed with a hash of the first and the last.
+pub(crate) fn fingerprint(body: &[u8], records: &[Range<usize>]) -> u64 {
+    let (Some(first), Some(last)) = (records.first(), records.last()) else { return 0 };
+    let mut hasher = DefaultHasher::new();
+    records.len().hash(&mut hasher);
+    body.get(first.clone()).hash(&mut hasher);
+    body.get(last.clone()).hash(&mut hasher);
+    crc32c::crc32c(body.get(first.start..last.end).unwrap_or_default()).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn not_json(body: &[u8], error: &SliceError) -> String {

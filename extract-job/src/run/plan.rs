@@ -79,8 +79,9 @@ impl AccountPlan {
         let label = format!("{}/{}", self.source, self.id);
         let redactor = self.redactor.clone();
         let account = Account::new(label, &self.config, client.clone(), self.budget.clone(), redactor, waits);
-        let slices = self.concurrency.slices(&account.scope(Utc::now()));
-        Arc::new(account.with_slices(slices))
+        let scope = account.scope(Utc::now());
+        let streams = self.units.iter().map(|work| &*work.stream).chain(self.check.iter().map(|stream| &**stream));
+        Arc::new(account.with_slices(self.concurrency.slices(&scope)).with_streams(streams, &scope))
     }
 }
 
@@ -113,26 +114,42 @@ pub(crate) async fn plan(
     });
     let mut manifests: BTreeMap<&str, Option<Arc<Manifest>>> = BTreeMap::new();
     let mut accounts = Vec::new();
-    let mut known = Vec::new();
+    // Of which source there is which stream.
+    let mut known = BTreeSet::new();
     for (source, entry) in pairs {
-        let manifest = manifests.entry(&source.name).or_insert_with(|| {
-            let manifest = load(pipeline, source, &mut wrong);
-            if let Some(manifest) = &manifest {
-                let listed =
-                    |name: &str| source.streams.as_ref().is_none_or(|list| list.iter().any(|s| s.name == name));
-                let names = manifest.source.streams.iter().map(|stream| stream.name.clone());
-                known.extend(names.filter(|name| listed(name)));
-            }
-            manifest
-        });
+        let manifest = manifests.entry(&source.name).or_insert_with(|| load(pipeline, source, &mut wrong));
         let Some(manifest) = manifest.clone() else { continue };
         let needs_none = || secret::names(&Value::Object(entry.config.clone())).is_empty();
         let from = (is_mine(source, entry) || needs_none()).then_some(&store as &dyn SecretSource);
-        accounts.extend(account(pipeline, source, entry, &manifest, selection, from, salt.as_ref(), &mut wrong));
+        accounts.extend(account(
+            pipeline,
+            source,
+            entry,
+            &manifest,
+            selection,
+            from,
+            salt.as_ref(),
+            &mut known,
+            &mut wrong,
+        ));
     }
+    for (source, manifest) in
+        pipeline.sources.iter().filter_map(|s| Some((s, manifests.get(s.name.as_str())?.as_ref()?)))
+    {
+        // With a share, the settings of other accounts, which may name the stream, are another task's to know.
+        if share.is_none() && manifest.has_dynamic_streams() {
+            unknown_streams(pipeline, source, &known, &mut wrong);
+        }
+    }
+    let is_listed = |source: &str, name: &str| {
+        let source = pipeline.sources.iter().find(|entry| entry.name == source);
+        source.and_then(|source| source.streams.as_ref()).is_none_or(|list| list.iter().any(|s| s.name == name))
+    };
+    let known: BTreeSet<&str> =
+        known.iter().filter(|(source, name)| is_listed(source, name)).map(|(_, name)| name.as_str()).collect();
     for name in &selection.streams {
-        if !known.is_empty() && !known.contains(name) {
-            let near = did_you_mean(name, known.iter().map(String::as_str));
+        if !known.is_empty() && !known.contains(name.as_str()) {
+            let near = did_you_mean(name, known.iter().copied());
             wrong.add(&pipeline.name, 0, "", format!("--stream {name}: no selected source has such a stream{near}"));
         }
     }
@@ -196,6 +213,8 @@ fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<M
             wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
         };
         match manifest.source.stream(&settings.name) {
+            // Which streams there are is known with the settings.
+            None if manifest.has_dynamic_streams() => {}
             None => {
                 let names = manifest.source.streams.iter().map(|stream| stream.name.as_str());
                 let near = did_you_mean(&settings.name, names);
@@ -213,6 +232,20 @@ fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<M
     Some(manifest)
 }
 
+/// Listed streams that no account of the source has.
+fn unknown_streams(pipeline: &Pipeline, source: &Source, known: &BTreeSet<(String, String)>, wrong: &mut Wrong) {
+    let names = || known.iter().filter(|(of, _)| *of == source.name).map(|(_, name)| name.as_str());
+    for (index, settings) in source.streams.iter().flatten().enumerate() {
+        if names().all(|name| name != settings.name) {
+            let pointer = format!("/sources/{}/streams/{index}", source.index);
+            let near = did_you_mean(&settings.name, names());
+            let message = format!("the connector has no stream `{}`{near}", settings.name);
+            wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "what one account is made of")]
 fn account(
     pipeline: &Pipeline,
     source: &Source,
@@ -221,6 +254,7 @@ fn account(
     selection: &Selection,
     from: Option<&dyn SecretSource>,
     salt: Option<&Secret>,
+    known: &mut BTreeSet<(String, String)>,
     wrong: &mut Wrong,
 ) -> Option<AccountPlan> {
     let redactor = Redactor::default();
@@ -230,7 +264,15 @@ fn account(
         None => Value::Null,
     };
     let mut units = Vec::new();
-    for stream in &manifest.source.streams {
+    let streams = match manifest.streams(&config) {
+        Ok(streams) => streams,
+        Err(problems) => {
+            wrong.extend(problems);
+            return None;
+        }
+    };
+    known.extend(streams.iter().map(|stream| (source.name.clone(), stream.name.clone())));
+    for stream in &streams {
         let listed = source.streams.as_ref().is_none_or(|list| list.iter().any(|s| s.name == stream.name));
         let picked = selection.streams.is_empty() || selection.streams.contains(&stream.name);
         if !(listed && picked) {

@@ -5,6 +5,7 @@ use super::plan::{PlanError, complete};
 use crate::http::account::Account;
 use crate::http::client::Client;
 use crate::http::retry::Waits;
+use crate::http::trace::Trace;
 use crate::manifest::Manifest;
 use crate::read::cpu::Cpu;
 use crate::read::memory::{PAGE_MEMORY, PageMemory};
@@ -44,6 +45,8 @@ pub struct ReadOptions {
     pub lines: Lines,
     /// At most so many records of each stream.
     pub limit: Option<u64>,
+    /// Shows every request and answer on standard error, without secrets.
+    pub trace: bool,
     /// Multiplies every wait between two tries; 1 outside of tests.
     pub wait_factor: f64,
 }
@@ -64,7 +67,8 @@ pub async fn read(
     let redactor = Redactor::default();
     let config = config(options, &manifest, &redactor, from).await?;
     let states = states(options)?;
-    let names: Vec<&str> = manifest.source.streams.iter().map(|stream| stream.name.as_str()).collect();
+    let all = manifest.streams(&config)?;
+    let names: Vec<&str> = all.iter().map(|stream| stream.name.as_str()).collect();
     for name in &options.streams {
         if !names.contains(&name.as_str()) {
             let near = did_you_mean(name, names.iter().copied());
@@ -76,13 +80,17 @@ pub async fn read(
     let budget = manifest.source.budget.clone();
     let now = Utc::now();
     let account = Account::new("read".into(), &config, client, budget, redactor, waits);
-    let slices = manifest.source.concurrency.slices(&account.scope(now));
-    let account = Arc::new(account.with_slices(slices));
+    let account = if options.trace { account.with_trace(Trace::to_stderr()) } else { account };
+    let scope = account.scope(now);
+    let picked = |name: &String| options.streams.is_empty() || options.streams.contains(name);
+    let streams = all.iter().filter(|stream| picked(&stream.name)).map(|stream| &**stream);
+    let slices = manifest.source.concurrency.slices(&scope);
+    let account = Arc::new(account.with_slices(slices).with_streams(streams, &scope));
     let (memory, cpu) = (PageMemory::new(PAGE_MEMORY), Cpu::new());
     let mut exit = Exit::Done;
     let mut after = states.clone();
-    for stream in &manifest.source.streams {
-        if !options.streams.is_empty() && !options.streams.contains(&stream.name) {
+    for stream in &all {
+        if !picked(&stream.name) {
             continue;
         }
         let unit = Unit { source: "read".into(), account: "read".into(), stream: stream.name.clone() };

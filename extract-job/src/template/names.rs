@@ -35,8 +35,13 @@ impl Names {
     /// The token of a session login.
     pub(crate) const SESSION_TOKEN: Names = Names(1 << 12);
 
+    /// The item of the settings that a dynamic stream is made of.
+    pub(crate) const COMPONENTS_VALUES: Names = Names(1 << 13);
+
     /// Legal everywhere: `config`, `parameters`.
     pub(crate) const ANYWHERE: Names = Names(Self::CONFIG.0 | Self::PARAMETERS.0);
+    /// Legal in the mappings of dynamic streams.
+    pub(crate) const COMPONENTS: Names = Names(Self::ANYWHERE.0 | Self::COMPONENTS_VALUES.0);
     /// Legal in fields of a requester.
     pub(crate) const REQUEST: Names = Names(Self::ANYWHERE.0 | Self::STREAM_SLICE.0 | Self::NEXT_PAGE_TOKEN.0);
     /// Legal in record filters and in the values of added fields.
@@ -74,7 +79,7 @@ impl BitOr for Names {
     }
 }
 
-const CONTEXT: [(&str, Names); 15] = [
+const CONTEXT: [(&str, Names); 16] = [
     ("config", Names::CONFIG),
     ("parameters", Names::PARAMETERS),
     ("stream_slice", Names::STREAM_SLICE),
@@ -90,6 +95,7 @@ const CONTEXT: [(&str, Names); 15] = [
     ("path", Names::PATH),
     ("property", Names::PROPERTY),
     ("session_token", Names::SESSION_TOKEN),
+    ("components_values", Names::COMPONENTS_VALUES),
 ];
 
 /// Functions that templates may call.

@@ -29,6 +29,22 @@ const ACCOUNTS: [(&str, &str, &str); 2] = [
     ("bluebird-plumbing", "900101", "DEMO_BLUEBIRD_CLIENT_SECRET"),
 ];
 const APP_KEY: &str = "DEMO_APP_KEY";
+/// The connector has many more; these are enough to look at.
+const STREAMS: [&str; 13] = [
+    "business_units",
+    "job_types",
+    "technicians",
+    "employees",
+    "campaigns",
+    "activities",
+    "timesheets",
+    "jobs",
+    "customers",
+    "invoices",
+    "locations",
+    "gross_pay_items",
+    "jobs_export",
+];
 
 /// What `--output json` prints of the demo.
 #[derive(Debug, Serialize)]
@@ -133,6 +149,7 @@ fn pipeline_text(url: &str) -> String {
              \x20         api_url: \"{url}\"\n          auth_url: \"{url}\"\n",
         ));
     }
+    text.push_str(&format!("    streams: [{}]\n", STREAMS.join(", ")));
     text
 }
 

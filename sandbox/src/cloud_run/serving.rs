@@ -28,13 +28,18 @@ impl Serving {
     /// # Errors
     /// No threads or no port can be had.
     pub(crate) fn start(router: Router) -> io::Result<Self> {
+        Self::start_at(0, router)
+    }
+
+    /// The same on this port of 127.0.0.1; 0 takes a free one.
+    pub(crate) fn start_at(port: u16, router: Router) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("sandbox")
             .enable_all()
             .build()?;
         let entered = runtime.enter();
-        let opened = open();
+        let opened = open(port);
         drop(entered);
         // From here on `drop` stops the runtime in the way that is allowed inside another runtime too.
         let mut serving = Self { url: String::new(), runtime: Some(runtime) };
@@ -61,8 +66,8 @@ impl Drop for Serving {
     }
 }
 
-fn open() -> io::Result<(TcpListener, String)> {
-    let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+fn open(port: u16) -> io::Result<(TcpListener, String)> {
+    let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     socket.set_nonblocking(true)?;
     let url = format!("http://{}", socket.local_addr()?);
     Ok((TcpListener::from_std(socket)?, url))

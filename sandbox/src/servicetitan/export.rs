@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::dice::mix;
+use super::parameters;
 use super::query::Query;
 use super::reply::Refusal;
 use super::time::Ticks;
@@ -14,6 +15,15 @@ const START: Position = Position { time: Ticks(0), slot: 0 };
 
 /// The body of one page of a feed; with `same_token` it points back at where it started and promises more.
 pub(crate) fn page(world: &World, query: &Query, size: usize, same_token: bool) -> Result<Vec<u8>, Refusal> {
+    let resource = world.resource();
+    parameters::check_feed(resource, query)?;
+    query.flag("includeRecentChanges")?;
+    let active = if resource.feed.is_some_and(|feed| feed.takes_active) {
+        let choices = [("True", Some(true)), ("False", Some(false)), ("Any", None)];
+        query.choice("active", &choices)?.unwrap_or(Some(true))
+    } else {
+        None
+    };
     let position = match query.get("from") {
         None | Some("") => START,
         Some(from) => match read_token(world.key, from) {
@@ -25,10 +35,12 @@ pub(crate) fn page(world: &World, query: &Query, size: usize, same_token: bool) 
         },
     };
     let rest = world.feed_from(position);
-    let rows = rest.get(..size.min(rest.len())).unwrap_or_default();
+    let wanted = |row: &&Position| active.is_none_or(|active| world.is_active_in_feed(row.slot as u32) == active);
+    let mut wanted = rest.iter().filter(wanted);
+    let rows: Vec<&Position> = wanted.by_ref().take(size).collect();
     let end = rows.last().map_or(position, |last| Position { time: last.time, slot: last.slot + 1 });
     let next = if same_token { position } else { end };
-    let has_more = same_token || rest.len() > rows.len();
+    let has_more = same_token || wanted.next().is_some();
 
     let token = token(world.key, next);
     let mut out = Vec::with_capacity(256 + rows.len() * 1280);

@@ -1,9 +1,10 @@
 //! Paged lists: parameters to a view, a view to a page.
 //! Pages are cut from one remembered order, so that they fit together as long as no shift or generation comes between.
 
+use super::parameters;
 use super::query::Query;
 use super::reply::Refusal;
-use super::resources::{Inactive, Kind, Resource, Sorting};
+use super::resources::{Dates, Inactive, Kind, Resource, Shape, Sorting};
 use super::world::{Filter, Order, World};
 
 /// How a fault bends a page.
@@ -15,17 +16,22 @@ pub(crate) struct Bend {
 
 /// What a list request asks for, apart from the page.
 pub(crate) fn filter(resource: &Resource, query: &Query) -> Result<Filter, Refusal> {
+    parameters::check_list(resource, query)?;
     let gross = resource.kind == Kind::GrossPayItems;
     let (order, descending) = order(resource, query)?;
     let mut filter = Filter {
         active: active(resource, query)?,
         modified: query.period("modifiedOnOrAfter", "modifiedBefore", gross.then_some("modifiedOnOrBefore"))?,
-        created: query.period("createdOnOrAfter", "createdBefore", None)?,
+        created: match resource.dates {
+            Dates::Submitted => query.period("submittedOnOrAfter", "submittedBefore", None)?,
+            _ => query.period("createdOnOrAfter", "createdBefore", None)?,
+        },
         ids: query.ids()?,
         order,
         descending,
         ..Filter::default()
     };
+    query.flag("descending")?;
     if gross {
         filter.day = query.period("dateOnOrAfter", "", Some("dateOnOrBefore"))?;
     }
@@ -40,6 +46,11 @@ fn active(resource: &Resource, query: &Query) -> Result<Option<bool>, Refusal> {
             let choices = [("ActiveOnly", Some(true)), ("InactiveOnly", Some(false)), ("All", None)];
             query.choice("activeState", &choices)
         }
+        Inactive::ActiveOnly => {
+            let only = query.choice("activeOnly", &[("true", Some(true)), ("false", None)])?;
+            return Ok(only.unwrap_or(None));
+        }
+        Inactive::Include => query.choice("includeInactive", &[("true", None), ("false", Some(true))]),
     };
     Ok(chosen?.unwrap_or(Some(true)))
 }
@@ -67,7 +78,7 @@ fn order(resource: &Resource, query: &Query) -> Result<(Order, bool), Refusal> {
     }
 }
 
-/// The body of one page.
+/// The body of an answer: one page, or all there is where the resource has no pages.
 pub(crate) fn page(
     world: &World,
     filter: &Filter,
@@ -75,6 +86,15 @@ pub(crate) fn page(
     largest: usize,
     bend: Bend,
 ) -> Result<Vec<u8>, Refusal> {
+    let shape = world.resource().shape;
+    if shape != Shape::Pages {
+        let (head, tail): (&[u8], &[u8]) = if shape == Shape::Array { (b"[", b"]") } else { (b"{\"data\":[", b"]}") };
+        let mut out = head.to_vec();
+        write_records(world, &world.view(filter), &mut out);
+        out.extend_from_slice(tail);
+        return Ok(out);
+    }
+    let largest = largest.min(world.resource().largest_page);
     let page = query.number("page", 1, 1..=u64::from(u32::MAX))?;
     let size = query.number("pageSize", 50.min(largest as u64), 1..=largest as u64)?;
     let with_total = query.flag("includeTotal")?;
@@ -93,12 +113,16 @@ pub(crate) fn page(
     let mut out = Vec::with_capacity(256 + slots.len() * 1280);
     let head = format!("{{\"page\":{page},\"pageSize\":{size},\"hasMore\":{has_more},\"totalCount\":{told},\"data\":[");
     out.extend_from_slice(head.as_bytes());
+    write_records(world, slots, &mut out);
+    out.extend_from_slice(b"]}");
+    Ok(out)
+}
+
+fn write_records(world: &World, slots: &[u32], out: &mut Vec<u8>) {
     for (index, slot) in slots.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        world.write(*slot, &mut out);
+        world.write(*slot, out);
     }
-    out.extend_from_slice(b"]}");
-    Ok(out)
 }

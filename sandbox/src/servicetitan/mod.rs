@@ -1,14 +1,17 @@
 //! A stand-in of ServiceTitan: token endpoint, paged lists and export feeds over HTTP, with generations and faults.
 //! Records are computed, never stored: two million of them cost no more memory than a few bytes each.
 
-mod dice;
+mod ads;
+pub(crate) mod dice;
 mod export;
 mod generation;
 mod list;
+mod parameters;
 mod query;
-mod rate_limit;
+pub(crate) mod rate_limit;
 mod records;
-mod reply;
+pub(crate) mod reply;
+mod reporting;
 mod resources;
 mod server;
 mod state;
@@ -57,6 +60,8 @@ pub struct Options {
     pub max_page_size: usize,
     /// Rows on one page of an export feed.
     pub export_page_size: usize,
+    /// The same report runs for a tenant once in this span.
+    pub report_interval: Duration,
     /// One gross pay item in 200 has `"id": null`.
     pub null_ids: bool,
 }
@@ -79,6 +84,7 @@ impl Default for Options {
             token_lifetime: Duration::from_secs(900),
             max_page_size: 5000,
             export_page_size: 500,
+            report_interval: Duration::from_secs(60),
             null_ids: false,
         }
     }

@@ -1,4 +1,4 @@
-//! Query parameters as the real API reads them: unknown ones are ignored, wrong values are named in a 400.
+//! Query parameters of one request: foreign, missing and wrong ones are named in a 400.
 
 use super::reply::Refusal;
 use super::time::Ticks;
@@ -14,6 +14,18 @@ impl Query {
     pub(crate) fn parse(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         Self { pairs: pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect() }
+    }
+
+    /// Refuses parameters of other names.
+    pub(crate) fn allow(&self, names: &[&str]) -> Result<(), Refusal> {
+        let foreign = self.pairs.iter().find(|(name, _)| !names.iter().any(|other| other.eq_ignore_ascii_case(name)));
+        foreign.map_or(Ok(()), |(name, _)| Err(Refusal::field(name, "is not known here")))
+    }
+
+    /// Refuses a request without one of these.
+    pub(crate) fn require(&self, names: &[&str]) -> Result<(), Refusal> {
+        let missing = names.iter().find(|name| self.get(name).is_none_or(str::is_empty));
+        missing.map_or(Ok(()), |name| Err(Refusal::field(name, "is required")))
     }
 
     /// `name=value&…` without any encoding.

@@ -34,6 +34,13 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, title, field: Some(name.to_owned()) }
     }
 
+    /// What is wrong with a parameter as such.
+    pub(crate) fn field(name: &str, what: &str) -> Self {
+        let name = name.escape_default().to_string();
+        let title = format!("The parameter {name} {what}.");
+        Self { status: StatusCode::BAD_REQUEST, title, field: Some(name) }
+    }
+
     pub(crate) fn response(&self) -> Response {
         let title = self.title.replace('\\', "\\\\").replace('"', "\\\"");
         let errors = self.field.as_ref().map(|field| format!("\"{field}\":[\"{title}\"]")).unwrap_or_default();

@@ -15,12 +15,13 @@ use bytes::Bytes;
 use super::list::Bend;
 use super::query::Query;
 use super::reply::{self, Refusal};
-use super::resources::{self, Resource};
+use super::resources::{self, Dates, Resource};
 use super::state::Handle;
 use super::world::{Filter, ShiftKind, World};
-use super::{export, list};
+use super::{ads, export, list, reporting};
 use crate::fault::{FaultAction, Seen};
 use crate::request_log::RequestSeen;
+use reporting::Outcome;
 
 const TOKEN_PATH: &str = "/connect/token";
 const LARGEST_FORM: usize = 64 * 1024;
@@ -47,7 +48,8 @@ async fn serve(State(handle): State<Handle>, request: Request) -> Response {
         let form = to_bytes(body, LARGEST_FORM).await.unwrap_or_default();
         issue_token(&handle, number, &parts, &form).await
     } else {
-        answer(&handle, &parts).await
+        let body = to_bytes(body, LARGEST_FORM).await.unwrap_or_default();
+        answer(&handle, &parts, &body).await
     };
     let response = answer.unwrap_or_else(|refusal| refusal.response());
     handle.note(number, |entry| entry.status = response.status().as_u16());
@@ -85,12 +87,12 @@ async fn issue_token(handle: &Handle, number: u64, parts: &Parts, form: &Bytes) 
     Ok(damaged(fault.as_ref(), body.into_bytes()))
 }
 
-async fn answer(handle: &Handle, parts: &Parts) -> Result<Response, Refusal> {
+async fn answer(handle: &Handle, parts: &Parts, body: &[u8]) -> Result<Response, Refusal> {
     let call = Call::read(handle, parts)?;
     if let Err(seconds) = handle.admit(call.tenant_id) {
         return Ok(reply::too_many_requests(&seconds.to_string()));
     }
-    if parts.method != Method::GET {
+    if parts.method != Method::GET && !matches!(call.target, Target::Reporting(_)) {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Only GET is served."));
     }
     let raw_query = parts.uri.query().unwrap_or_default();
@@ -105,10 +107,22 @@ async fn answer(handle: &Handle, parts: &Parts) -> Result<Response, Refusal> {
     if let Some(response) = instead(&mut fault).await {
         return Ok(response);
     }
-    let world = handle.world(call.tenant, call.resource);
+    let (resource, exported) = match call.target {
+        Target::List(resource) if resource.dates == Dates::Window => {
+            return Ok(damaged(fault.as_ref(), ads::answer(handle, call.tenant, resource, &query)?));
+        }
+        Target::List(resource) => (resource, false),
+        Target::Feed(resource) => (resource, true),
+        Target::Reporting(path) => {
+            return Ok(match reporting::answer(handle, call.tenant, &parts.method, path, &query, body)? {
+                Outcome::Body(body) => damaged(fault.as_ref(), body),
+                Outcome::TooSoon(seconds) => reply::too_many_requests(&seconds.to_string()),
+            });
+        }
+    };
+    let world = handle.world(call.tenant, resource);
     let job = {
-        let (handle, fault, tenant, resource) = (handle.clone(), fault.clone(), call.tenant, call.resource);
-        let exported = call.exported;
+        let (handle, fault, tenant) = (handle.clone(), fault.clone(), call.tenant);
         move || {
             let filter = if exported { Filter::default() } else { list::filter(resource, &query)? };
             let body = if exported {
@@ -138,8 +152,15 @@ async fn answer(handle: &Handle, parts: &Parts) -> Result<Response, Refusal> {
 struct Call<'a> {
     tenant: usize,
     tenant_id: &'a str,
-    resource: &'static Resource,
-    exported: bool,
+    target: Target<'a>,
+}
+
+/// What it asks for.
+enum Target<'a> {
+    List(&'static Resource),
+    Feed(&'static Resource),
+    /// What follows the tenant in the path.
+    Reporting(&'a str),
 }
 
 impl<'a> Call<'a> {
@@ -149,7 +170,7 @@ impl<'a> Call<'a> {
         let mut path = parts.uri.path().trim_start_matches('/').splitn(5, '/');
         let mut next = || path.next().unwrap_or_default();
         let (module, version, word, tenant_id, rest) = (next(), next(), next(), next(), next());
-        if version != "v2" || word != "tenant" {
+        if word != "tenant" {
             return Err(unknown());
         }
         let tenant = handle.tenant_index(tenant_id).ok_or_else(refused)?;
@@ -161,15 +182,12 @@ impl<'a> Call<'a> {
         if !allowed || header(parts, "st-app-key") != Some(handle.options().app_key.as_str()) {
             return Err(refused());
         }
-        let (exported, name) = match rest.strip_prefix("export/") {
-            Some(name) => (true, name),
-            None => (false, rest),
+        let target = match rest.strip_prefix("export/") {
+            _ if module == "reporting" && version == "v2" => Some(Target::Reporting(rest)),
+            Some(name) => resources::route(module, version, name, true).map(Target::Feed),
+            None => resources::route(module, version, rest, false).map(Target::List),
         };
-        let resource = resources::route(module, name).ok_or_else(unknown)?;
-        if exported && !resource.exported {
-            return Err(unknown());
-        }
-        Ok(Self { tenant, tenant_id, resource, exported })
+        Ok(Self { tenant, tenant_id, target: target.ok_or_else(unknown)? })
     }
 }
 

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::ads;
 use super::dice::key_of;
 use super::rate_limit::RateLimit;
 use super::records::References;
-use super::resources::{self, RESOURCES, Resource};
+use super::reporting;
+use super::resources::{self, Dates, Resource};
 use super::token::Tokens;
 use super::world::{Filter, Shift, ShiftKind, World};
 use super::{Options, StartError, Tenant};
@@ -31,6 +33,8 @@ struct Inner {
     script: Mutex<Script>,
     log: Mutex<RequestLog>,
     lists: Mutex<Lists>,
+    /// When a tenant last ran a report.
+    reports: Mutex<HashMap<(usize, u64), Instant>>,
 }
 
 /// The lists as they stand: the worlds that were asked for, and the shifts that formed them.
@@ -43,10 +47,11 @@ struct Lists {
 
 impl Handle {
     pub(crate) fn new(options: Options, url: String) -> Result<Self, StartError> {
-        let mut counts = RESOURCES.each_ref().map(|resource| (resource.count)(options.records));
+        let mut counts: Vec<usize> =
+            resources::all().iter().map(|resource| (resource.count)(options.records)).collect();
         for (name, count) in &options.overrides {
             let resource = resources::find(name).ok_or_else(|| StartError::UnknownResource(name.clone()))?;
-            counts[resource.kind as usize] = *count;
+            counts[resource.index] = *count;
         }
         let inner = Inner {
             url,
@@ -56,6 +61,7 @@ impl Handle {
             script: Mutex::default(),
             log: Mutex::default(),
             lists: Mutex::new(Lists { generation: 1, shifts: HashMap::new(), worlds: HashMap::new() }),
+            reports: Mutex::default(),
             options,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -108,19 +114,36 @@ impl Handle {
         lock(&self.inner.tokens).drop_all();
     }
 
-    /// The JSON text of every record that exists now, active or not, as lists give it and in the order of lists.
+    /// The JSON text of every record that exists now, active or not, as lists give it and in the order of lists. The resource is a
+    /// path (`jobs/timesheets`) or a stream's name; with `_export` behind it, the rows of the whole feed, removed ones included.
     /// Empty for an unknown tenant or resource.
     pub fn truth(&self, tenant: &str, resource: &str) -> Vec<String> {
-        let (Some(tenant), Some(resource)) = (self.tenant_index(tenant), resources::find(resource)) else {
+        let feed = resource.strip_suffix("_export");
+        let found = resources::find(feed.unwrap_or(resource)).filter(|found| feed.is_none() || found.feed.is_some());
+        let found = found.filter(|found| found.dates != Dates::Window);
+        let (Some(tenant), Some(resource)) = (self.tenant_index(tenant), found) else {
             return Vec::new();
         };
         let world = self.world(tenant, resource);
+        if feed.is_some() {
+            return world.whole_feed();
+        }
         let text = |slot: &u32| {
             let mut out = Vec::new();
             world.write(*slot, &mut out);
             String::from_utf8_lossy(&out).into_owned()
         };
         world.view(&Filter::default()).iter().map(text).collect()
+    }
+
+    /// The rows that a report gives for a range of days (`YYYY-MM-DD`, both ends in) as JSON objects; empty where there is none.
+    pub fn report_truth(&self, tenant: &str, report: u64, from: &str, to: &str) -> Vec<String> {
+        reporting::truth(self, tenant, report, from, to)
+    }
+
+    /// What marketing's `attributed-leads`, or `performance` by a segment, gives for a range of days; empty where there is none.
+    pub fn ads_truth(&self, tenant: &str, path: &str, segment: Option<&str>, from: &str, to: &str) -> Vec<String> {
+        ads::truth(self, tenant, path, segment, from, to)
     }
 
     pub(crate) fn tenant_index(&self, id: &str) -> Option<usize> {
@@ -140,6 +163,17 @@ impl Handle {
         lock(&self.inner.limit).admit(tenant, Instant::now())
     }
 
+    /// Lets a report run, or says how many whole seconds to wait. A refused run does not count.
+    pub(crate) fn admit_report(&self, tenant: usize, report: u64, now: Instant) -> Result<(), u64> {
+        let mut reports = lock(&self.inner.reports);
+        let free = reports.get(&(tenant, report)).map(|last| *last + self.inner.options.report_interval);
+        if let Some(free) = free.filter(|free| *free > now) {
+            return Err(free.duration_since(now).as_secs() + 1);
+        }
+        reports.insert((tenant, report), now);
+        Ok(())
+    }
+
     pub(crate) fn fault(&self, seen: &Seen<'_>) -> Option<FaultAction> {
         lock(&self.inner.script).take(seen)
     }
@@ -157,7 +191,7 @@ impl Handle {
 
     /// The list as it stands now; stays as it is for whoever holds it.
     pub(crate) fn world(&self, tenant: usize, resource: &'static Resource) -> Arc<World> {
-        let place = (tenant, resource.kind as usize);
+        let place = (tenant, resource.index);
         let mut lists = lock(&self.inner.lists);
         if let Some(world) = lists.worlds.get(&place) {
             return Arc::clone(world);
@@ -176,7 +210,7 @@ impl Handle {
     }
 
     pub(crate) fn shift(&self, tenant: usize, resource: &Resource, kind: ShiftKind) {
-        let place = (tenant, resource.kind as usize);
+        let place = (tenant, resource.index);
         let mut lists = lock(&self.inner.lists);
         let generation = lists.generation;
         lists.shifts.entry(place).or_default().push(Shift { generation, kind });

@@ -93,7 +93,7 @@ impl World {
         shifts: &[Shift],
         null_ids: bool,
     ) -> Self {
-        let base = references.count(resource.kind);
+        let base = references.count(resource);
         let generations = Generations::new(key, base, generation, resource.has_active());
         let (mut removed, mut front, mut moved) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for (number, shift) in shifts.iter().enumerate() {
@@ -112,6 +112,10 @@ impl World {
         }
         let (views, feed) = (Mutex::default(), OnceLock::new());
         Self { key, resource, references, generations, null_ids, removed, front, moved, views, feed }
+    }
+
+    pub(crate) fn resource(&self) -> &'static Resource {
+        self.resource
     }
 
     /// The records that a request asks for, in its order.
@@ -183,7 +187,13 @@ impl World {
         records::write(self.resource, &mut self.record(slot, &life), out);
     }
 
-    /// Appends a record's text as a feed gives it: `active` in every resource, false for removed rows.
+    /// Whether a feed shows the record as active: removed ones are not.
+    pub(crate) fn is_active_in_feed(&self, slot: u32) -> bool {
+        let life = self.life(slot);
+        life.active && life.removed.is_none()
+    }
+
+    /// Appends a record's text as a feed gives it: `active` in nearly every resource, false for removed rows.
     pub(crate) fn write_for_feed(&self, slot: u32, out: &mut Vec<u8>) {
         let mut life = self.life(slot);
         if let Some(removed) = life.removed {
@@ -193,8 +203,19 @@ impl World {
         records::write_for_feed(self.resource, &mut self.record(slot, &life), out);
     }
 
+    /// The text of every row of the feed.
+    pub(crate) fn whole_feed(&self) -> Vec<String> {
+        let rows = self.feed_from(Position { time: Ticks(0), slot: 0 }).iter();
+        let text = |row: &Position| {
+            let mut out = Vec::new();
+            self.write_for_feed(row.slot as u32, &mut out);
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        rows.map(text).collect()
+    }
+
     fn record(&self, slot: u32, life: &Life) -> Record<'_> {
-        let mut record = Record::new(self.key, slot, self.id(slot), life, &self.references);
+        let mut record = Record::new(self.resource, self.key, slot, self.id(slot), life, &self.references);
         record.id_is_null = self.null_ids && record.may_lose_id();
         record
     }

@@ -53,11 +53,24 @@ impl Client {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// A request for `module/resource`, or `module:v3/resource`.
     pub(crate) fn request(&self, path: &str) -> reqwest::RequestBuilder {
+        self.signed(self.http.get(self.address(path)))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {
+        let request = self.signed(self.http.post(self.address(path)));
+        request.header("Content-Type", "application/json").body(body.to_string())
+    }
+
+    fn address(&self, path: &str) -> String {
         let (module, rest) = path.split_once('/').unwrap();
-        let url = format!("{}/{module}/v2/tenant/{}/{rest}", self.server.url(), self.tenant.id);
-        let app_key = &self.server.options().app_key;
-        self.http.get(url).bearer_auth(&self.token).header("ST-App-Key", app_key)
+        let (module, version) = module.split_once(':').unwrap_or((module, "v2"));
+        format!("{}/{module}/{version}/tenant/{}/{rest}", self.server.url(), self.tenant.id)
+    }
+
+    fn signed(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        request.bearer_auth(&self.token).header("ST-App-Key", &self.server.options().app_key)
     }
 
     pub(crate) async fn send(&self, path: &str) -> reqwest::Response {
@@ -101,6 +114,20 @@ impl Client {
 
     pub(crate) async fn records(&self, path: &str, size: usize) -> Vec<String> {
         self.list(path, size).await.into_iter().flat_map(|page| page.records).collect()
+    }
+
+    /// All rows of a feed, with more parameters in every request.
+    pub(crate) async fn feed_with(&self, path: &str, more: &str) -> Vec<String> {
+        let (mut rows, mut from) = (Vec::new(), String::new());
+        loop {
+            let body = self.get(&format!("{path}?{more}{}from={from}", if more.is_empty() { "" } else { "&" })).await;
+            let body: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&body).unwrap();
+            rows.extend(raw_records(&body));
+            if body["hasMore"].get() == "false" {
+                return rows;
+            }
+            from = serde_json::from_str(body["continueFrom"].get()).unwrap();
+        }
     }
 
     /// A feed from a token or date on: its rows and the last token.

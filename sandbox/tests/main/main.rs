@@ -3,7 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
+mod callio;
 mod client;
 mod exports;
 mod faults;
+mod gaio_social;
+mod gong;
 mod lists;
+mod plain;
+mod reports;
+mod zoho_salesiq;

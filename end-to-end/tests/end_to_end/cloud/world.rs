@@ -2,9 +2,10 @@
 //! Every call of a Google API needs the metadata server's token.
 
 use crate::model::Model;
+use crate::oracle::STREAMS;
 use crate::programs::{self, Ended, Running};
 use crate::tables::Warehouse;
-use crate::world::{ACCOUNTS, World};
+use crate::world::{ACCOUNTS, World, streams_line};
 use sandbox::bigquery::{self, BigQuery};
 use sandbox::cloud_run::{self, CloudRun, Job};
 use sandbox::cloud_storage::{self, CloudStorage};
@@ -35,7 +36,7 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// `streams`: of the source; empty for all.
+    /// `streams`: of the source; empty for all that the oracle reads.
     pub(crate) fn new(records: usize, page_size: usize, streams: &[&str]) -> Self {
         let world = World::new(records, page_size);
         let root = tempfile::tempdir().unwrap();
@@ -85,7 +86,8 @@ impl Cloud {
                 text = text.replace(&format!("      - id: {}\n", account.id), &own);
             }
             if !streams.is_empty() {
-                text.push_str(&format!("    streams: [{}]\n", streams.join(", ")));
+                let all = streams_line(&STREAMS.each_ref().map(|stream| stream.name));
+                text = text.replace(&all, &streams_line(streams));
             }
             text.push_str(&format!(
                 "orchestrator:\n  launcher:\n    cloud_run:\n      project: sandbox-project\n      region: us-central1\n      \

@@ -3,7 +3,8 @@
 use super::*;
 use crate::manifest::problem::Problems;
 use crate::manifest::reader::Reader;
-use crate::read::page::{PageBody, fingerprint};
+use crate::read::page::PageBody;
+use crate::record::extract::fingerprint;
 use async_trait::async_trait;
 use chrono::Utc;
 use serde_json::json;

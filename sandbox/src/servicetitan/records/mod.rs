@@ -7,12 +7,13 @@ pub(crate) mod jobs;
 pub(crate) mod json;
 pub(crate) mod payroll;
 pub(crate) mod people;
+pub(crate) mod plain;
 pub(crate) mod settings;
 mod words;
 
 use super::dice::{Dice, mix};
 use super::generation::Life;
-use super::resources::{Kind, RESOURCES, Resource};
+use super::resources::{self, Key, Kind, Resource};
 use super::time::Ticks;
 use super::world::STRIDE;
 use json::{Json, put};
@@ -20,27 +21,28 @@ use json::{Json, put};
 /// How many records each resource began with: what one record's reference to another may point at.
 #[derive(Debug)]
 pub(crate) struct References {
-    counts: [usize; RESOURCES.len()],
+    counts: Vec<usize>,
 }
 
 impl References {
-    pub(crate) fn new(counts: [usize; RESOURCES.len()]) -> Self {
+    pub(crate) fn new(counts: Vec<usize>) -> Self {
         Self { counts }
     }
 
-    pub(crate) fn count(&self, kind: Kind) -> usize {
-        self.counts[kind as usize]
+    pub(crate) fn count(&self, resource: &Resource) -> usize {
+        self.counts[resource.index]
     }
 
     /// The id of a record of another resource, chosen by a number.
     pub(crate) fn id(&self, kind: Kind, choice: u64) -> i64 {
         let count = self.counts[kind as usize].max(1) as u64;
-        RESOURCES[kind as usize].first_id + STRIDE * (choice % count) as i64
+        resources::all()[kind as usize].first_id + STRIDE * (choice % count) as i64
     }
 }
 
 /// What a family's writer knows about the record that it writes.
 pub(crate) struct Record<'a> {
+    pub(crate) resource: &'static Resource,
     pub(crate) slot: u64,
     pub(crate) id: i64,
     pub(crate) id_is_null: bool,
@@ -57,9 +59,17 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn new(key: u64, slot: u32, id: i64, life: &Life, references: &'a References) -> Self {
+    pub(crate) fn new(
+        resource: &'static Resource,
+        key: u64,
+        slot: u32,
+        id: i64,
+        life: &Life,
+        references: &'a References,
+    ) -> Self {
         let own = mix(key, u64::from(slot));
         Self {
+            resource,
             slot: u64::from(slot),
             id,
             id_is_null: false,
@@ -86,19 +96,24 @@ pub(crate) fn write(resource: &Resource, record: &mut Record<'_>, out: &mut Vec<
     json.raw("}");
 }
 
-/// Appends the record as an export feed gives it: with `active`, also where lists do not have it.
+/// Appends the record as an export feed gives it: with `active` nearly always, also where lists do not have it.
 pub(crate) fn write_for_feed(resource: &Resource, record: &mut Record<'_>, out: &mut Vec<u8>) {
     let mut json = Json::new(out);
     write_members(resource, record, &mut json);
-    if !resource.has_active() {
+    if !resource.has_active() && resource.feed.is_some_and(|feed| feed.shows_active) {
         put!(json, "active", flag, record.active);
     }
     json.raw("}");
 }
 
 fn write_members(resource: &Resource, record: &mut Record<'_>, json: &mut Json<'_>) {
-    json.raw("{\"id\":");
-    json.opt_int((!record.id_is_null).then_some(record.id));
+    json.raw("{");
+    if resource.key == Key::Id {
+        json.raw("\"id\":");
+        json.opt_int((!record.id_is_null).then_some(record.id));
+    } else {
+        plain::key(json, record);
+    }
     (resource.write)(json, record);
     // The field that appears with the second generation: only on the records that it writes.
     if record.version >= 2 {

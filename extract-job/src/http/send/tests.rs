@@ -1,0 +1,125 @@
+use super::*;
+use crate::components::http_requester::HttpRequester;
+use crate::http::test_server::{TestServer, account, reply, requester};
+use serde_json::json;
+
+async fn send(
+    account: &Account,
+    requester: &HttpRequester,
+    page: u32,
+    cached: bool,
+) -> Result<Sent<String>, SendError> {
+    let unit = Unit::new("test", "one", "items").unwrap();
+    let token = json!({ "next_page_token": page });
+    let scope = account.scope(chrono::Utc::now()).with(Names::NEXT_PAGE_TOKEN, token);
+    let call = Call { account, requester, unit: &unit, scope: &scope, injections: &[], expected: 0, cached };
+    let decode = |answer: Answer| {
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        async move { if text.starts_with("broken") { Err("broken".to_owned()) } else { Ok(text) } }.boxed()
+    };
+    call.send(&decode).await
+}
+
+async fn text(account: &Account, requester: &HttpRequester, page: u32, cached: bool) -> String {
+    match send(account, requester, page, cached).await {
+        Ok(Sent::Decoded(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+const REQUESTER: &str = r#"{type: HttpRequester, url_base: "{{ config.api }}", path: items, request_parameters: {page: "{{ next_page_token.next_page_token }}"}}"#;
+
+#[tokio::test]
+async fn a_cached_answer_is_asked_for_once() {
+    let server = TestServer::start(|number, uri, _| reply(200, &format!("{number} {uri}"))).await;
+    let (account, requester) = (account(&json!({"api": server.url})), requester(REQUESTER));
+    let all = futures::future::join_all((0..8).map(|_| text(&account, &requester, 1, true))).await;
+    assert!(all.iter().all(|text| text == "1 /items?page=1"), "{all:?}");
+    assert_eq!(text(&account, &requester, 2, true).await, "2 /items?page=2");
+    assert_eq!(text(&account, &requester, 1, false).await, "3 /items?page=1", "without the cache");
+    assert_eq!(text(&account, &requester, 1, true).await, "1 /items?page=1");
+    assert_eq!(server.count(), 3);
+}
+
+#[tokio::test]
+async fn what_fails_is_ignored_or_cannot_be_read_is_not_kept() {
+    let server = TestServer::start(|number, uri, _| match (uri.query(), number) {
+        (Some("page=1"), 1) => reply(200, "broken"),
+        (Some("page=1"), 2) => reply(503, ""),
+        (Some("page=2"), 4) => reply(404, ""),
+        (Some("page=3"), 6) => reply(403, ""),
+        _ => reply(200, &number.to_string()),
+    });
+    let server = server.await;
+    let handled = REQUESTER.replace(
+        "path: items",
+        "path: items, error_handler: {type: DefaultErrorHandler, response_filters: [{type: HttpResponseFilter, http_codes: [404], action: IGNORE}]}",
+    );
+    let (account, requester) = (account(&json!({"api": server.url})), requester(&handled));
+    assert_eq!(text(&account, &requester, 1, true).await, "3");
+    assert_eq!(text(&account, &requester, 1, true).await, "3");
+    assert!(matches!(send(&account, &requester, 2, true).await, Ok(Sent::Ignored(404))));
+    assert_eq!(text(&account, &requester, 2, true).await, "5");
+    assert!(send(&account, &requester, 3, true).await.is_err());
+    assert_eq!(text(&account, &requester, 3, true).await, "7");
+}
+
+#[tokio::test]
+async fn the_same_address_of_another_login_is_another_answer() {
+    let server = TestServer::start(|number, _, headers| {
+        reply(200, &format!("{number} {}", headers["authorization"].to_str().unwrap()))
+    });
+    let server = server.await;
+    let signed = |token: &str| {
+        let with = format!("authenticator: {{type: BearerAuthenticator, api_token: {token}}}, path: items");
+        requester(&REQUESTER.replace("path: items", &with))
+    };
+    let account = account(&json!({"api": server.url}));
+    for (token, expected) in [("a", "1 Bearer a"), ("b", "2 Bearer b"), ("a", "1 Bearer a")] {
+        assert_eq!(text(&account, &signed(token), 1, true).await, expected);
+    }
+}
+
+#[test]
+fn slices_and_page_tokens_make_no_host_our_own() {
+    let build = |text: &str, homes: &[&str]| {
+        let config = json!({"api": "https://own.example/v2", "key": "k"});
+        let account = account(&config).with_homes(homes.iter().map(|home| home.parse().unwrap()));
+        let scope = account.scope(chrono::Utc::now());
+        let scope =
+            scope.with(Names::STREAM_SLICE, json!({"url": "https://record.example/x", "host": "record.example"}));
+        let scope = scope.with(Names::NEXT_PAGE_TOKEN, json!({"next_page_token": "https://link.example/y"}));
+        let text = format!("{{type: HttpRequester, request_headers: {{X-A: b}}, {text}}}");
+        let outgoing = requester(&text).build(&scope, &[], &account.homes).unwrap();
+        (outgoing.url.to_string(), !outgoing.headers.is_empty())
+    };
+    let cases = [
+        (r#"url_base: "{{ config.api }}", path: x"#, "https://own.example/v2/x", true),
+        (r#"url_base: "{{ stream_slice.url }}""#, "https://record.example/x", false),
+        (r#"url: "https://{{ stream_slice.host }}/v2""#, "https://record.example/v2", false),
+        (r#"url: "https://own.example{{ '.' ~ stream_slice.host }}/""#, "https://own.example.record.example/", false),
+        (r#"url_base: "{{ config.api }}", path: "{{ stream_slice.url }}""#, "https://record.example/x", false),
+        (
+            r#"url_base: "{{ config.api }}", path: "/x/{{ stream_slice.host }}""#,
+            "https://own.example/v2/x/record.example",
+            true,
+        ),
+        (
+            r#"url_base: "{{ config.api }}", path: "{{ next_page_token.next_page_token }}""#,
+            "https://link.example/y",
+            false,
+        ),
+        (r#"url_base: "{{ next_page_token.next_page_token or config.api }}""#, "https://link.example/y", false),
+        (r#"url_base: "{{ config.api }}", path: "https://also.example/z""#, "https://also.example/z", true),
+    ];
+    for (text, url, ours) in cases {
+        assert_eq!(build(text, &[]), (url.to_owned(), ours), "{text}");
+    }
+    for (text, ours) in [
+        (r#"url_base: "{{ stream_slice.url }}""#, true),
+        (r#"url_base: "{{ config.api }}", path: "{{ stream_slice.url }}""#, true),
+        (r#"url_base: "{{ next_page_token.next_page_token or config.api }}""#, false),
+    ] {
+        assert_eq!(build(text, &["https://record.example", "https://link.example"]).1, ours, "{text}");
+    }
+}
