@@ -1,6 +1,8 @@
 //! The extract job: from REST APIs to batches in the landing zone. It runs declarative manifests, keeps records as the API sent them,
 //! and publishes a unit's batch whole or not at all. It knows no warehouse.
 
+#[doc(hidden)]
+pub mod authoring;
 mod batch;
 pub mod cli;
 mod components;

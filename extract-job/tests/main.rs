@@ -5,6 +5,8 @@
 mod budget;
 mod credentials;
 mod credentials_substream;
+mod differential;
+mod error_handlers;
 mod extract;
 mod fake_api;
 mod faults;

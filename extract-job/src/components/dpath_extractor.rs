@@ -7,6 +7,8 @@ use crate::template::Names;
 #[derive(Debug)]
 pub(crate) struct DpathExtractor {
     field_path: Vec<Expression>,
+    /// `x-bare-array`: an answer that is a list holds the records itself, instead of elements that the path leads into.
+    bare_array: bool,
 }
 
 impl DpathExtractor {
@@ -19,16 +21,39 @@ impl DpathExtractor {
         let field_path = reader.expression_list("field_path", Names::ANYWHERE);
         reader.refuse(&["record_expander"]);
         reader.accept(&["decoder"]);
+        let bare_array = reader.boolean("x-bare-array", false);
         reader.finish();
-        Some(Self { field_path })
+        Some(Self { field_path, bare_array })
     }
 
     pub(crate) fn new(field_path: Vec<Expression>) -> Self {
-        Self { field_path }
+        Self { field_path, bare_array: false }
     }
 
     /// The path's segments.
     pub(crate) fn path(&self, scope: &Scope) -> Result<Vec<String>, ExpressionError> {
         self.field_path.iter().map(|segment| segment.text(scope)).collect()
+    }
+    /// The path that leads to the records of this answer.
+    pub(crate) fn path_in<'a>(&self, body: &[u8], path: &'a [String]) -> &'a [String] {
+        let starts_list = || body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+        if self.bare_array && starts_list() { &[] } else { path }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_array_holds_the_records_itself() {
+        let path = ["docs".to_owned()];
+        let none: &[String] = &[];
+        for (bare_array, body, expected) in
+            [(true, " \n[{}]", none), (true, "{\"docs\": []}", &path), (true, "", &path), (false, "[{}]", &path)]
+        {
+            let extractor = DpathExtractor { field_path: Vec::new(), bare_array };
+            assert_eq!(extractor.path_in(body.as_bytes(), &path), expected, "{body}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::http_requester::{HttpRequester, settings_alone};
 use super::request_option::{Injection, RequestOption};
 use crate::http::account::Account;
 use crate::http::client::Answer;
+use crate::http::login::error_words;
 use crate::http::send::{Call, SendError};
 use crate::http::tokens::Token;
 use crate::manifest::reader::Reader;
@@ -149,8 +150,8 @@ impl RequestAuthentication {
 }
 
 /// The outer error is worth another try; the inner one says what a complete answer lacks.
-fn token_of(body: &[u8], path: &[String]) -> Result<Result<String, String>, String> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| "the answer to the login is not JSON".to_owned())?;
+fn token_of(text: &[u8], path: &[String]) -> Result<Result<String, String>, String> {
+    let body: Value = serde_json::from_slice(text).map_err(|_| "the answer to the login is not JSON".to_owned())?;
     let body = match &body {
         Value::Array(items) => items.first().unwrap_or(&Value::Null),
         other => other,
@@ -163,7 +164,11 @@ fn token_of(body: &[u8], path: &[String]) -> Result<Result<String, String>, Stri
     Ok(match found {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
         Some(Value::Number(number)) => Ok(number.to_string()),
-        _ => Err(format!("the answer to the login holds no token at `{}`", path.join("."))),
+        _ => {
+            let words = error_words(text);
+            let words = if words.is_empty() { words } else { format!(": {words}") };
+            Err(format!("the answer to the login holds no token at `{}`{words}", path.join(".")))
+        }
     })
 }
 
@@ -171,6 +176,13 @@ fn token_of(body: &[u8], path: &[String]) -> Result<Result<String, String>, Stri
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_in_a_200_says_why() {
+        let why =
+            token_of(br#"{"error": "invalid_code", "sent": "s3cret"}"#, &["access_token".into()]).unwrap().unwrap_err();
+        assert_eq!(why, "the answer to the login holds no token at `access_token`: invalid_code");
+    }
 
     #[test]
     fn the_token_is_where_the_path_says_and_nothing_else_of_the_answer_shows() {

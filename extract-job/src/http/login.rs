@@ -1,5 +1,5 @@
 //! The exchange with a token endpoint: what is worth another try is tried again, what is refused is not.
-//! No message shows an answer's body: it may repeat what was sent.
+//! Of an answer's body no message shows more than the two fields that the standard gives errors: it may repeat what was sent.
 
 use super::account::Account;
 use super::client::{Answer, ExchangeError, Outgoing};
@@ -29,7 +29,14 @@ pub(crate) async fn log_in(
                     tracing::debug!(account = %account.label, "logged in");
                     return Ok(token);
                 }
-                None => (format!("the answer holds no `{expected}`"), None),
+                None => match error_words(&answer.body) {
+                    words if words.is_empty() => (format!("the answer holds no `{expected}`"), None),
+                    // Some APIs refuse with a 200.
+                    words => {
+                        let why = format!("the answer holds no `{expected}`: {words}");
+                        return Err(SendError::Login(account.redactor.clean(&why)));
+                    }
+                },
             },
             Ok(answer) if matches!(answer.status, 408 | 429 | 500..) => {
                 (format!("the token endpoint answered {}", answer.status), retry_after_of(&answer.headers))
@@ -47,11 +54,16 @@ pub(crate) async fn log_in(
     }
 }
 
-/// Only the two fields that the standard gives errors: the rest of the body may repeat what was sent.
 fn refusal(account: &Account, answer: &Answer) -> String {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let words = error_words(&answer.body);
+    let words = if words.is_empty() { words } else { format!(": {words}") };
+    account.redactor.clean(&format!("the token endpoint refused the credentials ({}{words})", answer.status))
+}
+
+/// What the two fields for errors say; empty if there are none.
+pub(crate) fn error_words(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let words: Vec<&str> =
         ["error", "error_description"].iter().filter_map(|field| body.get(field)?.as_str()).collect();
-    let words = if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) };
-    account.redactor.clean(&format!("the token endpoint refused the credentials ({}{words})", answer.status))
+    words.join(", ")
 }

@@ -149,7 +149,7 @@ impl Call<'_> {
     /// [`SendError::Login`] if the credentials are refused, [`SendError::LoginUnavailable`] if no try has come to an answer.
     pub(crate) async fn log_in<T>(&self, decode: Decode<'_, Result<T, String>>) -> Result<T, SendError> {
         match self.repeat(Purpose::Login, decode).await? {
-            Sent::Decoded(token) => token.map_err(SendError::Login),
+            Sent::Decoded(token) => token.map_err(|why| SendError::Login(self.account.redactor.clean(&why))),
             Sent::Ignored(status) => Err(SendError::Login(format!("the error handler ignores the answer ({status})"))),
             Sent::Paging(..) => Err(SendError::Login("a login has no pages that could be read otherwise".into())),
         }
@@ -281,8 +281,7 @@ impl Call<'_> {
         };
         match verdict.action {
             Action::Fail if answer.foreign && matches!(status, 401 | 403) => {
-                let why =
-                    "the redirect or link leads to another host, which asks for credentials; they are not sent there";
+                let why = "the request leads to another host, which asks for credentials; they are not sent there";
                 Ok(Judged::Refused(why.to_owned()))
             }
             Action::Fail if status == 401 && login == Login::NotRefused => {

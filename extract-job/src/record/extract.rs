@@ -38,6 +38,7 @@ pub(crate) fn extract(
         RecordExtractor::FieldsAndRows(_) if keep == Keep::Nothing => Keep::Rest,
         _ => keep,
     };
+    let path = extractor.path().path_in(&body, path);
     let Sliced { records, rest } = record_slicer::slice(&body, path, keep).map_err(|error| not_json(&body, &error))?;
     let received = records.len() as u64;
     let fingerprint = fingerprint(&body, &records);

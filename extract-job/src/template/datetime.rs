@@ -44,7 +44,9 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 pub(crate) fn parse(text: &str, format: &str) -> Result<DateTime<FixedOffset>, DatetimeError> {
     let mismatch = || DatetimeError::Mismatch(format.to_owned());
     let epoch = |micros: Option<i64>| {
-        let instant = micros.and_then(DateTime::from_timestamp_micros).ok_or_else(mismatch)?;
+        let instant = micros.and_then(DateTime::from_timestamp_micros);
+        // Milliseconds read as seconds are no moment, but a mistake: Python's years end here too.
+        let instant = instant.filter(|instant| (1..=9999).contains(&instant.year())).ok_or_else(mismatch)?;
         Ok(instant.fixed_offset())
     };
     let integer = || text.trim().parse::<i64>().ok();
@@ -86,17 +88,22 @@ pub(crate) fn parse_iso(text: &str) -> Result<DateTime<FixedOffset>, DatetimeErr
         };
         let zone_at = time.find(['Z', 'z', '+', '-']).unwrap_or(time.len());
         let (clock, zone) = time.split_at(zone_at);
+        // The end of a day is the start of the next.
+        let end = clock.strip_prefix("24").filter(|rest| rest.chars().all(|c| matches!(c, '0' | ':' | '.')));
+        let (clock, days) = if let Some(rest) = end { (format!("00{rest}"), 1) } else { (clock.to_owned(), 0) };
         let zone = match zone {
             "z" => "Z".to_owned(),
             short if short.len() == 3 => format!("{short}00"),
             other => other.to_owned(),
         };
-        let clock_format = TIMES.iter().find(|format| Fields::default().read(clock, format).is_ok_and(str::is_empty));
+        let clock_format = TIMES.iter().find(|format| Fields::default().read(&clock, format).is_ok_and(str::is_empty));
         let (Some(clock_format), zone_format) = (clock_format, if zone.is_empty() { "" } else { "%z" }) else {
             return Err(DatetimeError::NotIso);
         };
         return parse(&format!("{date}T{clock}{zone}"), &format!("{format}T{clock_format}{zone_format}"))
-            .map_err(|_| DatetimeError::NotIso);
+            .ok()
+            .and_then(|instant| instant.checked_add_signed(TimeDelta::days(days)))
+            .ok_or(DatetimeError::NotIso);
     }
     Err(DatetimeError::NotIso)
 }

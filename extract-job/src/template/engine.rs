@@ -103,6 +103,13 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     env.add_test("le", operators::le);
     env.add_test("gt", operators::gt);
     env.add_test("ge", operators::ge);
+    env.add_test("lessthan", operators::lt);
+    env.add_test("greaterthan", operators::gt);
+    for (name, test) in
+        [("<", operators::lt as fn(_, _) -> _), ("<=", operators::le), (">", operators::gt), (">=", operators::ge)]
+    {
+        env.add_test(name, test);
+    }
     env.add_test("sameas", tests::is_sameas);
     env.add_test("lower", tests::is_lower);
     env.add_test("upper", tests::is_upper);

@@ -17,6 +17,8 @@ use super::functions::percent_encoded;
 use super::{convert, python_text};
 
 /// How many compiled expressions are kept.
+/// What the filter `string` puts around JSON text.
+pub(super) const QUOTES: &str = "\"\"\"";
 const KEPT_EXPRESSIONS: usize = 64;
 
 pub(super) fn register(env: &mut Environment<'static>) {
@@ -102,12 +104,13 @@ fn float(value: Value, default: Option<Value>, named: Kwargs) -> Result<Value, E
     Ok(number.map_or(default, |number: f64| Value::from(number)))
 }
 
-/// A text as it is, anything else as JSON text.
+/// A text as it is, anything else as JSON text in quotes.
 fn string(value: Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::String => Ok(value),
         ValueKind::Undefined => Ok(Value::from("")),
-        _ => json_text(&value, false).map(Value::from),
+        // In quotes that the literal rule takes away again: the result stays text.
+        _ => json_text(&value, false).map(|json| Value::from(format!("{QUOTES}{json}{QUOTES}"))),
     }
 }
 

@@ -20,6 +20,14 @@ pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value
             let (items,): (Value,) = from_args(args)?;
             filters::joined(&items, value.as_str().unwrap_or_default())
         }
+        (ValueKind::String, "zfill") => {
+            let (width,): (usize,) = from_args(args)?;
+            let text = value.as_str().unwrap_or_default();
+            capped(width)?;
+            let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-'])));
+            let missing = width.saturating_sub(text.chars().count());
+            Ok(Value::from(format!("{sign}{}{digits}", "0".repeat(missing))))
+        }
         (ValueKind::String, "format") => {
             let text = value.as_str().unwrap_or_default();
             let arguments = args.iter().filter_map(|argument| argument.as_str()).map(str::len).sum::<usize>();

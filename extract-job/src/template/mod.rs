@@ -149,7 +149,7 @@ impl Template {
             Rendered::Text(text) => Ok(text),
             Rendered::Value(value) => Ok(python_text::of(&value)?),
         });
-        text.map_err(|fault| self.error(fault))
+        text.map(unquoted).map_err(|fault| self.error(fault))
     }
 
     /// The result as a condition. False for `False`, `false`, the empty text, zero (also as text), empty lists and
@@ -170,9 +170,13 @@ impl Template {
     /// # Errors
     /// As [`Template::condition`].
     pub(crate) fn option(&self, context: &Context) -> Result<Option<Value>, TemplateError> {
-        match self.typed(context).map(Literal::into_value) {
+        let typed = self.render(context).and_then(|rendered| match &rendered {
+            Rendered::Text(text) if text.is_empty() => Ok(Value::Null),
+            Rendered::Value(value) if value.as_str() == Some("") || value.is_undefined() => Ok(Value::Null),
+            _ => typed(rendered).map(Literal::into_value),
+        });
+        match typed {
             Ok(Value::Null) | Err(Fault::Undefined) => Ok(None),
-            Ok(Value::String(text)) if text.is_empty() => Ok(None),
             Ok(value) => Ok(Some(value)),
             Err(fault) => Err(self.error(fault)),
         }
@@ -190,7 +194,7 @@ impl Template {
             Err(fault) => Err(fault),
         };
         match text {
-            Ok(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+            Ok(text) => Ok(Some(unquoted(text)).filter(|text| !text.is_empty())),
             Err(Fault::Undefined) => Ok(None),
             Err(fault) => Err(self.error(fault)),
         }
@@ -227,18 +231,7 @@ impl Template {
     }
 
     fn typed(&self, context: &Context) -> Result<Literal, Fault> {
-        let text = match self.render(context)? {
-            Rendered::Text(text) => text,
-            Rendered::Value(value) => {
-                let is_data = value.kind() != minijinja::value::ValueKind::Plain && !value.is_undefined();
-                match value.as_str() {
-                    Some(text) => text.to_owned(),
-                    None if is_data => return Ok(Literal::Value(convert::to_json(&value)?)),
-                    None => python_text::of(&value)?,
-                }
-            }
-        };
-        Ok(literal::read(&text).unwrap_or(Literal::Value(Value::String(text))))
+        typed(self.render(context)?)
     }
 
     fn render(&self, context: &Context) -> Result<Rendered, Fault> {
@@ -290,6 +283,33 @@ fn compile(form: Form) -> Result<Body, minijinja::Error> {
             }
         }
     })
+}
+
+/// The literal rule.
+fn typed(rendered: Rendered) -> Result<Literal, Fault> {
+    let text = match rendered {
+        Rendered::Text(text) => text,
+        Rendered::Value(value) => {
+            let is_data = value.kind() != minijinja::value::ValueKind::Plain && !value.is_undefined();
+            match value.as_str() {
+                Some(text) => text.to_owned(),
+                None if is_data => return Ok(Literal::Value(convert::to_json(&value)?)),
+                None => python_text::of(&value)?,
+            }
+        }
+    };
+    Ok(literal::read(&text).unwrap_or(Literal::Value(Value::String(text))))
+}
+
+/// A text without the quotes that the filter `string` has put around it.
+fn unquoted(text: String) -> String {
+    if !text.starts_with(filters::QUOTES) {
+        return text;
+    }
+    match literal::read(&text) {
+        Some(Literal::Value(Value::String(inner))) => inner,
+        _ => text,
+    }
 }
 
 /// A JSON value as Python prints it: `True`, `None`, `{'a': 1}`; a string as it is.

@@ -61,7 +61,7 @@ impl Names {
     }
 
     /// The name as templates write it; an alias resolves to what it stands for.
-    pub(super) fn by_name(name: &str) -> Option<Names> {
+    pub(crate) fn by_name(name: &str) -> Option<Names> {
         CONTEXT.iter().find(|(known, _)| *known == name).map(|(_, names)| *names)
     }
 
@@ -186,6 +186,8 @@ pub(super) const TESTS: &[&str] = &[
     "le",
     "gt",
     "ge",
+    "lessthan",
+    "greaterthan",
     "sameas",
     "lower",
     "upper",
@@ -208,6 +210,7 @@ pub(super) const METHODS: &[&str] = &[
     "upper",
     "title",
     "capitalize",
+    "zfill",
     "startswith",
     "endswith",
     "format",

@@ -187,7 +187,9 @@ fn span_text(span: &IsoDuration) -> String {
     let mut parts = Vec::new();
     for (count, unit) in [(span.months / 12, "year"), (span.months % 12, "month"), (days, "day")] {
         if count != 0 {
-            parts.push(format!("{count} {unit}{}", if count.abs() == 1 { "" } else { "s" }));
+            // The library that the reference engine uses knows no single year.
+            let plural = if count.abs() == 1 && unit != "year" { "" } else { "s" };
+            parts.push(format!("{count} {unit}{plural}"));
         }
     }
     let seconds = rest / 1_000_000;

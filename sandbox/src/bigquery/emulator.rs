@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::install::{self, InstallError, Installed};
+use super::install::{self, InstallError};
 use super::upstream::Upstream;
+use crate::python::{self, Installed};
 
 const RUN: &str = include_str!("../../bigquery/run.py");
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -108,7 +109,7 @@ impl Drop for Emulator {
 
 fn spawn(installed: &Installed, gcs_root: &Path, folder: &Path) -> io::Result<Child> {
     let output = File::create(folder.join("output"))?;
-    let mut command = install::clean(&installed.python);
+    let mut command = python::clean(&installed.python);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BQEMU_") {
             command.env_remove(name);

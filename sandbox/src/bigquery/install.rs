@@ -1,130 +1,23 @@
-//! Installs the emulator (PyPI's `bqemulator`, every package pinned) once for each machine, into a cache folder.
-//! Test processes that start together wait for one of them; a folder counts only when its marker says that it is whole.
+//! What the emulator is made of: PyPI's `bqemulator` and all that it needs, every package pinned.
+//! Guarantees: installed once for each machine, whole or not at all (see [`crate::python`]).
 
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use crate::python::{Installed, Packages};
 
-use md5::{Digest, Md5};
+pub use crate::python::InstallError;
 
-const REQUIREMENTS: &str = include_str!("../../bigquery/requirements.txt");
 /// The geography functions need an extension that comes as a package of its own and is unpacked by this once.
 const IMPORT_EXTENSION: &str = "from duckdb_extensions import import_extension; import_extension('spatial')";
-const VERSION: &str = "import sys; print('%d.%d' % sys.version_info[:2])";
-const MARKER: &str = "complete";
-const WHAT_TO_INSTALL: &str =
-    "the BigQuery stand-in needs python3 (3.11 or newer) with venv; on Debian: apt-get install python3 python3-venv";
-const TAIL: usize = 2000;
 
-/// Why there is no emulator to start.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    #[error("{WHAT_TO_INSTALL} ({0})")]
-    Python(String),
-    #[error("no cache folder: set DRAYAGE_CACHE, XDG_CACHE_HOME or HOME")]
-    NoCacheFolder,
-    #[error("cannot write {path}: {source}", path = path.display())]
-    Folder { path: PathBuf, source: io::Error },
-    #[error("cannot install the BigQuery emulator: {step} failed:\n{output}")]
-    Step { step: &'static str, output: String },
-}
-
-/// Where the emulator lies.
-#[derive(Debug, Clone)]
-pub(crate) struct Installed {
-    /// The interpreter of its own environment.
-    pub(crate) python: PathBuf,
-    /// The home folder in which it finds its extension.
-    pub(crate) home: PathBuf,
-}
+const EMULATOR: Packages = Packages {
+    name: "bqemulator",
+    requirements: include_str!("../../bigquery/requirements.txt"),
+    finish: Some(IMPORT_EXTENSION),
+};
 
 /// Finds the emulator, and installs it first where it is not there yet (about a minute, over the network).
 ///
 /// # Errors
 /// When there is no fitting python3, no cache folder, or a step of the installation fails.
 pub(crate) fn install() -> Result<Installed, InstallError> {
-    let version = python_version()?;
-    let mut hash = Md5::new();
-    for part in [REQUIREMENTS, IMPORT_EXTENSION, &version] {
-        hash.update(part.as_bytes());
-    }
-    let digest: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    install_into(&cache_folder()?.join(format!("bqemulator-{digest}")))
-}
-
-fn install_into(folder: &Path) -> Result<Installed, InstallError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| InstallError::Folder { path, source }
-    };
-    let (venv, home, marker) = (folder.join("venv"), folder.join("home"), folder.join(MARKER));
-    let installed = Installed { python: venv.join("bin/python"), home };
-    if marker.exists() {
-        return Ok(installed);
-    }
-    fs::create_dir_all(folder).map_err(failed(folder))?;
-    let lock = File::create(folder.join("lock")).map_err(failed(folder))?;
-    lock.lock().map_err(failed(folder))?;
-    // Another process may have been faster while this one waited.
-    if marker.exists() {
-        return Ok(installed);
-    }
-    for leftover in [&venv, &installed.home] {
-        match fs::remove_dir_all(leftover) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(leftover)(error)),
-            _ => {}
-        }
-    }
-    fs::create_dir_all(&installed.home).map_err(failed(&installed.home))?;
-    let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(failed(&requirements))?;
-    step("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r"];
-    step("pip install", clean(&installed.python).args(pip).arg(&requirements))?;
-    step(
-        "the import of an extension",
-        clean(&installed.python).args(["-c", IMPORT_EXTENSION]).env("HOME", &installed.home),
-    )?;
-    File::create(&marker).and_then(|file| file.sync_all()).map_err(failed(&marker))?;
-    Ok(installed)
-}
-
-/// A command that does not look into the caller's Python packages.
-pub(crate) fn clean(python: &Path) -> Command {
-    let mut command = Command::new(python);
-    command.env_remove("PYTHONPATH").env_remove("PYTHONHOME");
-    command
-}
-
-fn python_version() -> Result<String, InstallError> {
-    let output = Command::new("python3").args(["-c", VERSION]).output();
-    let output = output.map_err(|error| InstallError::Python(format!("python3: {error}")))?;
-    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let parts: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
-    match parts.as_slice() {
-        [major, minor] if (*major, *minor) >= (3, 11) => Ok(version),
-        [_, _] => Err(InstallError::Python(format!("python3 is {version}"))),
-        _ => Err(InstallError::Python(format!("python3 does not run: {}", tail(&output)))),
-    }
-}
-
-fn step(name: &'static str, command: &mut Command) -> Result<(), InstallError> {
-    let failed = |output| InstallError::Step { step: name, output };
-    let output = command.output().map_err(|error| failed(error.to_string()))?;
-    if output.status.success() { Ok(()) } else { Err(failed(tail(&output))) }
-}
-
-fn tail(output: &Output) -> String {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let start = text.char_indices().rev().nth(TAIL).map_or(0, |(at, _)| at);
-    text.get(start..).unwrap_or_default().trim().to_owned()
-}
-
-fn cache_folder() -> Result<PathBuf, InstallError> {
-    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    folder("DRAYAGE_CACHE")
-        .or_else(|| folder("XDG_CACHE_HOME").map(|home| home.join("drayage")))
-        .or_else(|| folder("HOME").map(|home| home.join(".cache/drayage")))
-        .ok_or(InstallError::NoCacheFolder)
+    EMULATOR.install()
 }
