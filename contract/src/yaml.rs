@@ -3,7 +3,7 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::{Map, Number, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A value together with the place where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +65,12 @@ const MAX_NODES: usize = 2_000_000;
 /// Broken YAML, no document or more than one, a key given twice, a key that is not a scalar, more than 100 levels.
 pub fn parse(text: &str) -> Result<Node, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder { anchors: HashMap::new(), nodes: 0 };
+    let last = text.split(['\n', '\r']).count();
+    read(text, last).map_err(|error| YamlError { line: error.line.min(last), ..error })
+}
+
+fn read(text: &str, last: usize) -> Result<Node, YamlError> {
+    let mut builder = Builder { anchors: HashMap::new(), nodes: 0, kept: 0, last };
     let mut parser = Parser::new_from_str(text);
     let mut root = None;
     loop {
@@ -101,9 +106,34 @@ fn at(span: &Span, message: impl Into<String>) -> YamlError {
     YamlError { line: span.start.line(), message: message.into() }
 }
 
+fn too_deep(span: &Span) -> YamlError {
+    at(span, format!("nested deeper than {MAX_DEPTH} levels"))
+}
+
+/// How many levels stand below a node.
+fn levels(node: &Node) -> usize {
+    match &node.kind {
+        Kind::Seq(items) => items.iter().map(|item| 1 + levels(item)).max().unwrap_or(0),
+        Kind::Map(entries) => entries.iter().map(|entry| 1 + levels(&entry.value)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 struct Builder {
-    anchors: HashMap<usize, (Node, usize)>,
+    anchors: HashMap<usize, Anchored>,
     nodes: usize,
+    /// Nodes in the copies that anchors keep: anchors inside anchors keep the same ones again.
+    kept: usize,
+    /// The text's last line: the parser takes its end for a line of its own.
+    last: usize,
+}
+
+/// What an alias stands for.
+#[derive(Clone)]
+struct Anchored {
+    node: Node,
+    nodes: usize,
+    levels: usize,
 }
 
 impl Builder {
@@ -117,7 +147,7 @@ impl Builder {
         let before = self.nodes;
         self.nodes += 1;
         if depth > MAX_DEPTH {
-            return Err(at(span, format!("nested deeper than {MAX_DEPTH} levels")));
+            return Err(too_deep(span));
         }
         let (kind, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -133,19 +163,27 @@ impl Builder {
             Event::SequenceStart(anchor, _) => (self.sequence(parser, depth)?, anchor),
             Event::MappingStart(anchor, _) => (self.mapping(parser, depth)?, anchor),
             Event::Alias(id) => {
-                let (node, size) =
-                    self.anchors.get(&id).cloned().ok_or_else(|| at(span, "an alias without its anchor"))?;
-                self.nodes += size;
+                let found = self.anchors.get(&id).ok_or_else(|| at(span, "an alias without its anchor"))?;
+                self.nodes += found.nodes;
                 if self.nodes > MAX_NODES {
                     return Err(at(span, "the document's aliases expand without bound"));
                 }
-                (node.kind, 0)
+                // An alias inside the next alias, and so on: each of them is shallow, all of them are not.
+                if depth + found.levels > MAX_DEPTH {
+                    return Err(too_deep(span));
+                }
+                (found.node.kind.clone(), 0)
             }
             _ => return Err(at(span, "unexpected YAML structure")),
         };
-        let node = Node { kind, line: span.start.line(), column: span.start.col() + 1 };
+        let node = Node { kind, line: span.start.line().min(self.last), column: span.start.col() + 1 };
         if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), self.nodes - before));
+            let nodes = self.nodes - before;
+            self.kept += nodes;
+            if self.kept > MAX_NODES {
+                return Err(at(span, "the document's anchors hold too much"));
+            }
+            self.anchors.insert(anchor, Anchored { levels: levels(&node), node: node.clone(), nodes });
         }
         Ok(node)
     }
@@ -163,7 +201,7 @@ impl Builder {
 
     fn mapping<'a>(&mut self, parser: &mut Events<'a>, depth: usize) -> Result<Kind, YamlError> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut merged: Vec<Entry> = Vec::new();
+        let mut merged = Merged::default();
         let mut seen: HashMap<String, usize> = HashMap::new();
         loop {
             let (event, span) = next(parser)?;
@@ -175,33 +213,41 @@ impl Builder {
             let (event, value_span) = next(parser)?;
             let value = self.node(event, &value_span, parser, depth + 1)?;
             if key == "<<" && plain {
-                merge(&mut merged, value, &span)?;
+                merged.add(value, &span)?;
                 continue;
             }
-            let line = span.start.line();
+            let line = span.start.line().min(self.last);
             if let Some(first) = seen.insert(key.clone(), line) {
                 return Err(at(&span, format!("the key `{key}` is given twice (first on line {first})")));
             }
             entries.push(Entry { key, line, value });
         }
-        entries.extend(merged.into_iter().filter(|entry| !seen.contains_key(&entry.key)));
+        entries.extend(merged.entries.into_iter().filter(|entry| !seen.contains_key(&entry.key)));
         Ok(Kind::Map(entries))
     }
 }
 
-/// YAML 1.1's merge key: `<<: *defaults` or a list of such.
-fn merge(into: &mut Vec<Entry>, value: Node, span: &Span) -> Result<(), YamlError> {
-    match value.kind {
-        Kind::Map(entries) => {
-            for entry in entries {
-                if !into.iter().any(|have| have.key == entry.key) {
-                    into.push(entry);
+/// YAML 1.1's merge key: `<<: *defaults` or a list of such. Of a key that several give, the first counts.
+#[derive(Default)]
+struct Merged {
+    entries: Vec<Entry>,
+    keys: HashSet<String>,
+}
+
+impl Merged {
+    fn add(&mut self, value: Node, span: &Span) -> Result<(), YamlError> {
+        match value.kind {
+            Kind::Map(entries) => {
+                for entry in entries {
+                    if self.keys.insert(entry.key.clone()) {
+                        self.entries.push(entry);
+                    }
                 }
+                Ok(())
             }
-            Ok(())
+            Kind::Seq(items) => items.into_iter().try_for_each(|item| self.add(item, span)),
+            _ => Err(at(span, "`<<` takes a mapping or a list of mappings")),
         }
-        Kind::Seq(items) => items.into_iter().try_for_each(|item| merge(into, item, span)),
-        _ => Err(at(span, "`<<` takes a mapping or a list of mappings")),
     }
 }
 
@@ -299,6 +345,10 @@ impl Node {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod fuzz;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use serde_json::json;
@@ -359,5 +409,14 @@ mod tests {
             bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
         }
         assert!(parse(&bomb).unwrap_err().message.contains("without bound"));
+        // Aliases inside aliases: few nodes, but more levels than any stack holds.
+        let (open, close) = ("[".repeat(90), "]".repeat(90));
+        let mut deep = format!("a0: &a0 {open}{close}\n");
+        (1..200).for_each(|level| deep.push_str(&format!("a{level}: &a{level} {open}*a{}{close}\n", level - 1)));
+        assert_eq!(parse(&deep).unwrap_err(), YamlError { line: 2, message: "nested deeper than 100 levels".into() });
+        // Every anchor keeps what it holds, so anchors inside anchors keep it many times.
+        let anchors: String = (0..90).map(|level| format!("&a{level} [")).collect();
+        let nested = format!("{anchors}{}{}", "x,".repeat(30_000), "]".repeat(90));
+        assert!(parse(&nested).unwrap_err().message.contains("too much"));
     }
 }

@@ -36,7 +36,7 @@ async fn four_accounts_use_their_budgets_to_the_full_and_never_more() {
     for tenant in &tenants {
         let arrivals = arrivals(&bench, &tenant.id);
         assert!(arrivals.len() >= 420, "{} requests of {}", arrivals.len(), tenant.id);
-        let most = most_within(&arrivals, SECOND - stalls.worst);
+        let most = most_within(&arrivals, SECOND - 2 * stalls.worst);
         assert!(most <= LIMIT, "{most} requests of {} within a second ({stalls:?})", tenant.id);
         let rate = steady_rate(&arrivals, LIMIT);
         assert!(rate >= 0.9 * stalls.left * LIMIT as f64, "{rate:.1} requests of {} a second", tenant.id);
@@ -85,7 +85,7 @@ fn steady_rate(arrivals: &[Instant], limit: usize) -> f64 {
 }
 
 /// How much this machine, busy with other things, held up the threads of this test: what it delays or takes away is no fault
-/// of the budget. Where nothing else runs it is next to nothing.
+/// of the budget. Where nothing else runs it is next to nothing. A request can be held up where it leaves and where it arrives.
 #[derive(Debug, Clone, Copy)]
 struct Stalls {
     /// The longest time that a timer came too late, but no more than a quarter of a second.

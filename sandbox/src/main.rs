@@ -66,6 +66,9 @@ struct ServicetitanArguments {
     /// How long a token is good
     #[arg(long, default_value_t = 900)]
     token_seconds: u64,
+    /// The same report runs once in this span; 0 for as often as one likes
+    #[arg(long, default_value_t = 60)]
+    report_seconds: u64,
     /// Largest page size
     #[arg(long, default_value_t = 5000)]
     max_page_size: usize,
@@ -99,6 +102,7 @@ impl ServicetitanArguments {
             latency: Duration::from_millis(self.latency_ms),
             requests_per_second: (self.requests_per_second > 0).then_some(self.requests_per_second),
             token_lifetime: Duration::from_secs(self.token_seconds),
+            report_interval: Duration::from_secs(self.report_seconds),
             max_page_size: self.max_page_size,
             null_ids: self.null_ids,
             ..Options::default()

@@ -74,7 +74,7 @@ impl DynamicStreams {
                     Err(error) => problems.error(mapping.line, format!("`{}`: {error}", mapping.path.join("."))),
                 }
             }
-            let tree = parameters::spread(component_types::fill_as(template, "DeclarativeStream"));
+            let tree = parameters::spread(component_types::fill_as(template, "DeclarativeStream"), problems);
             let name = tree.get("name").and_then(Node::as_str).unwrap_or("?");
             let place = format!("stream {name} (dynamic)");
             streams.extend(Reader::new(&tree, place, problems).and_then(|reader| DeclarativeStream::read(&reader)));

@@ -55,8 +55,9 @@ impl Manifest {
         let source = if found.has_errors() {
             None
         } else {
-            let tree = parameters::spread(component_types::fill(resolved));
-            reader::Reader::new(&tree, "manifest".into(), &found).and_then(|reader| DeclarativeSource::read(&reader))
+            let tree = parameters::spread(component_types::fill(resolved), &found);
+            let reader = if found.has_errors() { None } else { reader::Reader::new(&tree, "manifest".into(), &found) };
+            reader.and_then(|reader| DeclarativeSource::read(&reader))
         };
         if let Some(source) = &source {
             unknown_settings(source, &found);
@@ -112,6 +113,9 @@ fn unknown_settings(source: &DeclarativeSource, found: &problem::Problems) {
     }
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod fuzz;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

@@ -3,12 +3,13 @@
 
 use contract::pipeline::Problem;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// The problems found so far while one manifest is read.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
-    errors: RefCell<Vec<Problem>>,
-    warnings: RefCell<Vec<Problem>>,
+    errors: RefCell<BTreeSet<Problem>>,
+    warnings: RefCell<BTreeSet<Problem>>,
     settings: RefCell<Vec<SettingRead>>,
 }
 
@@ -43,20 +44,12 @@ impl Problems {
 
     /// Errors and warnings, each in the order of the file.
     pub(crate) fn into_sorted(self) -> (Vec<Problem>, Vec<Problem>) {
-        let sorted = |found: RefCell<Vec<Problem>>| {
-            let mut found = found.into_inner();
-            found.sort();
-            found
-        };
+        let sorted = |found: RefCell<BTreeSet<Problem>>| found.into_inner().into_iter().collect();
         (sorted(self.errors), sorted(self.warnings))
     }
 }
 
 /// The same problem is told once, although a shared definition is read for every stream that refers to it.
-fn push(into: &RefCell<Vec<Problem>>, line: usize, message: String) {
-    let problem = Problem { line, key: String::new(), message };
-    let mut found = into.borrow_mut();
-    if !found.contains(&problem) {
-        found.push(problem);
-    }
+fn push(into: &RefCell<BTreeSet<Problem>>, line: usize, message: String) {
+    into.borrow_mut().insert(Problem { line, key: String::new(), message });
 }

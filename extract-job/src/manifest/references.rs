@@ -3,6 +3,7 @@
 
 use super::problem::Problems;
 use contract::yaml::{Entry, Kind, Node};
+use std::collections::HashSet;
 
 /// Parts of a manifest that count only when something refers to them.
 const LIBRARY_KEYS: [&str; 3] = ["definitions", "schemas", "metadata"];
@@ -21,7 +22,7 @@ pub(crate) fn resolve(root: &Node, problems: &Problems) -> Node {
         .entries()
         .iter()
         .filter(|entry| !LIBRARY_KEYS.contains(&entry.key.as_str()))
-        .map(|entry| Entry { value: resolver.node(&entry.value), ..entry.clone() })
+        .map(|entry| resolver.entry(entry))
         .collect();
     Node { kind: Kind::Map(entries), line: root.line, column: root.column }
 }
@@ -60,6 +61,10 @@ impl Resolver<'_> {
         resolved
     }
 
+    fn entry(&mut self, entry: &Entry) -> Entry {
+        Entry { key: entry.key.clone(), line: entry.line, value: self.node(&entry.value) }
+    }
+
     fn mapping(&mut self, node: &Node) -> Node {
         let mut own = Vec::new();
         let mut reference = None;
@@ -69,7 +74,7 @@ impl Resolver<'_> {
             } else if entry.key == "config_overrides" {
                 own.push(entry.clone());
             } else {
-                own.push(Entry { value: self.node(&entry.value), ..entry.clone() });
+                own.push(self.entry(entry));
             }
         }
         let Some(reference) = reference else {
@@ -109,8 +114,8 @@ fn null_at(node: &Node) -> Node {
 
 /// The target's keys, each replaced whole by the sibling of the same name, then the siblings that are new.
 fn overlay(target: Vec<Entry>, own: Vec<Entry>) -> Vec<Entry> {
-    let mut merged: Vec<Entry> =
-        target.into_iter().filter(|entry| own.iter().all(|sibling| sibling.key != entry.key)).collect();
+    let siblings: HashSet<&str> = own.iter().map(|sibling| sibling.key.as_str()).collect();
+    let mut merged: Vec<Entry> = target.into_iter().filter(|entry| !siblings.contains(entry.key.as_str())).collect();
     merged.extend(own);
     merged
 }

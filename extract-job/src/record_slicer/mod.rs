@@ -5,9 +5,10 @@
 //! the page: they are left to whoever reads the record.
 
 mod fields;
+mod readable;
 pub(crate) mod scanner;
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -80,7 +81,7 @@ pub(crate) fn slice(body: &[u8], path: &[impl AsRef<str>], keep: Keep) -> Result
     };
     slicer.scanner.end()?;
     if keep == Keep::Whole {
-        rest = serde_json::from_slice(body).unwrap_or(Value::Null);
+        rest = readable::value(body);
     }
     Ok(Sliced { records: slicer.records, rest })
 }
@@ -129,6 +130,7 @@ impl Slicer<'_> {
     fn object(&mut self, segment: &str, below: &[&str]) -> Result<Value, SliceError> {
         let mut rest = Map::new();
         let found_before = self.records.len();
+        let mut each_key = EachKey::default();
         self.scanner.open()?;
         if self.scanner.closes(b'}') {
             return Ok(Value::Object(rest));
@@ -136,7 +138,9 @@ impl Slicer<'_> {
         loop {
             let key = self.scanner.key()?;
             let value = if segment == "*" {
-                self.resolve(below)?
+                let value = self.resolve(below)?;
+                each_key.put(key, self.records.split_off(found_before));
+                value
             } else if is_key(key, segment) {
                 self.records.truncate(found_before);
                 self.resolve(below)?
@@ -144,9 +148,10 @@ impl Slicer<'_> {
                 self.beside()?
             };
             if self.keep == Keep::Rest {
-                rest.insert(unescaped(key).unwrap_or(Cow::Borrowed("")).into_owned(), value);
+                rest.insert(readable::text(key), value);
             }
             if !self.scanner.more(b'}')? {
+                self.records.extend(each_key.found.into_iter().flatten());
                 return Ok(Value::Object(rest));
             }
         }
@@ -224,7 +229,24 @@ impl Slicer<'_> {
         if self.keep != Keep::Rest || raw.len() > MAX_REST_BYTES {
             return Value::Null;
         }
-        serde_json::from_slice(raw).unwrap_or(Value::Null)
+        readable::value(raw)
+    }
+}
+
+/// What was found under each key of an object: a repeated key has its last value, in the place of its first.
+#[derive(Default)]
+struct EachKey {
+    places: HashMap<Vec<u16>, usize>,
+    found: Vec<Vec<Range<usize>>>,
+}
+
+impl EachKey {
+    fn put(&mut self, key: &[u8], records: Vec<Range<usize>>) {
+        let place = *self.places.entry(readable::units(key)).or_insert(self.found.len());
+        match self.found.get_mut(place) {
+            Some(hidden) => *hidden = records,
+            None => self.found.push(records),
+        }
     }
 }
 
@@ -233,6 +255,10 @@ fn is_zero(raw: &[u8]) -> bool {
     let mantissa = raw.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
     mantissa.iter().all(|byte| matches!(byte, b'0' | b'.' | b'-'))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod fuzz;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]

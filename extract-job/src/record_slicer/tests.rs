@@ -1,6 +1,8 @@
 //! Tests of the slicer: tables for the rules, and agreement with `serde_json` on arbitrary and on broken text.
 //! They go through the public surface only.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -38,6 +40,7 @@ fn records_are_found_at_their_path() {
         (r#"{"x":[1,null],"y":{"z":2}}"#, &["*", "*"], &["1", "null", "2"]),
         (r#"{"x":{"d":[1]},"y":{"e":3}}"#, &["*", "d"], &["[1]"]),
         (r#"{"d":[1],"d":[2]}"#, &["d"], &["2"]),
+        (r#"{"d":1,"e":2,"d":3}"#, &["*"], &["3", "2"]),
         (r#"{"d\u0061ta":[1]}"#, &["data"], &["1"]),
         (r#"{"d\\":[1]}"#, &["d\\"], &["1"]),
         (r#"{"d\\":[1]}"#, &["d\\\\"], &[]),
@@ -62,6 +65,9 @@ fn what_remains_is_the_body_with_empty_lists() {
     assert_eq!(rest(r#"{"id":1}"#, &[], Keep::Rest), json!({"id": 1}));
     assert_eq!(rest(r#"[{"d":[1],"x":1},{"d":[2],"x":2}]"#, &["d"], Keep::Rest), json!([{"d": [], "x": 1}]));
     assert_eq!(rest("[1,2]", &[], Keep::Rest), json!([]));
+    let cut = r#"{"next":"b","title":"\ud83d","data":[{"n":1e999}]}"#;
+    assert_eq!(rest(cut, &["data"], Keep::Rest), json!({"next": "b", "title": "\u{fffd}", "data": []}));
+    assert_eq!(rest(cut, &["data"], Keep::Whole)["next"], "b", "one odd value does not hide where to go on");
     assert_eq!(rest(r#"{"a":[{"b":1}],"c":2}"#, &["a", "*"], Keep::Rest), json!({"a": [], "c": 2}));
 }
 

@@ -138,7 +138,7 @@ pub(crate) async fn plan(
     {
         // With a share, the settings of other accounts, which may name the stream, are another task's to know.
         if share.is_none() && manifest.has_dynamic_streams() {
-            unknown_streams(pipeline, source, &known, &mut wrong);
+            unknown_streams(pipeline, source, manifest, &known, &mut wrong);
         }
     }
     let is_listed = |source: &str, name: &str| {
@@ -232,13 +232,22 @@ fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<M
     Some(manifest)
 }
 
-/// Listed streams that no account of the source has.
-fn unknown_streams(pipeline: &Pipeline, source: &Source, known: &BTreeSet<(String, String)>, wrong: &mut Wrong) {
-    let names = || known.iter().filter(|(of, _)| *of == source.name).map(|(_, name)| name.as_str());
+/// Listed streams that no account of the source has. Where the settings of one are wrong, which may name the stream, only what looks
+/// like another stream's name is told.
+fn unknown_streams(
+    pipeline: &Pipeline,
+    source: &Source,
+    manifest: &Manifest,
+    known: &BTreeSet<(String, String)>,
+    wrong: &mut Wrong,
+) {
+    let made = known.iter().filter(|(of, _)| *of == source.name).map(|(_, name)| name.as_str());
+    let names: BTreeSet<&str> = manifest.source.streams.iter().map(|stream| stream.name.as_str()).chain(made).collect();
+    let is_sure = wrong.0.is_empty();
     for (index, settings) in source.streams.iter().flatten().enumerate() {
-        if names().all(|name| name != settings.name) {
+        let near = did_you_mean(&settings.name, names.iter().copied());
+        if !names.contains(settings.name.as_str()) && (is_sure || !near.is_empty()) {
             let pointer = format!("/sources/{}/streams/{index}", source.index);
-            let near = did_you_mean(&settings.name, names());
             let message = format!("the connector has no stream `{}`{near}", settings.name);
             wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
         }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, filters as builtin, tests};
 use thiserror::Error as ThisError;
 
-use super::{filters, functions, methods, operators, python_text};
+use super::{filters, functions, methods, operators, python_text, slice};
 
 /// The longest text that a template can build.
 pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
@@ -57,6 +57,7 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     env.add_function("__concat", operators::concat);
     env.add_function("__operand", operators::operand);
     env.add_function("__checked", operators::checked);
+    env.add_function("__slice", slice::slice);
     env.add_function("__lt", operators::lt);
     env.add_function("__le", operators::le);
     env.add_function("__gt", operators::gt);

@@ -19,6 +19,7 @@ mod methods;
 mod names;
 mod operators;
 mod python_text;
+mod slice;
 mod temporal;
 mod translate;
 
@@ -345,6 +346,9 @@ impl io::Write for Limited {
     }
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod fuzz;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

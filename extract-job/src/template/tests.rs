@@ -102,6 +102,10 @@ fn operators_follow_python() {
             "{{ config.list[0] }} {{ config.list[1:] }} {{ config.start[:4] }} {{ config.list[-1] }}",
             json!("3 [1, 2] 2026 2"),
         ),
+        (
+            "{{ config.empty[::-1] }}{{ config.start[::-1] }} {{ config.list[2:0:-1] }} {{ (1, 2)[:1] }} {{ 'é😀'[1:9] }}",
+            json!("13-10-6202 [2, 1] (1,) 😀"),
+        ),
         ("{{ not config.flag }}", json!(false)),
         ("{{ -config.n }}", json!(-5)),
         ("{{ {'a': config.n, 'b': [none, true]} }}", json!({"a": 5, "b": [null, true]})),

@@ -18,6 +18,8 @@ use super::names::{self, Names};
 const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
 /// Expressions nested deeper than this are refused; minijinja's parser takes twice as much.
 const MAX_DEPTH: usize = 25;
+/// Expressions that become longer than this are refused: a chain of comparisons writes its middle twice, at every level.
+const MAX_SOURCE_BYTES: usize = 16 * MAX_TEMPLATE_BYTES;
 
 /// What a template has become.
 pub(super) struct Translated {
@@ -150,7 +152,7 @@ impl Translator {
         }
         let source = self.expression_inner(node);
         self.depth -= 1;
-        source
+        source.and_then(|source| if source.len() > MAX_SOURCE_BYTES { Err(too_deep()) } else { Ok(source) })
     }
 
     fn expression_inner(&mut self, node: &Expr<'_>) -> Result<String, Fault> {
@@ -161,12 +163,11 @@ impl Translator {
             }
             Expr::Const(constant) => literal(&constant.value)?,
             Expr::Slice(slice) => {
-                let base = format!("__operand({})", self.expression(&slice.expr)?);
+                let value = self.expression(&slice.expr)?;
                 let mut bound =
-                    |part: &Option<Expr<'_>>| part.as_ref().map_or(Ok(String::new()), |part| self.expression(part));
+                    |part: &Option<Expr<'_>>| part.as_ref().map_or(Ok("none".to_owned()), |part| self.expression(part));
                 let (start, stop, step) = (bound(&slice.start)?, bound(&slice.stop)?, bound(&slice.step)?);
-                let step = if step.is_empty() { step } else { format!(":{step}") };
-                format!("{base}[{start}:{stop}{step}]")
+                format!("__slice({value}, {start}, {stop}, {step})")
             }
             Expr::UnaryOp(unary) => match unary.op {
                 UnaryOpKind::Not => format!("(not {})", self.expression(&unary.expr)?),

@@ -25,7 +25,7 @@ pub enum Kind {
     FloatDecimal = 1 << 7,
     /// Another fraction that a double can approximate.
     Float = 1 << 8,
-    /// Beyond a double (`1e999`).
+    /// Beyond a double (`1e999`, `1e-999`).
     FloatHuge = 1 << 9,
     /// Text.
     Text = 1 << 10,
@@ -103,6 +103,8 @@ pub(super) fn number(text: &str) -> Kind {
         // The double's own shortest text is the number again, or digits would be lost.
         Some(scaled) if decimal(&value.to_string()) != Some(scaled) => Kind::LongDecimal,
         Some(_) => Kind::FloatDecimal,
+        // Too small for a double: it would be rounded away.
+        None if value == 0.0 => Kind::FloatHuge,
         None => Kind::Float,
     }
 }
@@ -162,9 +164,15 @@ pub(super) fn text(text: &str) -> (Kind, i64) {
     found.unwrap_or((Kind::Text, 0))
 }
 
+/// Whether a text has digits where the shape has `0`, and else what the shape has: chrono alone would take `2026- 1-31`.
+fn is_shaped(text: &str, shape: &str) -> bool {
+    let fits = |(byte, wanted): (u8, u8)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
+    text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(fits)
+}
+
 /// Days since 1970-01-01 of `YYYY-MM-DD`.
 fn date(text: &str) -> Option<i64> {
-    let parsed = (text.len() == 10).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
+    let parsed = is_shaped(text, "0000-00-00").then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
     (parsed.year() >= 1).then(|| parsed.signed_duration_since(NaiveDate::default()).num_days())
 }
 
@@ -184,7 +192,9 @@ fn timestamp_micros(text: &str) -> Option<i64> {
 /// Microseconds since 1970 of a date-time without a zone; finer digits are cut.
 fn datetime_micros(text: &str) -> Option<i64> {
     let format = if text.as_bytes().get(10)? == &b'T' { "%Y-%m-%dT%H:%M:%S%.f" } else { "%Y-%m-%d %H:%M:%S%.f" };
-    let parsed = NaiveDateTime::parse_from_str(text, format).ok()?;
+    let shape = if text.as_bytes()[10] == b'T' { "0000-00-00T00:00:00" } else { "0000-00-00 00:00:00" };
+    let parsed =
+        is_shaped(text.get(..19)?, shape).then(|| NaiveDateTime::parse_from_str(text, format).ok()).flatten()?;
     let holds = parsed.nanosecond() < 1_000_000_000 && (1..=9999).contains(&parsed.year());
     holds.then(|| parsed.and_utc().timestamp() * 1_000_000 + i64::from(parsed.nanosecond() / 1_000))
 }
@@ -215,6 +225,8 @@ mod tests {
             ("0.1234567891", Kind::Float),
             ("1e300", Kind::Float),
             ("1e999", Kind::FloatHuge),
+            ("-1e-400", Kind::FloatHuge),
+            ("0e5", Kind::FloatWhole),
             ("-0.0", Kind::FloatWhole),
         ];
         for (text, kind) in cases {
@@ -228,6 +240,10 @@ mod tests {
             ("00501", Kind::Text),
             ("2026-01-31", Kind::TextDate),
             ("2026-02-30", Kind::Text),
+            ("2026- 1-31", Kind::Text),
+            ("2026-01-31T 1:02:03", Kind::Text),
+            ("2026-01-31T1:2:3", Kind::Text),
+            ("2026-01-31 01:02:03.5", Kind::TextDatetime),
             ("2026-01-31T23:59:00Z", Kind::TextTimestamp),
             ("2026-03-04T05:06:07.1234567Z", Kind::TextTimestamp),
             ("2026-03-04T05:06:07+07:00", Kind::TextTimestamp),

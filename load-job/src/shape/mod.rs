@@ -3,6 +3,9 @@
 
 mod column_builder;
 mod column_type;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod fuzz;
 mod hash;
 mod hint;
 mod kind;

@@ -203,12 +203,24 @@ impl Planner {
             let winner = if self.taken.contains(wish) { None } else { first_choice(wish, wishing) };
             for field in wishing {
                 let wins = winner.as_deref() == Some(*field);
-                let name = if wins { wish.clone() } else { clashing_name(wish, field) };
+                let name = if wins { wish.clone() } else { self.free_name(wish, field) };
                 self.taken.insert(name.clone());
                 names.insert((*field).to_owned(), name);
             }
         }
         names
+    }
+
+    /// A name for a field whose wish is taken. A table that has forgotten its fields may hold even that one.
+    fn free_name(&self, wish: &str, field: &str) -> String {
+        let mut unique = field.to_owned();
+        loop {
+            let name = clashing_name(wish, &unique);
+            if !self.taken.contains(&name) {
+                return name;
+            }
+            unique.push('_');
+        }
     }
 
     fn column(&mut self, field: &str, name: &str, ty: ColumnType, sibling: bool) -> usize {
@@ -261,7 +273,7 @@ impl Planner {
         if let Some(ty) = ColumnType::decide(rest) {
             let base = own.map_or_else(|| column_name(field), |own| self.plan.columns[own].name.clone());
             let wish = sibling_name(&base, ty.name(), field);
-            let name = if self.taken.contains(&wish) { clashing_name(&wish, field) } else { wish };
+            let name = if self.taken.contains(&wish) { self.free_name(&wish, field) } else { wish };
             self.taken.insert(name.clone());
             let index = self.column(field, &name, ty, true);
             self.change(SchemaChangeKind::Split, index, None);
@@ -345,6 +357,18 @@ mod tests {
         next.retain(|line| !line.starts_with("ZIP_CODE"));
         next.sort();
         assert_eq!(next, names);
+    }
+
+    #[test]
+    fn a_name_of_a_clash_that_the_table_has_forgotten_is_not_given_again() {
+        let forgotten =
+            |name: String| ExistingColumn { name, ty: Some(ColumnType::String), field: None, sibling: false };
+        let table = [forgotten("zip_code".into()), forgotten(clashing_name("zip_code", "ZipCode"))];
+        let plan = plan(Some(&table), &[], &[("zip_code", &[Kind::Text]), ("ZipCode", &[Kind::Text])]);
+        let mut names: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 3, "{:?}", show(&plan));
     }
 
     #[test]
