@@ -1,4 +1,4 @@
-//! The three real programs, as processes, against the stand-in of ServiceTitan and a DuckDB file: what the user is promised.
+//! The three real programs, as processes, against the stand-ins of the sources and a DuckDB file: what the user is promised.
 //! What the tables must hold is worked out by an oracle that shares no code with extract and load.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -16,6 +16,7 @@ mod programs;
 mod rerun;
 mod secrets;
 mod shifting;
+mod sources;
 mod tables;
 mod values;
 mod world;

@@ -11,6 +11,7 @@ pub(crate) enum Type {
     Bigint,
     Double,
     Varchar,
+    Date,
     Timestamp,
     Json,
 }
@@ -22,6 +23,7 @@ impl Type {
             Self::Bigint => "BIGINT",
             Self::Double => "DOUBLE",
             Self::Varchar => "VARCHAR",
+            Self::Date => "DATE",
             Self::Timestamp => "TIMESTAMP",
             Self::Json => "JSON",
         }
@@ -105,7 +107,7 @@ pub(crate) fn of_record(raw: Option<&String>, ty: Type) -> Option<String> {
             assert!(own == Type::Double || own == Type::Bigint, "{raw}");
             raw.parse::<f64>().unwrap().to_bits().to_string()
         }
-        Type::Varchar => text(raw),
+        Type::Varchar | Type::Date => text(raw),
         Type::Timestamp => micros(&text(raw)).unwrap(),
         Type::Json => canonical(raw),
     })
@@ -115,7 +117,7 @@ pub(crate) fn of_record(raw: Option<&String>, ty: Type) -> Option<String> {
 pub(crate) fn of_column(text: Option<&String>, ty: Type) -> Option<String> {
     let text = text?;
     Some(match ty {
-        Type::Boolean | Type::Bigint | Type::Varchar => text.clone(),
+        Type::Boolean | Type::Bigint | Type::Varchar | Type::Date => text.clone(),
         Type::Double => text.parse::<f64>().unwrap().to_bits().to_string(),
         Type::Timestamp => micros(&format!("{}Z", text.replace(' ', "T"))).unwrap(),
         Type::Json => canonical(text),
@@ -128,7 +130,8 @@ pub(crate) fn micros(text: &str) -> Option<String> {
         pattern.len() == text.len()
             && pattern.bytes().zip(text.bytes()).all(|(p, t)| if p == b'0' { t.is_ascii_digit() } else { p == t })
     };
-    let (second, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
+    let utc = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"))?;
+    let (second, fraction) = utc.split_at_checked(19)?;
     let digits = fraction.strip_prefix('.').unwrap_or_default();
     let fits = fraction.is_empty() || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
     (shape("0000-00-00T00:00:00", second) && fits).then(|| format!("{second}.{:0<6.6}", digits))
@@ -161,6 +164,7 @@ fn the_oracle_reads_as_the_design_says() {
     assert_eq!(snake_case("aadUserId"), "aad_user_id");
     assert_eq!(micros("2025-03-01T05:06:07.1234567Z").unwrap(), "2025-03-01T05:06:07.123456");
     assert_eq!(micros("2025-03-01T05:06:07Z").unwrap(), "2025-03-01T05:06:07.000000");
+    assert_eq!(micros("2025-03-01T05:06:07+00:00").unwrap(), "2025-03-01T05:06:07.000000");
     assert_eq!(micros("2025-03-01T05:06:07.Z"), None);
     assert_eq!(micros("2025-03-01"), None);
     assert_eq!(canonical(r#"{"b": [1.50, null], "a": "\u00e9"}"#), r#"{"a":"é","b":[1.50,null]}"#);

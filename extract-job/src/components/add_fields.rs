@@ -5,6 +5,7 @@ use super::expression::{Expression, Scope};
 use crate::manifest::reader::Reader;
 use crate::record::tree::Tree;
 use crate::template::{Names, Shared};
+use contract::yaml::{Kind, Node};
 use serde_json::Value;
 
 #[derive(Debug)]
@@ -16,7 +17,8 @@ pub(crate) struct AddFields {
 /// AddedFieldDefinition.
 #[derive(Debug)]
 struct AddedField {
-    path: Vec<Expression>,
+    /// Names as they are written: the format evaluates no templates here.
+    path: Vec<String>,
     value: Expression,
     kind: Option<ValueType>,
 }
@@ -47,8 +49,7 @@ impl AddFields {
     pub(crate) fn apply(&self, record: &mut Tree, scope: &Scope) -> Result<(), String> {
         for field in &self.fields {
             let seen = scope.clone().with(Names::RECORD, Shared::of(record));
-            let path = field.path.iter().map(|segment| segment.text(&seen).map_err(|error| error.to_string()));
-            let path: Vec<String> = path.collect::<Result<_, _>>()?;
+            let path = &field.path;
             let failed = |error: &dyn std::fmt::Display| format!("the added field `{}`: {error}", path.join("."));
             let value = field.value(&seen).map_err(|error| failed(&error))?;
             if let Some(condition) = &self.condition {
@@ -57,7 +58,7 @@ impl AddFields {
                     continue;
                 }
             }
-            record.set(&path, Tree::from(&value));
+            record.set(path, Tree::from(&value));
         }
         Ok(())
     }
@@ -69,8 +70,13 @@ impl AddedField {
             reader.unsupported("AddedFieldDefinition");
             return None;
         }
-        reader.required("path");
-        let path = reader.expression_list("path", Names::RECORD_FIELDS);
+        let node = reader.required("path");
+        let segment = |node: &Node| match &node.kind {
+            Kind::String(text) => Some(text.clone()),
+            Kind::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let path: Vec<String> = node.map(Node::items).unwrap_or_default().iter().filter_map(segment).collect();
         let value = reader.required_expression("value", Names::RECORD_FIELDS);
         let kind = reader.text("value_type").and_then(|text| {
             let kind = match text.as_str() {

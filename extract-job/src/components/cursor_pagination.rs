@@ -38,7 +38,8 @@ impl CursorPagination {
 
     /// The token after a page; nothing where it is empty, null, zero or false.
     pub(crate) fn token(&self, scope: &Scope) -> Result<Option<Value>, ExpressionError> {
-        let value = self.cursor_value.value(scope)?;
+        // What is not there ends the pages, as in the reference engine: many APIs leave the token out on the last page.
+        let Some(value) = self.cursor_value.option(scope)? else { return Ok(None) };
         // A token is opaque: one that looks like a number must come back letter by letter.
         let exact = if value.is_number() { Value::String(self.cursor_value.text(scope)?) } else { value.clone() };
         Ok(is_truthy(&value).then_some(exact))

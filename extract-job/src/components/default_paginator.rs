@@ -101,7 +101,12 @@ impl DefaultPaginator {
         if matches!(self.strategy, Strategy::Cursor(_)) { 1 } else { self.read_ahead }
     }
 
+    /// The page size; nothing where it is not known before the first answer.
     pub(crate) fn page_size(&self, scope: &Scope) -> Result<Option<u64>, String> {
+        if !scope.has(Names::RESPONSE) && self.strategy.page_size().is_some_and(|size| size.may_read("response", None))
+        {
+            return Ok(None);
+        }
         self.strategy.page_size().map(|size| evaluate_page_size(size, scope)).transpose()
     }
 
@@ -123,9 +128,12 @@ impl DefaultPaginator {
         if let (Some(option), Some(size)) = (&self.page_size_option, self.page_size(scope)?) {
             injections.push(option.inject(Value::from(size), scope).map_err(|error| error.to_string())?);
         }
-        // A link to the next page comes with its own parameters; the size stays as it was asked.
-        let follows_link = injections.iter().any(|injection| injection.place == Place::Path);
-        injections.retain(|injection| !follows_link || injection.place != Place::Parameter || token.is_none());
+        // A link to the next page comes with its own parameters; one that it names already is not sent twice.
+        let link = injections.iter().find(|injection| injection.place == Place::Path).and_then(|i| i.value.as_str());
+        let query = link.and_then(|link| link.split_once('?')).map(|(_, query)| query.to_owned()).unwrap_or_default();
+        let named = |name: &str| url::form_urlencoded::parse(query.as_bytes()).any(|(have, _)| have == name);
+        let is_named = |injection: &Injection| injection.field.first().is_some_and(|name| named(name));
+        injections.retain(|injection| injection.place != Place::Parameter || !is_named(injection));
         Ok(injections)
     }
 

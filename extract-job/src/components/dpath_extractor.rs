@@ -1,6 +1,7 @@
 //! DpathExtractor: the path in an answer where its records are.
 
 use super::expression::{Expression, ExpressionError, Scope};
+use super::record_expander::RecordExpander;
 use crate::manifest::reader::Reader;
 use crate::template::Names;
 
@@ -9,6 +10,7 @@ pub(crate) struct DpathExtractor {
     field_path: Vec<Expression>,
     /// `x-bare-array`: an answer that is a list holds the records itself, instead of elements that the path leads into.
     bare_array: bool,
+    expander: Option<RecordExpander>,
 }
 
 impl DpathExtractor {
@@ -19,21 +21,26 @@ impl DpathExtractor {
         }
         reader.required("field_path");
         let field_path = reader.expression_list("field_path", Names::ANYWHERE);
-        reader.refuse(&["record_expander"]);
+        let expander = reader.child("record_expander").and_then(|child| RecordExpander::read(&child));
         reader.accept(&["decoder"]);
         let bare_array = reader.boolean("x-bare-array", false);
         reader.finish();
-        Some(Self { field_path, bare_array })
+        Some(Self { field_path, bare_array, expander })
     }
 
     pub(crate) fn new(field_path: Vec<Expression>) -> Self {
-        Self { field_path, bare_array: false }
+        Self { field_path, bare_array: false, expander: None }
+    }
+
+    pub(crate) fn expander(&self) -> Option<&RecordExpander> {
+        self.expander.as_ref()
     }
 
     /// The path's segments.
     pub(crate) fn path(&self, scope: &Scope) -> Result<Vec<String>, ExpressionError> {
         self.field_path.iter().map(|segment| segment.text(scope)).collect()
     }
+
     /// The path that leads to the records of this answer.
     pub(crate) fn path_in<'a>(&self, body: &[u8], path: &'a [String]) -> &'a [String] {
         let starts_list = || body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
@@ -52,7 +59,7 @@ mod tests {
         for (bare_array, body, expected) in
             [(true, " \n[{}]", none), (true, "{\"docs\": []}", &path), (true, "", &path), (false, "[{}]", &path)]
         {
-            let extractor = DpathExtractor { field_path: Vec::new(), bare_array };
+            let extractor = DpathExtractor { field_path: Vec::new(), bare_array, expander: None };
             assert_eq!(extractor.path_in(body.as_bytes(), &path), expected, "{body}");
         }
     }

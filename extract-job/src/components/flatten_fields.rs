@@ -1,5 +1,5 @@
-//! FlattenFields: every nested value becomes a field of the record itself. Names of nested keys are joined by dots only where the bare
-//! name is taken already; items of lists carry their number.
+//! FlattenFields: every nested value becomes a field of the record itself, named by its whole path with dots; items of lists carry their
+//! number. Empty objects (and lists, where they are flattened) leave nothing.
 
 use crate::manifest::reader::Reader;
 use crate::record::tree::Tree;
@@ -16,35 +16,27 @@ impl FlattenFields {
         Some(Self { lists })
     }
 
-    /// Breadth is kept: a value is looked at before what lies inside its neighbours' depths, the last one first, as a stack gives them.
     pub(crate) fn apply(&self, record: &mut Tree) {
-        let Tree::Map(_) = record else { return };
-        let whole = std::mem::replace(record, Tree::null());
-        let mut stack: Vec<(Tree, String, String)> = vec![(whole, "_".into(), String::new())];
-        let mut flat: Vec<(String, Tree)> = Vec::new();
-        while let Some((value, path, name)) = stack.pop() {
-            match value {
-                Tree::Map(entries) if !entries.is_empty() => {
-                    for (key, value) in entries {
-                        let path = format!("{path}.{key}");
-                        stack.push((value, path, key));
-                    }
-                }
-                Tree::List(items) if self.lists && !items.is_empty() => {
-                    for (index, item) in items.into_iter().enumerate() {
-                        stack.push((item, format!("{path}.{index}"), format!("{name}.{index}")));
-                    }
-                }
-                value => {
-                    let taken = flat.iter().any(|(have, _)| *have == name);
-                    let name = if taken { path.trim_start_matches(['_', '.']).to_owned() } else { name };
-                    match flat.iter_mut().find(|(have, _)| *have == name) {
-                        Some(have) => have.1 = value,
-                        None => flat.push((name, value)),
-                    }
-                }
-            }
+        if !matches!(record, Tree::Map(_)) {
+            return;
         }
-        *record = Tree::Map(flat);
+        let mut flat = Vec::new();
+        self.descend(std::mem::replace(record, Tree::null()), String::new(), &mut flat);
+        *record = Tree::Map(Vec::with_capacity(flat.len()));
+        flat.into_iter().for_each(|(name, value)| record.set(&[name], value));
+    }
+
+    fn descend(&self, value: Tree, path: String, flat: &mut Vec<(String, Tree)>) {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match value {
+            Tree::Map(entries) => {
+                entries.into_iter().for_each(|(key, value)| self.descend(value, below(&key), flat));
+            }
+            Tree::List(items) if self.lists => {
+                let items = items.into_iter().enumerate();
+                items.for_each(|(index, item)| self.descend(item, below(&index.to_string()), flat));
+            }
+            value => flat.push((path, value)),
+        }
     }
 }

@@ -37,7 +37,7 @@ fn replace(tree: &mut Tree, old: &str, new: &str) {
             rename(entries, |key| key.replace(old, new));
             entries.iter_mut().for_each(|(_, value)| replace(value, old, new));
         }
-        Tree::List(items) => items.iter_mut().for_each(|item| replace(item, old, new)),
-        Tree::Scalar(_) => {}
+        // As in the reference engine, objects inside of lists stay.
+        Tree::List(_) | Tree::Scalar(_) => {}
     }
 }

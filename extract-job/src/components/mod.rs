@@ -47,6 +47,7 @@ pub(crate) mod offset_increment;
 pub(crate) mod page_increment;
 pub(crate) mod pagination_reset;
 pub(crate) mod partition_router;
+pub(crate) mod record_expander;
 pub(crate) mod record_extractor;
 pub(crate) mod record_filter;
 pub(crate) mod record_selector;

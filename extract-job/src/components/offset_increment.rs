@@ -14,7 +14,7 @@ pub(crate) struct OffsetIncrement {
 impl OffsetIncrement {
     pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
         let strategy = Self {
-            page_size: reader.expression("page_size", Names::ANYWHERE),
+            page_size: reader.expression("page_size", Names::PAGINATION),
             inject_on_first_request: reader.boolean("inject_on_first_request", false),
         };
         reader.finish();

@@ -1,5 +1,5 @@
-//! RemoveFields: takes fields out of a record. Pointers are lists of segments, where `*` is any one key or index and `**` any number
-//! of them; a field that is not there is fine.
+//! RemoveFields: takes fields out of a record. Pointers are lists of segments, where `*`, `?` and `[…]` stand for parts of a key or index and
+//! `**` for any number of levels; a field that is not there is fine. An item of a list leaves a null, so that the others keep their places.
 
 use super::expression::{Expression, Scope};
 use crate::manifest::reader::Reader;
@@ -78,7 +78,7 @@ pub(crate) fn remove(tree: &mut Tree, path: &[&str], goes: &mut dyn FnMut(&Tree)
     let is_last = rest.is_empty();
     match tree {
         Tree::Map(entries) => entries.retain_mut(|(key, value)| {
-            if *segment != "*" && key != segment {
+            if !fits(segment, key) {
                 return true;
             }
             if is_last {
@@ -88,22 +88,43 @@ pub(crate) fn remove(tree: &mut Tree, path: &[&str], goes: &mut dyn FnMut(&Tree)
             true
         }),
         Tree::List(items) => {
-            let mut index = 0;
-            items.retain_mut(|item| {
-                let here = *segment == "*" || segment.parse() == Ok(index);
-                index += 1;
-                if !here {
-                    return true;
+            let items = items.iter_mut().enumerate().filter(|(index, _)| fits(segment, &index.to_string()));
+            for (_, item) in items {
+                match is_last {
+                    true if goes(item) => *item = Tree::null(),
+                    true => {}
+                    false => remove(item, rest, goes),
                 }
-                if is_last {
-                    return !goes(item);
-                }
-                remove(item, rest, goes);
-                true
-            });
+            }
         }
         Tree::Scalar(_) => {}
     }
+}
+
+/// Whether a key fits a segment with `*`, `?` and `[…]`, as file names fit a shell's patterns.
+fn fits(segment: &str, key: &str) -> bool {
+    if !segment.contains(['*', '?', '[']) {
+        return segment == key;
+    }
+    let mut pattern = String::from("(?s)^");
+    let mut rest = segment.chars();
+    while let Some(letter) = rest.next() {
+        match letter {
+            '*' => pattern.push_str(".*"),
+            '?' => pattern.push('.'),
+            '[' if rest.as_str().contains(']') => {
+                let class: String = rest.by_ref().take_while(|c| *c != ']').collect();
+                let (not, class) = class.strip_prefix('!').map_or(("", class.as_str()), |class| ("^", class));
+                pattern.push_str(&format!(
+                    "[{not}{}]",
+                    class.replace('\\', r"\\").replace('[', r"\[").replace('&', r"\&")
+                ));
+            }
+            letter => pattern.push_str(&regex::escape(&letter.to_string())),
+        }
+    }
+    pattern.push('$');
+    regex::Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(key))
 }
 
 #[cfg(test)]
@@ -114,12 +135,13 @@ mod tests {
     #[test]
     fn paths_with_stars_reach_every_level() {
         let text = br#"{"a":{"x":1,"y":2},"b":[{"x":3},{"z":4}],"x":5}"#;
-        let cases: [(&[&str], &str); 6] = [
+        let cases: [(&[&str], &str); 7] = [
             (&["a", "x"], r#"{"a":{"y":2},"b":[{"x":3},{"z":4}],"x":5}"#),
             (&["*", "x"], r#"{"a":{"y":2},"b":[{"x":3},{"z":4}],"x":5}"#),
             (&["b", "*", "x"], r#"{"a":{"x":1,"y":2},"b":[{},{"z":4}],"x":5}"#),
             (&["**", "x"], r#"{"a":{"y":2},"b":[{},{"z":4}]}"#),
-            (&["b", "1"], r#"{"a":{"x":1,"y":2},"b":[{"x":3}],"x":5}"#),
+            (&["b", "1"], r#"{"a":{"x":1,"y":2},"b":[{"x":3},null],"x":5}"#),
+            (&["?", "[x-z]"], r#"{"a":{},"b":[{"x":3},{"z":4}],"x":5}"#),
             (&["none", "x"], r#"{"a":{"x":1,"y":2},"b":[{"x":3},{"z":4}],"x":5}"#),
         ];
         for (path, expected) in cases {

@@ -46,7 +46,9 @@ impl RequestWindowSplitting {
             None => None,
         };
         let least = smallest.as_ref().unwrap_or(granularity);
-        let middle = printed(start + (end - start) / 2);
+        // Both ends are in: the width is a granularity more than their distance.
+        let width = granularity.add_to(end).map_err(|error| format!("`cursor_granularity`: {error}"))? - start;
+        let middle = printed(start + width / 2);
         let left = granularity.sub_from(middle).map_err(|error| format!("`cursor_granularity`: {error}"))?;
         let too_small = |least: &IsoDuration| least.add_to(start).is_ok_and(|smallest| smallest >= end);
         if too_small(least) || too_small(granularity) || middle <= start || left < start {

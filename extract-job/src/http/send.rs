@@ -13,7 +13,7 @@ use crate::components::expression::Scope;
 use crate::components::http_requester::HttpRequester;
 use crate::components::http_response_filter::{Action, AnswerView, PagingAction};
 use crate::components::request_option::{Injection, Place};
-use crate::template::Names;
+use crate::template::{Names, Shared};
 use contract::telemetry::{self, Event};
 use contract::unit::Unit;
 use futures::FutureExt;
@@ -169,7 +169,11 @@ impl Call<'_> {
             let signed = self.requester.authenticator.sign(self.account, self.unit, self.scope).await?;
             let outgoing = Outgoing { login: purpose == Purpose::Login, ..self.build(&signed)? };
             let queued = Instant::now();
-            self.account.take_slot(&outgoing).await.map_err(|why| self.unsent(&why))?;
+            match purpose {
+                Purpose::Records => self.account.take_slot(&outgoing).await.map_err(|why| self.unsent(&why))?,
+                // Logins are few, and the budget is the API's, which often is another host.
+                Purpose::Login => self.account.pause.wait().await,
+            }
             tries.excuse(queued.elapsed());
             let url = self.visible_url(&outgoing);
             tracing::debug!(account = %self.account.label, stream = %self.unit.stream, url = %url, "request");
@@ -314,17 +318,13 @@ impl Call<'_> {
     fn error_scope(&self, answer: &Answer, sight: Sight) -> Scope {
         let mut scope = self.scope.clone();
         if sight >= Sight::Headers {
-            scope = scope.with(Names::HEADERS, headers_value(&answer.headers));
+            scope = scope.with(Names::HEADERS, Shared::by_any_case(&headers_value(&answer.headers)));
         }
         if sight < Sight::Body {
             return scope;
         }
         let body = serde_json::from_slice(&answer.body).unwrap_or_else(|_| Value::Object(Map::new()));
-        let first = match body {
-            Value::Array(items) => items.into_iter().next().unwrap_or_else(|| Value::Object(Map::new())),
-            other => other,
-        };
-        scope.with(Names::RESPONSE, first)
+        scope.with(Names::RESPONSE, body)
     }
 }
 

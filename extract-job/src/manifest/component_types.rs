@@ -4,7 +4,7 @@
 use contract::yaml::{Entry, Kind, Node};
 
 /// (type of the parent, field) → type of the child.
-const BY_PLACE: [(&str, &str, &str); 29] = [
+const BY_PLACE: [(&str, &str, &str); 30] = [
     ("DeclarativeSource", "check", "CheckStream"),
     ("DeclarativeSource", "streams", "DeclarativeStream"),
     ("DeclarativeSource", "spec", "Spec"),
@@ -20,6 +20,7 @@ const BY_PLACE: [(&str, &str, &str); 29] = [
     ("DpathFlattenFields", "key_transformation", "KeyTransformation"),
     ("SessionTokenAuthenticator", "login_requester", "HttpRequester"),
     ("RecordSelector", "extractor", "DpathExtractor"),
+    ("DpathExtractor", "record_expander", "RecordExpander"),
     ("RecordSelector", "record_filter", "RecordFilter"),
     ("DefaultPaginator", "page_size_option", "RequestOption"),
     ("DatetimeBasedCursor", "start_datetime", "MinMaxDatetime"),

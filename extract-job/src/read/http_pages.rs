@@ -173,7 +173,7 @@ impl PageSource for HttpPages {
             .boxed()
         };
         match call.send(&decode).await.map_err(|error| ReadError(error.to_string()))? {
-            Sent::Decoded(page) => Ok(Fetched::Page(page)),
+            Sent::Decoded(page) => Ok(Fetched::Page(Box::new(page?))),
             Sent::Ignored(status) => Ok(Fetched::Ignored(status)),
             Sent::Paging(action, why) => Ok(Fetched::Paging(action, why)),
         }
@@ -182,7 +182,7 @@ impl PageSource for HttpPages {
 
 impl StreamPages {
     /// Makes a page of an answer; the whole body must be well-formed.
-    fn page(&self, answer: Answer, scope: &Scope, bounds: Option<Window>) -> Result<Page, String> {
+    fn page(&self, answer: Answer, scope: &Scope, bounds: Option<Window>) -> Result<Result<Page, ReadError>, String> {
         let headers = page_headers(&answer.headers);
         let mut body = answer.body;
         if answer.status == 204 && body.is_empty() {
@@ -190,7 +190,7 @@ impl StreamPages {
         }
         let retriever = &self.stream.retriever;
         let body = retriever.decoder.decode(body)?;
-        let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body)?;
+        let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body, scope)?;
         let (received, fingerprint) = (extracted.received, extracted.fingerprint);
         let response = first_of_list(extracted.rest.clone());
         let refinement = Refinement {
@@ -201,8 +201,12 @@ impl StreamPages {
             redaction: self.redaction.as_deref(),
             wants_last: retriever.paginator.as_ref().is_some_and(|paginator| paginator.reads_last_record()),
         };
-        let refined = refinement.refine(extracted, self.buffers())?;
-        Ok(Page {
+        // Not the answer's fault: asking for it once more would not help.
+        let refined = match refinement.refine(extracted, self.buffers()) {
+            Ok(refined) => refined,
+            Err(why) => return Ok(Err(ReadError(why))),
+        };
+        Ok(Ok(Page {
             body: Arc::new(PageBody { bytes: refined.body, reservation: None }),
             records: refined.records,
             received,
@@ -213,7 +217,7 @@ impl StreamPages {
             headers,
             highest: refined.highest,
             fingerprint,
-        })
+        }))
     }
 
     fn buffers(&self) -> &Buffers {
@@ -232,7 +236,8 @@ fn first_of_list(value: Value) -> Value {
 /// Headers with `link` parsed into its relations, as pagination templates see them.
 fn page_headers(headers: &HeaderMap) -> Value {
     let mut value = headers_value(headers);
-    if let (Some(link), Some(map)) = (headers.get("link").and_then(|link| link.to_str().ok()), value.as_object_mut()) {
+    let link = headers.get("link").and_then(|link| link.to_str().ok()).unwrap_or_default();
+    if let Some(map) = value.as_object_mut() {
         map.insert("link".into(), parse_link(link));
     }
     value

@@ -4,7 +4,7 @@ use super::memory::Reservation;
 use crate::components::expression::Scope;
 use crate::components::http_response_filter::PagingAction;
 use crate::http::buffers::Buffer;
-use crate::template::Names;
+use crate::template::{Names, Shared};
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
@@ -57,7 +57,7 @@ pub(crate) struct Page {
 /// What came of asking for a page.
 #[derive(Debug)]
 pub(crate) enum Fetched {
-    Page(Page),
+    Page(Box<Page>),
     /// An error answer that the manifest says to pass over: it ends the slice.
     Ignored(u16),
     /// The answer says that the slice has to be paged in another way; with its message.
@@ -78,7 +78,10 @@ impl Page {
 
     /// What the paginator's templates see after this page.
     pub(crate) fn scope(&self, scope: &Scope) -> Scope {
-        let mut scope = scope.clone().with(Names::RESPONSE, &self.response).with(Names::HEADERS, &self.headers);
+        let mut scope = scope
+            .clone()
+            .with(Names::RESPONSE, &self.response)
+            .with(Names::HEADERS, Shared::by_any_case(&self.headers));
         scope.set(Names::LAST_PAGE_SIZE, self.came_out);
         if let Some(last) = &self.last {
             scope.set(Names::LAST_RECORD, last);

@@ -142,7 +142,7 @@ impl<'a> PageReader<'a> {
         let joined = (&mut flight.task.0).await.map_err(|_| ReadError("the reading of a page was cut off".into()))?;
         let (fetched, reservation) = joined?;
         let mut page = match fetched {
-            Fetched::Page(page) => page,
+            Fetched::Page(page) => *page,
             Fetched::Ignored(status) => {
                 tracing::debug!(status, page = head.index, "answer passed over: the slice ends");
                 self.in_flight.clear();
@@ -189,6 +189,11 @@ impl<'a> PageReader<'a> {
         let told = self.paginator.is_some_and(DefaultPaginator::has_total);
         self.tally.page(total, told, page.received);
         self.offset += page.received;
+        if let Some(size) =
+            self.paginator.map(|paginator| paginator.page_size(&scope)).transpose().map_err(ReadError)?
+        {
+            self.page_size = size;
+        }
         let next = self.next_token(ask, page, &scope)?;
         self.refuse_repetition(page, next.is_some())?;
         let Some(token) = next else {

@@ -143,7 +143,7 @@ impl SliceReader<'_> {
                         return Err(ReadError(format!("{why} (the stream has no window to go on in)")));
                     };
                     let resets = if highest > window.start { 0 } else { piece.resets + 1 };
-                    if resets > 1 {
+                    if resets > 0 {
                         return Err(ReadError(format!(
                             "{why}; paging began again at the same place and got no further"
                         )));

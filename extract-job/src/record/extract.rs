@@ -1,6 +1,7 @@
 //! The records of an answer: slices of its body, or records that one of our own extractors makes of it.
 
 use super::tree::{Tree, write_text};
+use crate::components::expression::Scope;
 use crate::components::fields_and_rows_extractor::FieldsAndRows;
 use crate::components::record_extractor::RecordExtractor;
 use crate::http::buffers::Buffer;
@@ -33,6 +34,7 @@ pub(crate) fn extract(
     path: &[String],
     keep: Keep,
     body: Buffer,
+    scope: &Scope,
 ) -> Result<Extracted, String> {
     let keep = match extractor {
         RecordExtractor::FieldsAndRows(_) if keep == Keep::Nothing => Keep::Rest,
@@ -43,7 +45,17 @@ pub(crate) fn extract(
     let received = records.len() as u64;
     let fingerprint = fingerprint(&body, &records);
     let made = match extractor {
-        RecordExtractor::Dpath(_) => return Ok(Extracted { body, records, rest, received, fingerprint }),
+        RecordExtractor::Dpath(path) => {
+            let Some(expander) = path.expander() else {
+                return Ok(Extracted { body, records, rest, received, fingerprint });
+            };
+            let mut made = Made::default();
+            for range in &records {
+                let outer = Tree::parse(&body[range.clone()]).map_err(|error| not_json(&body, &error))?;
+                expander.expand(outer, scope, &mut |record| made.push(|out| record.write(out)))?;
+            }
+            made
+        }
         RecordExtractor::Unnest(unnest) => {
             let mut made = Made::default();
             for range in &records {

@@ -59,12 +59,20 @@ impl Tree {
         })
     }
 
-    /// Sets the value at a path of keys; objects that are missing on the way are made, and what is no object there is replaced.
+    /// Sets the value at a path of keys and, in lists, of indexes. Objects that are missing on the way are made, what can hold no key is
+    /// replaced, and a list grows by nulls.
     pub(crate) fn set<S: AsRef<str>>(&mut self, path: &[S], value: Self) {
         let Some((first, rest)) = path.split_first() else {
             *self = value;
             return;
         };
+        if let (Self::List(items), Some(index)) = (&mut *self, index_of(first.as_ref())) {
+            if items.len() <= index {
+                items.resize_with(index + 1, Self::null);
+            }
+            items[index].set(rest, value);
+            return;
+        }
         if !matches!(self, Self::Map(_)) {
             *self = Self::Map(Vec::new());
         }
@@ -138,6 +146,12 @@ impl Tree {
             }
         }
     }
+}
+
+/// A key as the index of a list, as far as that makes sense.
+fn index_of(key: &str) -> Option<usize> {
+    const LONGEST: usize = 10_000;
+    key.parse().ok().filter(|index| *index < LONGEST)
 }
 
 /// Appends a text as a JSON string.

@@ -220,7 +220,14 @@ async fn run_task(
         let open = account.open(&client, waits);
         mine.extend(account.units.iter().map(|work| (open.clone(), work)));
     }
-    // The longest first, so that none of them is left alone at the end.
+    // Accounts in turns, since each has a budget of its own; then the longest first, so that none of them is left alone at the end.
+    let mut turns: BTreeMap<String, usize> = BTreeMap::new();
+    let turn = |(account, _): &(Arc<Account>, &WorkUnit)| {
+        let turn = turns.entry(account.label.clone()).or_default();
+        *turn += 1;
+        *turn
+    };
+    mine.sort_by_cached_key(turn);
     mine.sort_by_key(|(_, work)| std::cmp::Reverse(latest.durations_ms.get(&work.unit.to_string()).copied()));
     let shared = Arc::new(shared);
     let reporter = Reporter::start(shared.clone(), task).await?;

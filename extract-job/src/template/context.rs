@@ -1,10 +1,11 @@
 //! The values that a rendering sees under the context's names.
 //! Guarantees: a value is converted once and shared after that; a name without a value reads as null.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use minijinja::value::{DynObject, Object, Serde, Value};
+use minijinja::value::{DynObject, Enumerator, Object, Serde, Value};
 
 use super::names::Names;
 use super::temporal;
@@ -20,6 +21,29 @@ impl Shared {
     /// Any value that can be serialised, numbers exact up to 128 bits.
     pub(crate) fn of(value: &impl serde::Serialize) -> Shared {
         Shared(Value::from(Serde(value)))
+    }
+}
+
+/// A mapping whose keys are found in any letter case, as those of headers are.
+#[derive(Debug)]
+struct AnyCase(BTreeMap<String, Value>);
+
+impl Object for AnyCase {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get(&key.as_str()?.to_lowercase()).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(Value::from).collect())
+    }
+}
+
+impl Shared {
+    /// A mapping whose keys are found in any letter case.
+    pub(crate) fn by_any_case(json: &serde_json::Value) -> Shared {
+        let entries = json.as_object().into_iter().flatten();
+        let entries = entries.map(|(key, value)| (key.to_lowercase(), Value::from(Serde(value)))).collect();
+        Shared(Value::from_object(AnyCase(entries)))
     }
 }
 
@@ -83,6 +107,11 @@ impl Context {
         let root = Arc::make_mut(&mut self.root);
         root.values.retain(|(known, _)| *known != name);
         root.values.push((name, value.into().0));
+    }
+
+    /// Whether there is a value under a name.
+    pub(crate) fn has(&self, name: Names) -> bool {
+        self.root.values.iter().any(|(known, _)| *known == name)
     }
 
     pub(super) fn root(&self) -> Value {

@@ -45,7 +45,8 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         prop_assert!(rendered.len() <= MAX_TEXT_BYTES + text.len(), "{text}: {} bytes", rendered.len());
     }
     prop_assert_eq!(value.is_ok(), rendered.is_ok(), "{}: {:?} {:?}", text, value, rendered);
-    let steady = !["uuid", "set", "for "].iter().any(|word| text.contains(word));
+    // The filter `string` makes a text of whatever it gets, also where the text would read as something else.
+    let steady = !["uuid", "set", "for ", "string"].iter().any(|word| text.contains(word));
     if let (Ok(value), Ok(rendered)) = (value, rendered)
         && steady
     {

@@ -72,7 +72,7 @@ impl PageSource for Fake {
         let end = (start + self.page_size.min(self.at_most)).min(self.records);
         let ids: Vec<Value> = (start..end).map(|id| json!({ "id": id })).collect();
         let more = self.repeats || end < self.records;
-        Ok(Fetched::Page(page(&ids, json!({"more": more, "total": self.records, "next": end}))))
+        Ok(Fetched::Page(Box::new(page(&ids, json!({"more": more, "total": self.records, "next": end})))))
     }
 }
 
@@ -198,7 +198,7 @@ impl PageSource for Tokens {
         let index = usize::try_from(ask.index).unwrap();
         let next = self.0.get(index).copied().flatten();
         let more = index + 1 < self.0.len();
-        Ok(Fetched::Page(page(&[json!({ "id": ask.index })], json!({"next": next, "more": more}))))
+        Ok(Fetched::Page(Box::new(page(&[json!({ "id": ask.index })], json!({"next": next, "more": more})))))
     }
 }
 
