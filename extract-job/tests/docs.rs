@@ -59,22 +59,29 @@ fn with_places(sources: &str) -> String {
     format!("landing: ./landing\nwarehouse: {{type: duckdb, path: ./w.duckdb}}\n{sources}")
 }
 
-/// The table of a connector's streams. A feed (`jobs_export`) stands beside the list of the same records.
+/// The table of a connector's streams. A feed (`jobs_export`) stands beside the list of the same records, and has the same key.
 fn table(streams: &[StreamLine]) -> String {
     let feed_of = |name: &str| streams.iter().find(|stream| stream.stream == format!("{name}_export"));
     let has_feeds = streams.iter().any(|stream| feed_of(&stream.stream).is_some());
     let mut text = format!("{} streams.\n\n| stream | mode | key |", streams.len());
-    text.push_str(if has_feeds { " feed |\n| --- | --- | --- | --- |\n" } else { "\n| --- | --- | --- |\n" });
+    text.push_str(if has_feeds {
+        " feed (incremental) |\n| --- | --- | --- | --- |\n"
+    } else {
+        "\n| --- | --- | --- |\n"
+    });
     for stream in streams {
         let list = stream.stream.strip_suffix("_export");
         if list.is_some_and(|list| streams.iter().any(|other| other.stream == list)) {
             continue;
         }
         let key: Vec<String> = stream.primary_key.iter().map(|field| format!("`{field}`")).collect();
-        let _ = write!(text, "| `{}` | {} | {} |", stream.stream, stream.mode, key.join(", "));
+        let key = if key.is_empty() { "none".to_owned() } else { key.join(", ") };
+        let _ = write!(text, "| `{}` | {} | {key} |", stream.stream, stream.mode);
         if has_feeds {
-            let feed = feed_of(&stream.stream).map(|feed| format!(" `{}`", feed.stream)).unwrap_or_default();
-            let _ = write!(text, "{feed} |");
+            let feed = feed_of(&stream.stream);
+            // What the row says of the list must hold for the feed too.
+            assert!(feed.is_none_or(|feed| feed.mode == "incremental" && feed.primary_key == stream.primary_key));
+            let _ = write!(text, "{} |", feed.map(|feed| format!(" `{}`", feed.stream)).unwrap_or_default());
         }
         text.push('\n');
     }

@@ -40,7 +40,7 @@ from airbyte_cdk.sources.streams import call_rate
 from airbyte_cdk.sources.streams.http import rate_limiting
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-SECONDS_FOR_A_JOB = 30
+SECONDS_FOR_A_JOB = 60
 waits = []
 
 

@@ -114,11 +114,10 @@ impl BatchSink {
     /// After a failure: what has been read stays stored, so that the next try of this run need not read it again.
     pub(crate) async fn save(self) {
         let mut state = self.shared.state.lock().await;
-        let saved = match state.close(&self.shared).await {
-            Ok(()) => state.resume.write(&self.shared).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = saved {
+        // A part that cannot be closed takes its slices with it; those of other parts are kept all the same.
+        let closed = state.close(&self.shared).await;
+        let written = state.resume.write(&self.shared).await;
+        for error in [closed, written].into_iter().filter_map(Result::err) {
             tracing::warn!(unit = %self.shared.unit, %error, "what was read could not be kept for another try");
         }
     }

@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// The version of the format; another one is not used, and everything is read again.
 const VERSION: u32 = 1;
+/// A try that comes later than this begins anew.
+const LONGEST_PAUSE: chrono::TimeDelta = chrono::TimeDelta::hours(12);
 /// How often it is written while slices are read.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -88,7 +90,11 @@ impl Resume {
             Err(StoredError::Malformed { .. }) => None,
             Err(error) => return Err(error),
         };
-        let fits = |file: &File| file.version == VERSION && Basis { now: basis.now, ..file.basis.clone() } == basis;
+        // After so long the first try's now is too far back: rows may have changed since then.
+        let is_recent = |file: &File| basis.now - file.basis.now < LONGEST_PAUSE;
+        let fits = |file: &File| {
+            file.version == VERSION && is_recent(file) && Basis { now: basis.now, ..file.basis.clone() } == basis
+        };
         let Some(file) = found.filter(fits) else { return Ok(Self::fresh(basis)) };
         tracing::info!(%unit, slices = file.slices.len(), "going on with what an earlier try of this run has stored");
         let known = file.slices.iter().enumerate().map(|(place, slice)| (slice.slice.clone(), place)).collect();

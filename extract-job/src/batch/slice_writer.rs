@@ -148,6 +148,10 @@ impl SliceSink for SliceWriter {
         let (records, bytes) = (page.count(), page.records.iter().map(|range| range.len() as u64 + 1).sum::<u64>());
         self.records += records;
         self.bytes += bytes;
+        if page.body.bytes.len() < BLOCK_BYTES && bytes < page.body.bytes.len() as u64 / 2 {
+            // Of a page with few records these alone wait for their block.
+            page.compact();
+        }
         if page.body.bytes.len() < BLOCK_BYTES
             && let Some(body) = Arc::get_mut(&mut page.body)
         {

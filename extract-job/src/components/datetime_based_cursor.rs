@@ -13,6 +13,11 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
+/// An end this close to now is now: templates are evaluated a little later than the run has begun.
+const AROUND_NOW: TimeDelta = TimeDelta::minutes(1);
+/// No reading takes longer; a snapshot reaches so far into the future, for what changes while it is read.
+const LONGEST_READING: TimeDelta = TimeDelta::days(1);
+
 #[derive(Debug)]
 pub(crate) struct DatetimeBasedCursor {
     cursor_field: Expression,
@@ -44,12 +49,27 @@ pub(crate) struct Backfill {
     pub(crate) to: DateTime<Utc>,
 }
 
+/// Which range of time is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Range {
+    /// From the state of the last run on. `least_lookback` is taken off it where the cursor's own lookback is shorter.
+    Since {
+        state: Option<DateTime<FixedOffset>>,
+        least_lookback: TimeDelta,
+    },
+    /// All there is: also what changes while it is read.
+    Everything,
+    Backfill(Backfill),
+}
+
 /// What one run reads.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Slices {
     pub(crate) windows: Vec<Window>,
     /// The state if no record comes: the old one, or the start.
     pub(crate) floor: DateTime<FixedOffset>,
+    /// The end lies before now: newer rows are left out.
+    pub(crate) ends_early: bool,
 }
 
 impl DatetimeBasedCursor {
@@ -138,26 +158,29 @@ impl DatetimeBasedCursor {
         self.granularity.as_ref()
     }
 
-    /// The windows to read, from the state of the last run or for a backfill. `least_lookback` is taken off the state where the
-    /// cursor's own lookback is shorter.
+    /// The windows to read.
     ///
     /// # Errors
     /// A template or a date that cannot be read; windows without number.
-    pub(crate) fn slices(
-        &self,
-        scope: &Scope,
-        state: Option<DateTime<FixedOffset>>,
-        least_lookback: TimeDelta,
-        backfill: Option<Backfill>,
-        now: DateTime<Utc>,
-    ) -> Result<Slices, String> {
+    pub(crate) fn slices(&self, scope: &Scope, range: Range, now: DateTime<Utc>) -> Result<Slices, String> {
         let step = self.duration(self.step.as_ref(), scope, "step")?;
-        let (span, floor) = match backfill {
-            Some(Backfill { from, to }) => (Span { start: from.into(), end: to.into() }, from.fixed_offset()),
-            None => self.span(scope, state, least_lookback, now)?,
+        let (span, floor) = match range {
+            Range::Backfill(Backfill { from, to }) => {
+                (Span { start: from.into(), end: to.into() }, from.fixed_offset())
+            }
+            Range::Since { state, least_lookback } => self.span(scope, state, least_lookback, now)?,
+            Range::Everything => {
+                let (span, floor) = self.span(scope, None, TimeDelta::zero(), now)?;
+                // A row that changes while everything is read would lie beyond the end, and be taken for gone.
+                let is_open = span.end >= now - AROUND_NOW;
+                (
+                    Span { end: if is_open { span.end.max((now + LONGEST_READING).into()) } else { span.end }, ..span },
+                    floor,
+                )
+            }
         };
         let windows = cut(span, step.as_ref(), self.granularity.as_ref(), self.strict)?;
-        Ok(Slices { windows, floor })
+        Ok(Slices { windows, floor, ends_early: span.end < now - AROUND_NOW })
     }
 
     /// Start = the later of start_datetime and state, the lookback taken off the state alone and never before start_datetime.

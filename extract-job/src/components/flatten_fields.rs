@@ -1,5 +1,5 @@
-//! FlattenFields: every nested value becomes a field of the record itself, named by its whole path with dots; items of lists carry their
-//! number. Empty objects (and lists, where they are flattened) leave nothing.
+//! FlattenFields: every nested value becomes a field of the record itself. It keeps its name; where that is taken, or once a list was
+//! flattened, it is named by its whole path with dots. Items of lists carry their number; empty objects and lists leave nothing.
 
 use crate::manifest::reader::Reader;
 use crate::record::tree::Tree;
@@ -16,27 +16,32 @@ impl FlattenFields {
         Some(Self { lists })
     }
 
+    /// Names are given as the reference engine gives them: what comes later in the record is named first.
     pub(crate) fn apply(&self, record: &mut Tree) {
         if !matches!(record, Tree::Map(_)) {
             return;
         }
-        let mut flat = Vec::new();
-        self.descend(std::mem::replace(record, Tree::null()), String::new(), &mut flat);
-        *record = Tree::Map(Vec::with_capacity(flat.len()));
-        flat.into_iter().for_each(|(name, value)| record.set(&[name], value));
-    }
-
-    fn descend(&self, value: Tree, path: String, flat: &mut Vec<(String, Tree)>) {
-        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-        match value {
-            Tree::Map(entries) => {
-                entries.into_iter().for_each(|(key, value)| self.descend(value, below(&key), flat));
+        let mut stack = vec![(std::mem::replace(record, Tree::null()), String::new())];
+        let mut flat = Tree::Map(Vec::new());
+        let mut whole_paths = false;
+        while let Some((value, path)) = stack.pop() {
+            match value {
+                Tree::Map(entries) => {
+                    for (key, value) in entries {
+                        let is_taken = whole_paths || flat.get(&key).is_some();
+                        let name = if is_taken && !path.is_empty() { format!("{path}.{key}") } else { key };
+                        stack.push((value, name));
+                    }
+                }
+                Tree::List(items) if self.lists => {
+                    for (index, item) in items.into_iter().enumerate() {
+                        whole_paths = true;
+                        stack.push((item, format!("{path}.{index}")));
+                    }
+                }
+                value => flat.set(&[path], value),
             }
-            Tree::List(items) if self.lists => {
-                let items = items.into_iter().enumerate();
-                items.for_each(|(index, item)| self.descend(item, below(&index.to_string()), flat));
-            }
-            value => flat.push((path, value)),
         }
+        *record = flat;
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn cut(
             Some(step) => Some(step.add_to(start).map_err(|error| format!("`step`: {error}"))?),
             None => None,
         };
-        let Some(next) = next.filter(|next| *next < span.end) else {
+        let Some(next) = next.filter(|next| holds(*next)) else {
             windows.push(Window { start, end: span.end });
             break;
         };

@@ -13,7 +13,7 @@ use crate::components::expression::Scope;
 use crate::components::http_requester::HttpRequester;
 use crate::components::http_response_filter::{Action, AnswerView, PagingAction};
 use crate::components::request_option::{Injection, Place};
-use crate::template::{Names, Shared};
+use crate::template::Names;
 use contract::telemetry::{self, Event};
 use contract::unit::Unit;
 use futures::FutureExt;
@@ -318,7 +318,7 @@ impl Call<'_> {
     fn error_scope(&self, answer: &Answer, sight: Sight) -> Scope {
         let mut scope = self.scope.clone();
         if sight >= Sight::Headers {
-            scope = scope.with(Names::HEADERS, Shared::by_any_case(&headers_value(&answer.headers)));
+            scope = scope.with(Names::HEADERS, headers_value(&answer.headers));
         }
         if sight < Sight::Body {
             return scope;

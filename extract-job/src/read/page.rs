@@ -4,7 +4,7 @@ use super::memory::Reservation;
 use crate::components::expression::Scope;
 use crate::components::http_response_filter::PagingAction;
 use crate::http::buffers::Buffer;
-use crate::template::{Names, Shared};
+use crate::template::Names;
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
@@ -78,15 +78,25 @@ impl Page {
 
     /// What the paginator's templates see after this page.
     pub(crate) fn scope(&self, scope: &Scope) -> Scope {
-        let mut scope = scope
-            .clone()
-            .with(Names::RESPONSE, &self.response)
-            .with(Names::HEADERS, Shared::by_any_case(&self.headers));
+        let mut scope = scope.clone().with(Names::RESPONSE, &self.response).with(Names::HEADERS, &self.headers);
         scope.set(Names::LAST_PAGE_SIZE, self.came_out);
         if let Some(last) = &self.last {
             scope.set(Names::LAST_RECORD, last);
         }
         scope
+    }
+
+    /// Forgets all of the body but the records.
+    pub(crate) fn compact(&mut self) {
+        let mut bytes = Vec::new();
+        let mut records = Vec::with_capacity(self.records.len());
+        for range in &self.records {
+            let start = bytes.len();
+            bytes.extend_from_slice(self.body.bytes.get(range.clone()).unwrap_or_default());
+            records.push(start..bytes.len());
+        }
+        self.records = records;
+        self.body = Arc::new(PageBody { bytes: Buffer::from(bytes), reservation: None });
     }
 
     /// Keeps the first records alone.

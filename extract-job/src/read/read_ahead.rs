@@ -146,10 +146,7 @@ impl<'a> PageReader<'a> {
             Fetched::Ignored(status) => {
                 tracing::debug!(status, page = head.index, "answer passed over: the slice ends");
                 self.in_flight.clear();
-                // An ignored answer to the first page, or one that says "not found", is the API's way to say that there is nothing.
-                if head.index > 0 && !matches!(status, 404 | 410) {
-                    self.tally.cut();
-                }
+                self.tally.ignored(status, head.index == 0);
                 return Ok(None);
             }
             Fetched::Paging(action, message) => {
@@ -219,11 +216,17 @@ impl<'a> PageReader<'a> {
         }
         let failed = |what: &str, error: &dyn std::fmt::Display| ReadError(format!("`{what}`: {error}"));
         if let Strategy::Cursor(cursor) = paginator.strategy() {
-            let token = cursor.token(scope).map_err(|error| failed("cursor_value", &error))?;
+            let stops = cursor.stops(scope).map_err(|error| failed("stop_condition", &error))?;
+            let token = match cursor.token(scope) {
+                Ok(token) => token,
+                // The last page often has nothing to go on with; only a token that is kept is looked for there.
+                Err(_) if stops => None,
+                Err(error) => return Err(failed("cursor_value", &error)),
+            };
             if token.is_some() {
                 self.last_token.clone_from(&token);
             }
-            if cursor.stops(scope).map_err(|error| failed("stop_condition", &error))? {
+            if stops {
                 return Ok(None);
             }
             let Some(token) = token else { return Ok(None) };

@@ -29,8 +29,8 @@ pub(super) struct SliceReader<'a> {
     pub(super) memory: &'a PageMemory,
     pub(super) unit: &'a Unit,
     pub(super) snapshot: bool,
-    /// Records that may still come before the limit of the stream.
-    pub(super) left: &'a AtomicU64,
+    /// Records that may still come before the limit of the stream, where it has one; its slices then come one after the other.
+    pub(super) left: Option<&'a AtomicU64>,
 }
 
 /// A part of a slice that is paged by itself.
@@ -64,13 +64,15 @@ struct Sum {
 impl SliceReader<'_> {
     /// Reads the slice into its sink.
     pub(super) async fn read(&self, sink: &mut dyn SliceSink) -> Result<SliceOutcome, ReadError> {
-        let left = self.left.load(Ordering::Relaxed);
+        let left = self.left.map(|left| left.load(Ordering::Relaxed));
         let mut outcome = self.attempt(sink).await?;
         if outcome.complete && outcome.shifted {
             tracing::warn!(unit = %self.unit, "pages have shifted while they were read; reading once more");
             sink.restart().await?;
             self.shared.ask_anew();
-            self.left.store(left, Ordering::Relaxed);
+            if let (Some(counter), Some(left)) = (self.left, left) {
+                counter.store(left, Ordering::Relaxed);
+            }
             outcome = self.attempt(sink).await?;
         }
         Ok(outcome)
@@ -129,7 +131,7 @@ impl SliceReader<'_> {
                     return Err(ReadError(format!("{why} (the stream has no window that could be split)")));
                 };
                 sink.discard().await?;
-                self.left.fetch_add(pass.records, Ordering::Relaxed);
+                self.give_back(pass.records);
                 let printed = |instant| cursor.as_printed(instant);
                 let halves =
                     splitting.halves(window, granularity, &self.pages.scope(), printed, why).map_err(ReadError)?;
@@ -155,12 +157,19 @@ impl SliceReader<'_> {
                 }
                 Some(ResetWay::Again) if piece.resets == 0 => {
                     sink.discard().await?;
-                    self.left.fetch_add(pass.records, Ordering::Relaxed);
+                    self.give_back(pass.records);
                     Ok(vec![Piece { window: piece.window, resets: 1 }])
                 }
                 Some(ResetWay::Again) => Err(ReadError(format!("{why}; paging has begun again once already"))),
                 None => Err(ReadError(format!("{why} (the stream has no `pagination_reset`)"))),
             },
+        }
+    }
+
+    /// Records that are thrown away do not count against the limit.
+    fn give_back(&self, records: u64) {
+        if let Some(left) = self.left {
+            left.fetch_add(records, Ordering::Relaxed);
         }
     }
 
@@ -179,14 +188,16 @@ impl SliceReader<'_> {
         let most = retriever.reset.and_then(|reset| reset.limit);
         let mut pass = Pass::default();
         while let Some(mut page) = reader.next().await? {
-            let left = self.left.load(Ordering::Relaxed);
-            page.truncate(left);
-            self.left.store(left.saturating_sub(page.count()), Ordering::Relaxed);
+            if let Some(counter) = self.left {
+                let left = counter.load(Ordering::Relaxed);
+                page.truncate(left);
+                counter.store(left.saturating_sub(page.count()), Ordering::Relaxed);
+            }
             pass.records += page.count();
             pass.highest = pass.highest.max(page.highest);
             let total = reader.tally().total();
             sink.page(page, total).await?;
-            if self.left.load(Ordering::Relaxed) == 0 {
+            if self.left.is_some_and(|left| left.load(Ordering::Relaxed) == 0) {
                 pass.is_cut = true;
                 break;
             }

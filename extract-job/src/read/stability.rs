@@ -9,7 +9,9 @@ pub(crate) struct Tally {
     changed: bool,
     shrank: bool,
     untold: bool,
+    /// An ignored error has ended the slice: of a snapshot, and of what can be asked for again.
     cut: bool,
+    missed: bool,
     received: u64,
 }
 
@@ -25,9 +27,12 @@ impl Tally {
         self.last = Some(total);
     }
 
-    /// An error that the manifest ignores has ended the slice: what would have followed is not known.
-    pub(crate) fn cut(&mut self) {
-        self.cut = true;
+    /// An error that the manifest ignores has ended the slice. Only "not found" says that there is nothing (more); after any other, rows
+    /// that were not read are not gone. What a later run asks for again need not be held up by a refusal that stays (400, 403).
+    pub(crate) fn ignored(&mut self, status: u16, is_first: bool) {
+        let is_nothing = matches!(status, 404 | 410);
+        self.cut |= !is_nothing;
+        self.missed |= !is_nothing && (!is_first || matches!(status, 401 | 408 | 429 | 500..));
     }
 
     /// Nothing speaks against the slice being whole: the total never changed and equals what was received.
@@ -37,7 +42,7 @@ impl Tally {
 
     /// A record may have been missed. Rows that were only added cannot push another one out of reach.
     pub(crate) fn may_have_missed(&self) -> bool {
-        self.shrank || self.cut || self.last.is_some_and(|total| self.received < total)
+        self.shrank || self.missed || self.last.is_some_and(|total| self.received < total)
     }
 
     /// The total as it was told last.
@@ -68,6 +73,25 @@ mod tests {
             let mut tally = Tally::default();
             pages.iter().for_each(|(total, received)| tally.page(*total, total.is_some(), *received));
             assert_eq!((tally.is_whole(), tally.may_have_missed()), (whole, missed), "{pages:?}");
+        }
+    }
+
+    #[test]
+    fn an_ignored_answer_is_no_proof_of_absence() {
+        // Status, whether of the first page; whether the slice is whole; whether records may have been missed.
+        let cases = [
+            (404, true, true, false),
+            (410, false, true, false),
+            (403, true, false, false),
+            (403, false, false, true),
+            (400, true, false, false),
+            (500, true, false, true),
+            (429, false, false, true),
+        ];
+        for (status, is_first, whole, missed) in cases {
+            let mut tally = Tally::default();
+            tally.ignored(status, is_first);
+            assert_eq!((tally.is_whole(), tally.may_have_missed()), (whole, missed), "{status} {is_first}");
         }
     }
 

@@ -10,7 +10,7 @@ use super::partitions::{Parents, Source};
 use super::progress::{Progress, Totals};
 use super::slice::{Slice, SliceNumber, SliceOutcome};
 use super::slice_reader::SliceReader;
-use crate::components::datetime_based_cursor::Backfill;
+use crate::components::datetime_based_cursor::{Backfill, Range};
 use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::expression::Scope;
 use crate::components::partition_router::Partition;
@@ -24,7 +24,7 @@ use contract::unit::Unit;
 use futures::StreamExt;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
 
@@ -113,7 +113,9 @@ struct Reading<'a> {
     progress: &'a Progress,
     pages: Arc<StreamPages>,
     /// Records that may still come before the limit.
-    left: AtomicU64,
+    left: Option<AtomicU64>,
+    /// A snapshot that ends before now: what has changed since then is not in it, though it is not gone.
+    ends_early: AtomicBool,
 }
 
 impl StreamReader {
@@ -216,7 +218,11 @@ impl StreamReader {
             (false, true) => plan.state.clone(),
             (false, false) => self.state_after(plan, &reading, &totals, parents, started)?,
         };
-        let stable = totals.complete && !shifted;
+        let ends_early = reading.ends_early.load(Ordering::Relaxed);
+        if ends_early {
+            warnings.push("the cursor's `end_datetime` lies in the past: deletes are held back".to_owned());
+        }
+        let stable = totals.complete && !shifted && !ends_early;
         Ok(Outcome { records: totals.records, slices: totals.slices, state_after, stable, warnings })
     }
 
@@ -227,8 +233,9 @@ impl StreamReader {
         if self.stream.cursor.as_ref().is_some_and(|cursor| cursor.is_global()) {
             states.make_global();
         }
-        let left = AtomicU64::new(plan.limit.unwrap_or(u64::MAX));
-        Ok(Reading { plan, states, progress, pages: self.pages()?, left })
+        let left = plan.limit.map(AtomicU64::new);
+        let ends_early = AtomicBool::new(false);
+        Ok(Reading { plan, states, progress, pages: self.pages()?, left, ends_early })
     }
 
     fn is_partitioned(&self) -> bool {
@@ -294,7 +301,15 @@ impl StreamReader {
         let scope = self.scope.clone().with(Names::STREAM_SLICE, partition.slice(Map::new()));
         let state = cursor.parse_state(&scope, state).map_err(ReadError)?;
         let lookback = TimeDelta::seconds(i64::try_from(lookback).unwrap_or(0));
-        let slices = cursor.slices(&scope, state, lookback, plan.backfill, self.now).map_err(ReadError)?;
+        let range = match (plan.backfill, plan.snapshot) {
+            (Some(backfill), _) => Range::Backfill(backfill),
+            (None, true) => Range::Everything,
+            (None, false) => Range::Since { state, least_lookback: lookback },
+        };
+        let slices = cursor.slices(&scope, range, self.now).map_err(ReadError)?;
+        if slices.ends_early && plan.snapshot {
+            reading.ends_early.store(true, Ordering::Relaxed);
+        }
         let ceiling = slices.windows.last().map(|window| window.end);
         reading.progress.begin(number, partition.keys.clone(), slices.floor, ceiling);
         let windows = slices.windows.into_iter().enumerate();
@@ -322,7 +337,7 @@ impl StreamReader {
         futures::pin_mut!(results);
         while let Some(result) = results.next().await {
             result?;
-            if reading.left.load(Ordering::Relaxed) == 0 {
+            if reading.left.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) == 0) {
                 break;
             }
         }
@@ -343,7 +358,7 @@ impl StreamReader {
                     memory: &self.memory,
                     unit: &self.unit,
                     snapshot: reading.plan.snapshot,
-                    left: &reading.left,
+                    left: reading.left.as_ref(),
                 };
                 let outcome = reader.read(into.as_mut()).await?;
                 into.finish(&outcome).await?;

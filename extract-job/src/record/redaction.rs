@@ -79,8 +79,12 @@ pub(crate) fn problems(stream: &DeclarativeStream, fields: &BTreeMap<String, Red
     let cursor = stream.cursor.as_ref().and_then(|cursor| cursor.plain_field());
     let mut problems = Vec::new();
     for (field, how) in fields {
-        if *how == Redact::Drop && stream.primary_key.contains(field) {
-            problems.push(format!("`redact` drops `{field}`, which is part of the primary key; use `hash`"));
+        let below = format!("{field}.");
+        let is_key = stream.primary_key.contains(field);
+        if stream.primary_key.iter().any(|key| key.starts_with(&below)) || (is_key && *how == Redact::Drop) {
+            problems.push(format!(
+                "`redact` takes away `{field}`, which is part of the primary key; use `hash` on the key itself"
+            ));
         }
         if cursor.as_ref() == Some(field) {
             problems.push(format!("`redact` names `{field}`, by which the newest row is known"));

@@ -13,7 +13,9 @@ use crate::record::redaction::{self, Redaction};
 use crate::redactor::Redactor;
 use chrono::Utc;
 use contract::batch::Write;
-use contract::pipeline::{AccountEntry, Pipeline, Problem, Problems, Source, StreamMode, did_you_mean, key_path};
+use contract::pipeline::{
+    AccountEntry, Pipeline, Problem, Problems, Redact, Source, StreamMode, did_you_mean, key_path,
+};
 use contract::secret::{self, Secret, SecretSource};
 use contract::unit::Unit;
 use serde_json::Value;
@@ -103,6 +105,7 @@ pub(crate) async fn plan(
     let is_mine = |source: &Source, entry: &AccountEntry| {
         share.is_none_or(|share| share.contains(&(source.name.clone(), entry.id.clone())))
     };
+    let all_mine = pairs.iter().all(|(source, entry)| is_mine(source, entry));
     let configs = pairs.iter().filter(|(source, entry)| is_mine(source, entry));
     let mut configs: Vec<Value> = configs.map(|(_, entry)| Value::Object(entry.config.clone())).collect();
     configs.extend(pipeline.redact_salt());
@@ -112,6 +115,9 @@ pub(crate) async fn plan(
         wrong.extend(problems);
         None
     });
+    if salt.as_ref().is_some_and(|salt| salt.expose().is_empty()) {
+        wrong.add(&pipeline.name, pipeline.line_of("/redact_salt"), "redact_salt", "must not be empty");
+    }
     let mut manifests: BTreeMap<&str, Option<Arc<Manifest>>> = BTreeMap::new();
     let mut accounts = Vec::new();
     // Of which source there is which stream.
@@ -136,8 +142,8 @@ pub(crate) async fn plan(
     for (source, manifest) in
         pipeline.sources.iter().filter_map(|s| Some((s, manifests.get(s.name.as_str())?.as_ref()?)))
     {
-        // With a share, the settings of other accounts, which may name the stream, are another task's to know.
-        if share.is_none() && manifest.has_dynamic_streams() {
+        // The settings of other accounts, which may name the stream, are another task's to know.
+        if all_mine && manifest.has_dynamic_streams() {
             unknown_streams(pipeline, source, manifest, &known, &mut wrong);
         }
     }
@@ -212,6 +218,9 @@ fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<M
         let mut add = |message: String| {
             wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
         };
+        if settings.redact.values().any(|how| *how == Redact::Hash) && pipeline.redact_salt().is_none() {
+            add("`redact` hashes fields, which needs a `redact_salt` at the top of the file (a secret)".into());
+        }
         match manifest.source.stream(&settings.name) {
             // Which streams there are is known with the settings.
             None if manifest.has_dynamic_streams() => {}
@@ -282,6 +291,12 @@ fn account(
     };
     known.extend(streams.iter().map(|stream| (source.name.clone(), stream.name.clone())));
     for stream in &streams {
+        // Of a stream that the settings make; the others have been looked at with the manifest.
+        if manifest.source.stream(&stream.name).is_none() {
+            for message in redaction::problems(stream, &source.stream(&stream.name).redact) {
+                wrong.add(&pipeline.name, 0, &format!("stream {}", stream.name), message);
+            }
+        }
         let listed = source.streams.as_ref().is_none_or(|list| list.iter().any(|s| s.name == stream.name));
         let picked = selection.streams.is_empty() || selection.streams.contains(&stream.name);
         if !(listed && picked) {

@@ -1,7 +1,6 @@
 //! The values that a rendering sees under the context's names.
 //! Guarantees: a value is converted once and shared after that; a name without a value reads as null.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -21,29 +20,6 @@ impl Shared {
     /// Any value that can be serialised, numbers exact up to 128 bits.
     pub(crate) fn of(value: &impl serde::Serialize) -> Shared {
         Shared(Value::from(Serde(value)))
-    }
-}
-
-/// A mapping whose keys are found in any letter case, as those of headers are.
-#[derive(Debug)]
-struct AnyCase(BTreeMap<String, Value>);
-
-impl Object for AnyCase {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.get(&key.as_str()?.to_lowercase()).cloned()
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.keys().map(Value::from).collect())
-    }
-}
-
-impl Shared {
-    /// A mapping whose keys are found in any letter case.
-    pub(crate) fn by_any_case(json: &serde_json::Value) -> Shared {
-        let entries = json.as_object().into_iter().flatten();
-        let entries = entries.map(|(key, value)| (key.to_lowercase(), Value::from(Serde(value)))).collect();
-        Shared(Value::from_object(AnyCase(entries)))
     }
 }
 
@@ -106,7 +82,8 @@ impl Context {
     pub(crate) fn set(&mut self, name: Names, value: impl Into<Shared>) {
         let root = Arc::make_mut(&mut self.root);
         root.values.retain(|(known, _)| *known != name);
-        root.values.push((name, value.into().0));
+        let value = value.into().0;
+        root.values.push((name, if name == Names::HEADERS { Value::from_object(Headers(value)) } else { value }));
     }
 
     /// Whether there is a value under a name.
@@ -116,6 +93,21 @@ impl Context {
 
     pub(super) fn root(&self) -> Value {
         Value::from_dyn_object(DynObject::from(self.root.clone()))
+    }
+}
+
+/// A response's headers: names in small letters, found in any case, as servers write them in any.
+#[derive(Debug)]
+struct Headers(Value);
+
+impl Object for Headers {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let found = |key: &Value| self.0.get_item(key).ok().filter(|value| !value.is_undefined());
+        found(key).or_else(|| found(&Value::from(key.as_str()?.to_lowercase())))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.0.try_iter().map_or(Enumerator::Empty, |names| Enumerator::Values(names.collect()))
     }
 }
 

@@ -12,6 +12,7 @@ macro_rules! cases {
 
 cases! {
     add_fields
+    add_fields_path_template
     add_fields_undefined
     auth_expired_unannounced
     auth_literal_secret
@@ -43,7 +44,10 @@ cases! {
     datetime_options
     datetime_record_beyond_end
     datetime_same_and_reversed
+    datetime_window_at_the_end
     datetime_windows
+    decoder_csv
+    decoder_xml
     decoders
     dynamic_streams
     errors_composite
@@ -56,8 +60,10 @@ cases! {
     key_transformations
     list_partition
     missing_types
+    next_link_without_size
     next_links
     offset_increment
+    offset_increment_told_size
     page_increment
     page_increment_ends
     page_token_places
@@ -73,6 +79,7 @@ cases! {
     references
     remove_fields
     remove_fields_condition
+    remove_list_item
     repeated_token
     retry_rate_limited
     retry_strategies

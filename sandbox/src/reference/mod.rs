@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::python::{self, InstallError, Packages};
 
@@ -19,6 +20,8 @@ pub enum ReferenceError {
     Install(#[from] InstallError),
     #[error("the reference engine cannot be talked to: {0}")]
     Pipe(#[from] io::Error),
+    #[error("the reference engine has ended:\n{0}")]
+    Ended(String),
     #[error("the reference engine's answer is no JSON: {0}")]
     Answer(#[from] serde_json::Error),
     #[error("the reference engine broke: {0}")]
@@ -31,6 +34,8 @@ pub struct Reference {
     child: Child,
     jobs: ChildStdin,
     answers: BufReader<ChildStdout>,
+    /// What it says beside its answers, for when it ends too early.
+    log: NamedTempFile,
 }
 
 impl Reference {
@@ -40,6 +45,7 @@ impl Reference {
     /// It cannot be installed or started.
     pub fn start() -> Result<Self, ReferenceError> {
         let installed = ENGINE.install()?;
+        let log = NamedTempFile::new()?;
         let mut child = python::clean(&installed.python)
             .args(["-c", RUN])
             .env("HOME", &installed.home)
@@ -48,12 +54,12 @@ impl Reference {
             // Kept open by this process alone: when it is gone, the engine reads the end and stops.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log.reopen()?)
             .spawn()?;
         let (Some(jobs), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
         };
-        let mut reference = Self { child, jobs, answers: BufReader::new(answers) };
+        let mut reference = Self { child, jobs, answers: BufReader::new(answers), log };
         reference.answer()?;
         Ok(reference)
     }
@@ -75,7 +81,7 @@ impl Reference {
     fn answer(&mut self) -> Result<Value, ReferenceError> {
         let mut line = String::new();
         if self.answers.read_line(&mut line)? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            return Err(ReferenceError::Ended(std::fs::read_to_string(self.log.path())?));
         }
         Ok(serde_json::from_str(&line)?)
     }

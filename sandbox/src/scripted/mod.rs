@@ -3,6 +3,7 @@
 
 mod request;
 mod route;
+mod serving;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +16,10 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::cloud_run::serving::Serving;
-
 pub use request::Request;
 pub use route::{Conditions, Route};
+
+use serving::Serving;
 
 /// Stands for the server's address in the script.
 pub const URL: &str = "$URL";

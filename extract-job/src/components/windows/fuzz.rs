@@ -1,7 +1,7 @@
 //! Windows and cursors at random spans, steps, granularities, states and lookbacks.
 //! Every moment from the start to the end is in exactly one window, and the next run starts where this one may have ended.
 
-use super::super::datetime_based_cursor::{DatetimeBasedCursor, Highest};
+use super::super::datetime_based_cursor::{DatetimeBasedCursor, Highest, Range};
 use super::super::expression::Scope;
 use super::*;
 use crate::manifest::problem::Problems;
@@ -83,7 +83,7 @@ proptest! {
         let scope = Scope::new(Utc::now());
         let again = |state: Value| cursor.parse_state(&scope, Some(&state)).unwrap();
         let old = state.and_then(|state| again(cursor.state("at", moment(state, 0))));
-        let slices = cursor.slices(&scope, old, TimeDelta::zero(), None, Utc::now()).unwrap();
+        let slices = cursor.slices(&scope, Range::Since { state: old, least_lookback: TimeDelta::zero() }, Utc::now()).unwrap();
 
         let looked_back = state.map(|state| {
             let state = moment(state, 0);
@@ -106,7 +106,7 @@ proptest! {
         [highest, moment(start, 0)].iter().for_each(|instant| seen.see(datetime::format(*instant, format).into()));
         prop_assert_eq!(seen.instant(), Some(highest.max(moment(start, 0))));
         let state = again(cursor.state("at", highest));
-        let next = cursor.slices(&scope, state, TimeDelta::zero(), None, Utc::now()).unwrap();
+        let next = cursor.slices(&scope, Range::Since { state: state, least_lookback: TimeDelta::zero() }, Utc::now()).unwrap();
         prop_assert!(next.windows.first().is_none_or(|first| first.start <= highest), "a gap after {highest}");
         prop_assert!(next.windows.is_empty() == (next_start(highest, lookback, start) > moment(end, 0)));
     }
