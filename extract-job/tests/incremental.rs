@@ -373,9 +373,10 @@ async fn pages_that_begin_again_at_the_cursor_repeat_the_record_at_the_boundary_
     let report = bench.extract().await;
     done(&report);
     let (batch, records) = bench.records(&report.run_id, "rows").await;
-    let begun = bench.asked().iter().filter(|asked| asked.number("page") == 0).count();
-    assert!(begun > 3, "more often than there are windows");
-    assert_eq!(records.len(), 240 + (begun - 3));
+    // Three windows of ten days, and the very last moment.
+    let begun_again = bench.asked().iter().filter(|asked| asked.number("page") == 0).count() - 4;
+    assert!(begun_again > 0);
+    assert_eq!(records.len(), 240 + begun_again);
     let mut kept = ids(&records);
     kept.dedup();
     assert_eq!(kept, (0..240).collect::<Vec<_>>());

@@ -23,4 +23,5 @@ mod servicetitan;
 mod servicetitan_days;
 mod shares;
 mod slices;
+mod stability;
 mod support;

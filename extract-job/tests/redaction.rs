@@ -147,6 +147,26 @@ async fn what_would_destroy_a_key_is_refused_with_its_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_nested_key_lies_in_is_not_taken_away() {
+    let stream = stream("people", &json!({}), &json!({"primary_key": [["profile", "tax", "number"]]}));
+    let bench = Bench::new(&manifest(&[stream], 1), |_| Said::ok(&json!({"items": [person(1)]}))).await;
+    for (field, how, is_refused) in [
+        ("profile", "drop", true),
+        ("profile", "hash", true),
+        ("profile.tax", "hash", true),
+        ("profile.tax.number", "drop", true),
+        ("profile.tax.number", "hash", false),
+        ("profile.codes", "drop", false),
+    ] {
+        let list = json!([{"name": "people", "redact": {field: how}}]);
+        bench.write_pipeline(&json!({"redact_salt": "${env:REDACT_SALT}", "source": {"streams": list}}));
+        let result = bench.try_extract(bench.options()).await;
+        let refusal = result.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(refusal.contains("primary key"), is_refused, "{field} {how}: {refusal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hash_needs_a_salt() {
     let bench = bench().await;
     let without_salt = |redact: &Value| {

@@ -32,6 +32,7 @@ pub(crate) struct StoredSlice {
     bytes: u64,
     highest: Option<DateTime<FixedOffset>>,
     shifted: bool,
+    unproven: bool,
 }
 
 /// What the windows were cut from: slices of another plan are not the same slices.
@@ -58,12 +59,13 @@ struct File {
 pub(crate) struct Resume {
     file: File,
     known: HashMap<String, usize>,
-    written: Option<Instant>,
+    /// When it was written last; at first, when the try began.
+    written: Instant,
 }
 
 impl StoredSlice {
     pub(super) fn new(slice: String, outcome: &SliceOutcome, records: u64, bytes: u64) -> Self {
-        Self { slice, records, bytes, highest: outcome.highest, shifted: outcome.shifted }
+        Self { slice, records, bytes, highest: outcome.highest, shifted: outcome.shifted, unproven: outcome.unproven }
     }
 }
 
@@ -71,7 +73,7 @@ impl Resume {
     /// Nothing is stored yet.
     pub(crate) fn fresh(basis: Basis) -> Self {
         let file = File { version: VERSION, basis, slices: Vec::new(), parts: Vec::new() };
-        Self { file, known: HashMap::new(), written: None }
+        Self { file, known: HashMap::new(), written: Instant::now() }
     }
 
     /// What an earlier try has stored, if it read by the same plan; else a fresh start.
@@ -98,7 +100,7 @@ impl Resume {
         let Some(file) = found.filter(fits) else { return Ok(Self::fresh(basis)) };
         tracing::info!(%unit, slices = file.slices.len(), "going on with what an earlier try of this run has stored");
         let known = file.slices.iter().enumerate().map(|(place, slice)| (slice.slice.clone(), place)).collect();
-        Ok(Self { file, known, written: None })
+        Ok(Self { file, known, written: Instant::now() })
     }
 
     /// When the first try began.
@@ -125,6 +127,7 @@ impl Resume {
             highest: stored.highest,
             last_token: None,
             shifted: stored.shifted,
+            unproven: stored.unproven,
             complete: true,
         })
     }
@@ -140,7 +143,7 @@ impl Resume {
     }
 
     pub(super) async fn write_at_times(&mut self, shared: &Shared) -> Result<(), ReadError> {
-        if self.written.get_or_insert_with(Instant::now).elapsed() < EVERY {
+        if self.written.elapsed() < EVERY {
             return Ok(());
         }
         self.write(shared).await
@@ -154,7 +157,7 @@ impl Resume {
         stored::write(shared.landing.as_ref(), &path, &self.file)
             .await
             .map_err(|error| ReadError(error.to_string()))?;
-        self.written = Some(Instant::now());
+        self.written = Instant::now();
         Ok(())
     }
 }

@@ -185,13 +185,15 @@ impl StreamPages {
     fn page(&self, answer: Answer, scope: &Scope, bounds: Option<Window>) -> Result<Result<Page, ReadError>, String> {
         let headers = page_headers(&answer.headers);
         let mut body = answer.body;
-        if answer.status == 204 && body.is_empty() {
+        let says_nothing = answer.status == 204;
+        if says_nothing && body.is_empty() {
             body = Buffer::from(b"{}".to_vec());
         }
         let retriever = &self.stream.retriever;
         let body = retriever.decoder.decode(body)?;
         let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body, scope)?;
         let (received, fingerprint) = (extracted.received, extracted.fingerprint);
+        let without_place = extracted.without_place && !says_nothing;
         let response = first_of_list(extracted.rest.clone());
         let refinement = Refinement {
             stream: &self.stream,
@@ -210,6 +212,7 @@ impl StreamPages {
             body: Arc::new(PageBody { bytes: refined.body, reservation: None }),
             records: refined.records,
             received,
+            without_place,
             came_out: refined.came_out,
             last: refined.last,
             is_past: refined.is_past,

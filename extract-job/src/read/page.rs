@@ -45,6 +45,8 @@ pub(crate) struct Page {
     pub(crate) last: Option<Value>,
     /// The page ends before the start of the window: in a newest-first feed nothing follows that is wanted.
     pub(crate) is_past: bool,
+    /// The answer has no place for records.
+    pub(crate) without_place: bool,
     /// The body without the records.
     pub(crate) response: Value,
     pub(crate) headers: Value,

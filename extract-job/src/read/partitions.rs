@@ -31,6 +31,8 @@ pub(crate) struct Parents {
     pub(crate) states: Map<String, Value>,
     /// A parent's pages have shifted: a partition may be missing.
     pub(crate) shifted: bool,
+    /// What a parent gave is not sure to be all, for another reason.
+    pub(crate) unproven: bool,
 }
 
 /// What one reading of partitions needs to know.
@@ -89,7 +91,8 @@ impl Source<'_> {
                 Err(_) if into.is_closed() => break,
                 Err(error) => return Err(ReadError(format!("the parent stream `{name}`: {error}"))),
             };
-            parents.shifted |= !outcome.stable;
+            parents.shifted |= outcome.shifted;
+            parents.unproven |= !outcome.stable && !outcome.shifted;
             if parent.incremental_dependency
                 && let Some(state) = outcome.state_after
             {
@@ -99,14 +102,14 @@ impl Source<'_> {
         Ok(parents)
     }
 
-    /// A parent is read whole, unless the child follows its changes alone.
+    /// A parent is read from its start, unless the child follows its changes alone; and as strictly as the child.
     fn parent_plan(&self, parent: &ParentStreamConfig) -> Plan {
         let follows = parent.incremental_dependency && self.child_has_cursor && !self.plan.snapshot;
         Plan {
             state: self.parent_states.get(&parent.stream.name).filter(|_| follows).cloned(),
             backfill: self.plan.backfill.filter(|_| follows),
             limit: None,
-            snapshot: !follows,
+            snapshot: self.plan.snapshot,
         }
     }
 
@@ -165,6 +168,7 @@ impl Parents {
     fn add(&mut self, other: Self) {
         self.states.extend(other.states);
         self.shifted |= other.shifted;
+        self.unproven |= other.unproven;
     }
 }
 

@@ -29,6 +29,7 @@ struct Known {
     records: u64,
     last_token: Option<Value>,
     shifted: bool,
+    unproven: bool,
     cut: bool,
 }
 
@@ -45,6 +46,8 @@ pub(crate) struct Totals {
     pub(crate) records: u64,
     pub(crate) last_token: Option<Value>,
     pub(crate) shifted: bool,
+    /// What an ignored error has hidden.
+    pub(crate) unproven: bool,
     /// No slice was cut off by a limit.
     pub(crate) complete: bool,
 }
@@ -72,6 +75,7 @@ impl Progress {
         known.slices += 1;
         known.records += outcome.records;
         known.shifted |= outcome.shifted;
+        known.unproven |= outcome.unproven;
         known.cut |= !outcome.complete;
         if outcome.last_token.is_some() {
             known.last_token.clone_from(&outcome.last_token);
@@ -90,6 +94,7 @@ impl Progress {
             records: known.records,
             last_token: known.last_token.clone(),
             shifted: known.shifted,
+            unproven: known.unproven,
             complete: !known.cut,
         }
     }
@@ -138,7 +143,14 @@ mod tests {
     }
 
     fn outcome(highest: Option<u32>) -> SliceOutcome {
-        SliceOutcome { records: 1, highest: highest.map(at), last_token: None, shifted: false, complete: true }
+        SliceOutcome {
+            records: 1,
+            highest: highest.map(at),
+            last_token: None,
+            shifted: false,
+            unproven: false,
+            complete: true,
+        }
     }
 
     #[test]

@@ -185,6 +185,9 @@ impl<'a> PageReader<'a> {
         };
         let told = self.paginator.is_some_and(DefaultPaginator::has_total);
         self.tally.page(total, told, page.received);
+        if page.without_place {
+            self.tally.without_place();
+        }
         self.offset += page.received;
         if let Some(size) =
             self.paginator.map(|paginator| paginator.page_size(&scope)).transpose().map_err(ReadError)?

@@ -34,6 +34,8 @@ pub(crate) struct SliceOutcome {
     pub(crate) last_token: Option<Value>,
     /// Pages have shifted while they were read, twice in a row.
     pub(crate) shifted: bool,
+    /// An error that the manifest ignores has hidden what there may be.
+    pub(crate) unproven: bool,
     /// Read to its end, not cut off by a limit.
     pub(crate) complete: bool,
 }

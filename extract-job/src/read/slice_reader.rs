@@ -59,6 +59,7 @@ struct Sum {
     records: u64,
     highest: Option<DateTime<FixedOffset>>,
     shifted: bool,
+    unproven: bool,
 }
 
 impl SliceReader<'_> {
@@ -103,6 +104,7 @@ impl SliceReader<'_> {
             highest: sum.highest,
             last_token: last.last_token,
             shifted: sum.shifted,
+            unproven: sum.unproven,
             complete: !last.is_cut,
         })
     }
@@ -218,7 +220,7 @@ impl Sum {
     fn add(&mut self, pass: &Pass, snapshot: bool) {
         self.records += pass.records;
         self.highest = self.highest.max(pass.highest);
-        let tally = &pass.tally;
-        self.shifted |= !pass.is_cut && if snapshot { !tally.is_whole() } else { tally.may_have_missed() };
+        self.shifted |= !pass.is_cut && pass.tally.has_shifted(snapshot);
+        self.unproven |= !pass.is_cut && pass.tally.is_unproven(snapshot);
     }
 }

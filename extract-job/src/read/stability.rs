@@ -35,14 +35,24 @@ impl Tally {
         self.missed |= !is_nothing && (!is_first || matches!(status, 401 | 408 | 429 | 500..));
     }
 
-    /// Nothing speaks against the slice being whole: the total never changed and equals what was received.
-    pub(crate) fn is_whole(&self) -> bool {
-        !self.changed && !self.untold && !self.cut && self.last.is_none_or(|total| total == self.received)
+    /// An answer has no place for records at all, as those that tell an error with status 200: no proof that there are none.
+    pub(crate) fn without_place(&mut self) {
+        self.cut = true;
     }
 
-    /// A record may have been missed. Rows that were only added cannot push another one out of reach.
-    pub(crate) fn may_have_missed(&self) -> bool {
-        self.shrank || self.missed || self.last.is_some_and(|total| self.received < total)
+    /// Pages have shifted, as far as that matters: of a snapshot, unless the total never changed and equals what was received; else if a
+    /// record may have been missed. Rows that were only added cannot push another one out of reach. Reading once more may help.
+    pub(crate) fn has_shifted(&self, snapshot: bool) -> bool {
+        if snapshot {
+            self.changed || self.untold || self.last.is_some_and(|total| total != self.received)
+        } else {
+            self.shrank || self.last.is_some_and(|total| self.received < total)
+        }
+    }
+
+    /// What an error has hidden, if the records are to be all there are, or all that is new. Reading once more would not help.
+    pub(crate) fn is_unproven(&self, snapshot: bool) -> bool {
+        if snapshot { self.cut } else { self.missed }
     }
 
     /// The total as it was told last.
@@ -72,7 +82,7 @@ mod tests {
         for (pages, whole, missed) in cases {
             let mut tally = Tally::default();
             pages.iter().for_each(|(total, received)| tally.page(*total, total.is_some(), *received));
-            assert_eq!((tally.is_whole(), tally.may_have_missed()), (whole, missed), "{pages:?}");
+            assert_eq!((!tally.has_shifted(true), tally.has_shifted(false)), (whole, missed), "{pages:?}");
         }
     }
 
@@ -91,7 +101,7 @@ mod tests {
         for (status, is_first, whole, missed) in cases {
             let mut tally = Tally::default();
             tally.ignored(status, is_first);
-            assert_eq!((tally.is_whole(), tally.may_have_missed()), (whole, missed), "{status} {is_first}");
+            assert_eq!((!tally.is_unproven(true), tally.is_unproven(false)), (whole, missed), "{status} {is_first}");
         }
     }
 
@@ -99,6 +109,6 @@ mod tests {
     fn a_page_without_its_total_proves_nothing() {
         let mut tally = Tally::default();
         tally.page(None, true, 0);
-        assert!(!tally.is_whole());
+        assert!(tally.has_shifted(true));
     }
 }

@@ -89,6 +89,8 @@ pub(crate) struct Outcome {
     pub(crate) state_after: Option<Value>,
     /// Nothing speaks against the records being all there are.
     pub(crate) stable: bool,
+    /// Pages have shifted while they were read.
+    pub(crate) shifted: bool,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -213,7 +215,13 @@ impl StreamReader {
                 "pages have shifted twice while they were read: the next run starts where this one did".to_owned(),
             );
         }
-        let state_after = match (plan.snapshot || plan.backfill.is_some() || !totals.complete, shifted) {
+        let unproven = totals.complete && (totals.unproven || parents.unproven);
+        if unproven {
+            let held = if plan.snapshot { "deletes are held back" } else { "the next run starts where this one did" };
+            warnings.push(format!("some answers told nothing (errors that are ignored): {held}"));
+        }
+        let is_doubtful = shifted || unproven;
+        let state_after = match (plan.snapshot || plan.backfill.is_some() || !totals.complete, is_doubtful) {
             (true, _) => None,
             (false, true) => plan.state.clone(),
             (false, false) => self.state_after(plan, &reading, &totals, parents, started)?,
@@ -222,8 +230,9 @@ impl StreamReader {
         if ends_early {
             warnings.push("the cursor's `end_datetime` lies in the past: deletes are held back".to_owned());
         }
-        let stable = totals.complete && !shifted && !ends_early;
-        Ok(Outcome { records: totals.records, slices: totals.slices, state_after, stable, warnings })
+        let stable = totals.complete && !is_doubtful && !ends_early;
+        let (records, slices) = (totals.records, totals.slices);
+        Ok(Outcome { records, slices, state_after, stable, shifted, warnings })
     }
 
     fn reading<'a>(&self, plan: &'a Plan, progress: &'a Progress) -> Result<Reading<'a>, ReadError> {

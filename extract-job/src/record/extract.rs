@@ -23,6 +23,8 @@ pub(crate) struct Extracted {
     pub(crate) received: u64,
     /// Tells apart answers that hold different ones.
     pub(crate) fingerprint: u64,
+    /// The answer has no place for records: one that tells an error with status 200 looks like this.
+    pub(crate) without_place: bool,
 }
 
 /// Finds the records in a body; the whole of it must be well-formed.
@@ -44,10 +46,11 @@ pub(crate) fn extract(
     let Sliced { records, rest } = record_slicer::slice(&body, path, keep).map_err(|error| not_json(&body, &error))?;
     let received = records.len() as u64;
     let fingerprint = fingerprint(&body, &records);
+    let without_place = records.is_empty() && keep == Keep::Rest && lacks(&rest, path);
     let made = match extractor {
         RecordExtractor::Dpath(path) => {
             let Some(expander) = path.expander() else {
-                return Ok(Extracted { body, records, rest, received, fingerprint });
+                return Ok(Extracted { body, records, rest, received, fingerprint, without_place });
             };
             let mut made = Made::default();
             for range in &records {
@@ -66,7 +69,22 @@ pub(crate) fn extract(
         }
         RecordExtractor::FieldsAndRows(table) => rows(table, &body, &records, &rest)?,
     };
-    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received, fingerprint })
+    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received, fingerprint, without_place })
+}
+
+/// Whether an object lacks the first keys of the path.
+fn lacks(rest: &Value, path: &[String]) -> bool {
+    let mut value = rest;
+    for segment in path {
+        match value {
+            Value::Object(map) if segment != "*" => match map.get(segment) {
+                Some(below) => value = below,
+                None => return true,
+            },
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Records that are written anew, one after the other.

@@ -106,7 +106,7 @@ proptest! {
         [highest, moment(start, 0)].iter().for_each(|instant| seen.see(datetime::format(*instant, format).into()));
         prop_assert_eq!(seen.instant(), Some(highest.max(moment(start, 0))));
         let state = again(cursor.state("at", highest));
-        let next = cursor.slices(&scope, Range::Since { state: state, least_lookback: TimeDelta::zero() }, Utc::now()).unwrap();
+        let next = cursor.slices(&scope, Range::Since { state, least_lookback: TimeDelta::zero() }, Utc::now()).unwrap();
         prop_assert!(next.windows.first().is_none_or(|first| first.start <= highest), "a gap after {highest}");
         prop_assert!(next.windows.is_empty() == (next_start(highest, lookback, start) > moment(end, 0)));
     }
