@@ -17,6 +17,8 @@ const LEVEL: u32 = 1;
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     pages: Vec<(Arc<PageBody>, Vec<Range<usize>>)>,
+    /// Records of pages of which little is kept, one behind the other: their bodies need not wait for the block.
+    gathered: (Vec<u8>, Vec<Range<usize>>),
     bytes: usize,
     records: u64,
 }
@@ -35,7 +37,27 @@ impl Lines {
         self.records += records.len() as u64;
         self.bytes += records.iter().map(|range| range.len() + 1).sum::<usize>();
         if !records.is_empty() {
+            self.close_gathered();
             self.pages.push((body, records));
+        }
+    }
+
+    /// Copies the records of a page, whose body is free at once.
+    pub(crate) fn gather(&mut self, body: &[u8], records: &[Range<usize>]) {
+        let (bytes, ranges) = &mut self.gathered;
+        for range in records {
+            let start = bytes.len();
+            bytes.extend_from_slice(body.get(range.clone()).unwrap_or_default());
+            ranges.push(start..bytes.len());
+            self.bytes += range.len() + 1;
+        }
+        self.records += records.len() as u64;
+    }
+
+    fn close_gathered(&mut self) {
+        let (bytes, ranges) = std::mem::take(&mut self.gathered);
+        if !ranges.is_empty() {
+            self.pages.push((Arc::new(PageBody { bytes: Buffer::from(bytes), reservation: None }), ranges));
         }
     }
 
@@ -44,7 +66,8 @@ impl Lines {
     }
 
     /// Compresses the block; takes time.
-    pub(crate) fn compress(self, compression: Compression, buffers: &Buffers) -> io::Result<Block> {
+    pub(crate) fn compress(mut self, compression: Compression, buffers: &Buffers) -> io::Result<Block> {
+        self.close_gathered();
         let (records, bytes) = (self.records, self.bytes as u64);
         let room = BufferWriter::new(buffers, self.bytes / 6)?;
         let compressed = match compression {

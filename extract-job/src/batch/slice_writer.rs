@@ -150,7 +150,8 @@ impl SliceSink for SliceWriter {
         self.bytes += bytes;
         if page.body.bytes.len() < BLOCK_BYTES && bytes < page.body.bytes.len() as u64 / 2 {
             // Of a page with few records these alone wait for their block.
-            page.compact();
+            self.lines.gather(&page.body.bytes, &page.records);
+            page.records.clear();
         }
         if page.body.bytes.len() < BLOCK_BYTES
             && let Some(body) = Arc::get_mut(&mut page.body)

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 /// An end this close to now is now: templates are evaluated a little later than the run has begun.
 const AROUND_NOW: TimeDelta = TimeDelta::minutes(1);
-/// No reading takes longer; a snapshot reaches so far into the future, for what changes while it is read.
+/// No reading takes longer; a snapshot whose records are filtered here reaches so far into the future.
 const LONGEST_READING: TimeDelta = TimeDelta::days(1);
 
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct DatetimeBasedCursor {
     is_client_side: bool,
     /// One state for all partitions.
     is_global: bool,
+    /// The end of a window goes into the requests.
+    sends_end: bool,
 }
 
 /// The range to read instead of what the state says.
@@ -68,8 +70,10 @@ pub(crate) struct Slices {
     pub(crate) windows: Vec<Window>,
     /// The state if no record comes: the old one, or the start.
     pub(crate) floor: DateTime<FixedOffset>,
-    /// The end lies before now: newer rows are left out.
+    /// What is newer than the end is left out: rows that change while everything is read seem to be gone.
     pub(crate) ends_early: bool,
+    /// The same for what changes from now on.
+    pub(crate) ends_now: bool,
 }
 
 impl DatetimeBasedCursor {
@@ -120,6 +124,7 @@ impl DatetimeBasedCursor {
             is_data_feed: reader.boolean("is_data_feed", false),
             is_client_side: reader.boolean("is_client_side_incremental", false),
             is_global: reader.boolean("global_substream_cursor", false),
+            sends_end: reader.has("end_time_option"),
         };
         if (cursor.is_data_feed || cursor.is_client_side) && cursor.step.is_some() {
             reader.error_at(
@@ -140,6 +145,16 @@ impl DatetimeBasedCursor {
     /// The name of the record's field for the batch's description, where it depends on no setting.
     pub(crate) fn plain_field(&self) -> Option<String> {
         self.cursor_field.text(&Scope::new(DateTime::UNIX_EPOCH)).ok().filter(|field| !field.is_empty())
+    }
+
+    /// The name under which templates find the end of a window.
+    pub(crate) fn end_field(&self) -> &str {
+        &self.end_field
+    }
+
+    /// A template puts the end of a window into the requests.
+    pub(crate) fn note_end_in_templates(&mut self) {
+        self.sends_end = true;
     }
 
     pub(crate) fn is_data_feed(&self) -> bool {
@@ -171,16 +186,16 @@ impl DatetimeBasedCursor {
             Range::Since { state, least_lookback } => self.span(scope, state, least_lookback, now)?,
             Range::Everything => {
                 let (span, floor) = self.span(scope, None, TimeDelta::zero(), now)?;
-                // A row that changes while everything is read would lie beyond the end, and be taken for gone.
-                let is_open = span.end >= now - AROUND_NOW;
-                (
-                    Span { end: if is_open { span.end.max((now + LONGEST_READING).into()) } else { span.end }, ..span },
-                    floor,
-                )
+                // A row that changes while everything is read lies beyond the end, and would be taken for gone. Where the records are
+                // filtered here the end can be open; an API may refuse one in the future.
+                let is_open = span.end >= now - AROUND_NOW && (self.is_client_side || self.is_data_feed);
+                let end = if is_open { span.end.max((now + LONGEST_READING).into()) } else { span.end };
+                (Span { end, ..span }, floor)
             }
         };
         let windows = cut(span, step.as_ref(), self.granularity.as_ref(), self.strict)?;
-        Ok(Slices { windows, floor, ends_early: span.end < now - AROUND_NOW })
+        let (ends_early, ends_now) = (span.end < now - AROUND_NOW, self.sends_end && span.end < now + LONGEST_READING);
+        Ok(Slices { windows, floor, ends_early, ends_now })
     }
 
     /// Start = the later of start_datetime and state, the lookback taken off the state alone and never before start_datetime.

@@ -42,7 +42,12 @@ impl DeclarativeStream {
         let primary_key = read_key(reader);
         let retriever = reader.required_child("retriever").and_then(|child| SimpleRetriever::read(&child));
         let had_cursor = reader.has("incremental_sync");
-        let cursor = reader.child("incremental_sync").and_then(|child| DatetimeBasedCursor::read(&child));
+        let mut cursor = reader.child("incremental_sync").and_then(|child| DatetimeBasedCursor::read(&child));
+        if let (Some(cursor), Some(retriever)) = (&mut cursor, reader.get("retriever"))
+            && mentions(retriever, cursor.end_field())
+        {
+            cursor.note_end_in_templates();
+        }
         let schema = reader.child("schema_loader").and_then(|child| inline_schema_loader::read(&child));
         let mode = read_mode(reader);
         let listed = reader.children("transformations");
@@ -97,6 +102,19 @@ impl DeclarativeStream {
 
     pub(crate) fn keeps_token(&self) -> bool {
         self.retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token())
+    }
+}
+
+/// Whether a text inside of the node has a template that may read this name.
+fn mentions(node: &Node, name: &str) -> bool {
+    match &node.kind {
+        Kind::String(text) => text.contains("{{") && text.contains(name),
+        Kind::Seq(items) => items.iter().any(|item| mentions(item, name)),
+        // A parent stream's templates read windows of their own.
+        Kind::Map(entries) => {
+            entries.iter().any(|entry| entry.key != "partition_router" && mentions(&entry.value, name))
+        }
+        _ => false,
     }
 }
 

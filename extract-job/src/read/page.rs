@@ -45,7 +45,7 @@ pub(crate) struct Page {
     pub(crate) last: Option<Value>,
     /// The page ends before the start of the window: in a newest-first feed nothing follows that is wanted.
     pub(crate) is_past: bool,
-    /// The answer has no place for records.
+    /// The answer tells an error and has no place for records.
     pub(crate) without_place: bool,
     /// The body without the records.
     pub(crate) response: Value,
@@ -86,19 +86,6 @@ impl Page {
             scope.set(Names::LAST_RECORD, last);
         }
         scope
-    }
-
-    /// Forgets all of the body but the records.
-    pub(crate) fn compact(&mut self) {
-        let mut bytes = Vec::new();
-        let mut records = Vec::with_capacity(self.records.len());
-        for range in &self.records {
-            let start = bytes.len();
-            bytes.extend_from_slice(self.body.bytes.get(range.clone()).unwrap_or_default());
-            records.push(start..bytes.len());
-        }
-        self.records = records;
-        self.body = Arc::new(PageBody { bytes: Buffer::from(bytes), reservation: None });
     }
 
     /// Keeps the first records alone.

@@ -151,6 +151,7 @@ impl<'a> PageReader<'a> {
             }
             Fetched::Paging(action, message) => {
                 self.in_flight.clear();
+                self.tally.stopped();
                 self.paging = Some((action, message));
                 return Ok(None);
             }
@@ -215,6 +216,7 @@ impl<'a> PageReader<'a> {
     fn next_token(&mut self, ask: &Ask, page: &Page, scope: &Scope) -> Result<Option<Value>, ReadError> {
         let Some(paginator) = self.paginator else { return Ok(None) };
         if self.stop_when_past && page.is_past {
+            self.tally.stopped();
             return Ok(None);
         }
         let failed = |what: &str, error: &dyn std::fmt::Display| ReadError(format!("`{what}`: {error}"));

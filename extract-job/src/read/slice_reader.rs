@@ -205,6 +205,8 @@ impl SliceReader<'_> {
             }
             if most.is_some_and(|most| pass.records >= most) && reader.has_more() {
                 pass.paging = Some((PagingAction::Reset, "the limit of records was reached".into()));
+                pass.tally = reader.tally();
+                pass.tally.stopped();
                 return Ok(pass);
             }
         }

@@ -12,6 +12,8 @@ pub(crate) struct Tally {
     /// An ignored error has ended the slice: of a snapshot, and of what can be asked for again.
     cut: bool,
     missed: bool,
+    /// What follows is not wanted, or read in another way: fewer records than the total tell nothing.
+    stopped: bool,
     received: u64,
 }
 
@@ -35,6 +37,11 @@ impl Tally {
         self.missed |= !is_nothing && (!is_first || matches!(status, 401 | 408 | 429 | 500..));
     }
 
+    /// The rest of the pages is not wanted.
+    pub(crate) fn stopped(&mut self) {
+        self.stopped = true;
+    }
+
     /// An answer has no place for records at all, as those that tell an error with status 200: no proof that there are none.
     pub(crate) fn without_place(&mut self) {
         self.cut = true;
@@ -44,9 +51,9 @@ impl Tally {
     /// record may have been missed. Rows that were only added cannot push another one out of reach. Reading once more may help.
     pub(crate) fn has_shifted(&self, snapshot: bool) -> bool {
         if snapshot {
-            self.changed || self.untold || self.last.is_some_and(|total| total != self.received)
+            self.changed || self.untold || self.last.is_some_and(|total| !self.stopped && total != self.received)
         } else {
-            self.shrank || self.last.is_some_and(|total| self.received < total)
+            self.shrank || self.last.is_some_and(|total| !self.stopped && self.received < total)
         }
     }
 

@@ -116,7 +116,7 @@ struct Reading<'a> {
     pages: Arc<StreamPages>,
     /// Records that may still come before the limit.
     left: Option<AtomicU64>,
-    /// A snapshot that ends before now: what has changed since then is not in it, though it is not gone.
+    /// A snapshot that has an end: what has changed since then is not in it, though it is not gone.
     ends_early: AtomicBool,
 }
 
@@ -228,7 +228,9 @@ impl StreamReader {
         };
         let ends_early = reading.ends_early.load(Ordering::Relaxed);
         if ends_early {
-            warnings.push("the cursor's `end_datetime` lies in the past: deletes are held back".to_owned());
+            warnings.push(
+                "the stream is read up to a moment, and rows may have changed since: deletes are held back".to_owned(),
+            );
         }
         let stable = totals.complete && !is_doubtful && !ends_early;
         let (records, slices) = (totals.records, totals.slices);
@@ -316,7 +318,8 @@ impl StreamReader {
             (None, false) => Range::Since { state, least_lookback: lookback },
         };
         let slices = cursor.slices(&scope, range, self.now).map_err(ReadError)?;
-        if slices.ends_early && plan.snapshot {
+        // A parent's row that changes at this very moment is too rare to hold back all of its children's deletes for ever.
+        if plan.snapshot && (slices.ends_early || (slices.ends_now && !self.as_parent)) {
             reading.ends_early.store(true, Ordering::Relaxed);
         }
         let ceiling = slices.windows.last().map(|window| window.end);

@@ -1,6 +1,7 @@
 //! The records of an answer: slices of its body, or records that one of our own extractors makes of it.
 
 use super::tree::{Tree, write_text};
+use crate::components::error_message;
 use crate::components::expression::Scope;
 use crate::components::fields_and_rows_extractor::FieldsAndRows;
 use crate::components::record_extractor::RecordExtractor;
@@ -23,7 +24,7 @@ pub(crate) struct Extracted {
     pub(crate) received: u64,
     /// Tells apart answers that hold different ones.
     pub(crate) fingerprint: u64,
-    /// The answer has no place for records: one that tells an error with status 200 looks like this.
+    /// The answer has no place for records, and tells an error, though its status is no error's.
     pub(crate) without_place: bool,
 }
 
@@ -46,7 +47,8 @@ pub(crate) fn extract(
     let Sliced { records, rest } = record_slicer::slice(&body, path, keep).map_err(|error| not_json(&body, &error))?;
     let received = records.len() as u64;
     let fingerprint = fingerprint(&body, &records);
-    let without_place = records.is_empty() && keep == Keep::Rest && lacks(&rest, path);
+    let without_place =
+        records.is_empty() && keep == Keep::Rest && lacks(&rest, path) && error_message::for_people(&body).is_some();
     let made = match extractor {
         RecordExtractor::Dpath(path) => {
             let Some(expander) = path.expander() else {

@@ -160,7 +160,7 @@ fn two_generations_and_a_backfill_of_three_accounts() {
     clinics.api.set_generation(3);
     clinics.api.clear_requests();
     let (from, to) = (format!("{}T00:00:00Z", ago(FIRST)), format!("{}T00:00:00Z", ago(0)));
-    clinics.scene.run(&["--from", &from, "--to", &to]).expect(0);
+    clinics.scene.run(&["--stream", "customers,calls", "--from", &from, "--to", &to]).expect(0);
     clinics.observe(3, false);
     clinics.tables.check(&clinics.scene.warehouse());
     assert!(clinics.tables.count("customers", 3, "UPDATE") > 0 && clinics.tables.count("calls", 3, "INSERT") > 0);

@@ -113,7 +113,7 @@ fn two_generations_and_a_backfill() {
     brands.api.clear_requests();
     let day = ago(FIRST - 3);
     let (from, to) = (format!("{day}T00:00:00Z"), format!("{day}T23:59:59Z"));
-    brands.scene.run(&["--from", &from, "--to", &to]).expect(0);
+    brands.scene.run(&["--stream", &LISTS.join(","), "--from", &from, "--to", &to]).expect(0);
     brands.observe(3, false);
     brands.tables.check(&brands.scene.warehouse());
     assert!(brands.tables.count("posts", 3, "UPDATE") > 0 && brands.tables.count("comments", 3, "INSERT") > 0);

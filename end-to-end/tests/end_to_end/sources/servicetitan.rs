@@ -52,6 +52,8 @@ fn listed_in(text: &str) -> Listed {
     let parameter = |name: &str| part(&format!("{name}: "), &[',', '}']).unwrap();
     let (name, module, resource) = (parameter("name"), parameter("module"), parameter("resource"));
     let schema = part("#/schemas/", &['"']).or(match kind {
+        // A schema of its own without fields gives no hints.
+        _ if text.contains("schema: {type: object}}") => None,
         "incremental_stream" | "export_stream" => Some("record".to_owned()),
         "submitted_stream" => Some("submission".to_owned()),
         _ => None,
