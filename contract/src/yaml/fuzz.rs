@@ -133,7 +133,7 @@ const TOKENS: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(config(1500))]
+    #![proptest_config(config(1000))]
 
     #[test]
     fn json_reads_as_json(value in value(), pretty in any::<bool>()) {

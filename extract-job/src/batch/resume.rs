@@ -21,6 +21,8 @@ use tokio::time::Instant;
 const VERSION: u32 = 1;
 /// A try that comes later than this begins anew.
 const LONGEST_PAUSE: chrono::TimeDelta = chrono::TimeDelta::hours(12);
+/// No more slices than this are noted: the others are read again.
+const MOST: usize = 50_000;
 /// How often it is written while slices are read.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -135,7 +137,7 @@ impl Resume {
     pub(super) fn add(&mut self, slices: Vec<StoredSlice>, parts: &[Part]) {
         // A stream that is one slice has nothing to go on with.
         let slices: Vec<_> = slices.into_iter().filter(|slice| !slice.slice.is_empty()).collect();
-        if slices.is_empty() {
+        if slices.is_empty() || self.file.slices.len() >= MOST {
             return;
         }
         self.file.slices.extend(slices);

@@ -2,7 +2,6 @@
 
 use crate::template::{Names, Shared, Template};
 use serde_json::Value;
-use std::sync::Arc;
 
 pub(crate) use crate::template::{Context as Scope, TemplateError as ExpressionError};
 
@@ -14,8 +13,8 @@ pub(crate) struct Expression {
 }
 
 impl Expression {
-    pub(crate) fn new(template: Template, parameters: &Arc<Value>) -> Self {
-        Self { template, parameters: Shared::from(&**parameters) }
+    pub(crate) fn new(template: Template, parameters: &Shared) -> Self {
+        Self { template, parameters: parameters.clone() }
     }
 
     fn scope(&self, scope: &Scope) -> Scope {

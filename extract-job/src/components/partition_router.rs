@@ -91,6 +91,15 @@ impl PartitionRouter {
         }
     }
 
+    /// Whether partitions are put into groups.
+    pub(crate) fn has_groups(&self) -> bool {
+        match self {
+            Self::Grouping(_) => true,
+            Self::Product(routers) => routers.iter().any(Self::has_groups),
+            Self::List(_) | Self::Substream(_) => false,
+        }
+    }
+
     /// The lists of values among the routers.
     pub(crate) fn lists(&self) -> Vec<&ListPartitionRouter> {
         match self {

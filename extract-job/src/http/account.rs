@@ -17,6 +17,7 @@ use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -41,6 +42,8 @@ pub(crate) struct Account {
     budget: Arc<HttpApiBudget>,
     open: OpenBudget,
     config: Shared,
+    /// Tells settings apart without telling them.
+    pub(crate) config_digest: u64,
     slices: Arc<Semaphore>,
     most_slices: usize,
     /// Names of the streams that are read more than once in a run: parents.
@@ -57,6 +60,11 @@ impl Account {
         redactor: Redactor,
         waits: Waits,
     ) -> Self {
+        let config_digest = {
+            let mut hasher = DefaultHasher::new();
+            config.to_string().hash(&mut hasher);
+            hasher.finish()
+        };
         let config = Shared::from(config);
         let open = budget.open(&Scope::new(Utc::now()).with(Names::CONFIG, &config));
         Self {
@@ -72,6 +80,7 @@ impl Account {
             budget,
             open,
             config,
+            config_digest,
             slices: Arc::new(Semaphore::new(DEFAULT_SLICES)),
             most_slices: DEFAULT_SLICES,
             shared: HashSet::new(),

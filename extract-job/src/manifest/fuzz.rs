@@ -320,7 +320,7 @@ fn with(mut node: Value, fields: Vec<(&str, Value)>) -> Value {
 }
 
 proptest! {
-    #![proptest_config(config(400))]
+    #![proptest_config(config(200))]
 
     #[test]
     fn manifests_with_exchanged_parts_load_or_are_refused(

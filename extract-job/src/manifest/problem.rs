@@ -1,9 +1,11 @@
 //! What is wrong with a manifest, gathered: every problem with its line, so that all are told at once.
 //! An error stops the load of the manifest; a warning does not.
 
+use crate::template::{Names, Template, TemplateError};
 use contract::pipeline::Problem;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 /// The problems found so far while one manifest is read.
 #[derive(Debug, Default)]
@@ -11,6 +13,8 @@ pub(crate) struct Problems {
     errors: RefCell<BTreeSet<Problem>>,
     warnings: RefCell<BTreeSet<Problem>>,
     settings: RefCell<Vec<SettingRead>>,
+    /// Templates that have been parsed: shared definitions bring the same ones for every stream.
+    templates: RefCell<HashMap<(String, Names), Template>>,
 }
 
 /// A place where a template reads a setting of the user's.
@@ -36,6 +40,17 @@ impl Problems {
 
     pub(crate) fn settings_read(&self) -> Vec<SettingRead> {
         self.settings.borrow().clone()
+    }
+
+    /// Parses a template, once for each place that it is allowed in.
+    pub(crate) fn template(&self, text: &str, names: Names) -> Result<Template, TemplateError> {
+        let key = (text.to_owned(), names);
+        if let Some(known) = self.templates.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let template = Template::parse(text, names)?;
+        self.templates.borrow_mut().insert(key, template.clone());
+        Ok(template)
     }
 
     pub(crate) fn has_errors(&self) -> bool {

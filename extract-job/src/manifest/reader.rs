@@ -3,10 +3,10 @@
 
 use super::problem::Problems;
 use crate::components::expression::Expression;
-use crate::template::{Names, Template};
+use crate::template::{Names, Shared};
 use contract::yaml::{Kind, Node};
 use serde_json::Value;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub(crate) struct Reader<'a> {
     problems: &'a Problems,
     asked: RefCell<BTreeSet<&'a str>>,
     parameters: Arc<Value>,
+    /// The same as templates see them, made when the first one needs them.
+    shared: OnceCell<Shared>,
 }
 
 impl<'a> Reader<'a> {
@@ -34,7 +36,7 @@ impl<'a> Reader<'a> {
         };
         let parameters = node.get("$parameters").map_or_else(|| Value::Object(serde_json::Map::new()), Node::to_json);
         let asked = RefCell::new(BTreeSet::from(["type", "$parameters"]));
-        Some(Self { node, kind, place, problems, asked, parameters: Arc::new(parameters) })
+        Some(Self { node, kind, place, problems, asked, parameters: Arc::new(parameters), shared: OnceCell::new() })
     }
 
     /// Where it stands, for messages.
@@ -157,10 +159,11 @@ impl<'a> Reader<'a> {
 
     /// Parses the text of a template that stands at (or inside) a field.
     pub(crate) fn parse(&self, key: &str, text: &str, names: Names, line: usize) -> Option<Expression> {
-        match Template::parse(text, names) {
+        match self.problems.template(text, names) {
             Ok(template) => {
                 template.keys_of("config").for_each(|name| self.problems.reads_setting(line, &self.place, name));
-                Some(Expression::new(template, &self.parameters))
+                let parameters = self.shared.get_or_init(|| Shared::from(&*self.parameters));
+                Some(Expression::new(template, parameters))
             }
             Err(error) => {
                 self.problems.error(line, format!("{}: `{key}`: {error}", self.place));

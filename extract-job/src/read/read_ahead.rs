@@ -249,7 +249,11 @@ impl<'a> PageReader<'a> {
         }
         let more = match paginator.has_more(scope).map_err(|error| failed("x-has-more", &error))? {
             Some(more) => more,
-            None => page.received > 0 && self.page_size.is_none_or(|size| page.received >= size),
+            // A short page is the last one, unless the API tells that there is more: it may cap the size of pages.
+            None => {
+                let is_short = self.page_size.is_some_and(|size| page.received < size);
+                page.received > 0 && (!is_short || self.tally.total().is_some_and(|total| self.offset < total))
+            }
         };
         if !more {
             return Ok(None);

@@ -35,23 +35,31 @@ impl Redaction {
     }
 
     fn field(&self, tree: &mut Tree, path: &[String], how: Redact) {
-        let Some((key, rest)) = path.split_first() else { return };
         match tree {
             Tree::List(items) => items.iter_mut().for_each(|item| self.field(item, path, how)),
-            Tree::Map(entries) if rest.is_empty() => match how {
-                Redact::Drop => entries.retain(|(have, _)| have != key),
-                Redact::Hash => {
-                    entries
-                        .iter_mut()
-                        .filter(|(have, _)| have == key)
-                        .for_each(|(_, value)| *value = self.hashed(value));
-                }
-            },
             Tree::Map(entries) => {
-                entries.iter_mut().filter(|(have, _)| have == key).for_each(|(_, value)| self.field(value, rest, how));
+                // A key can hold dots itself, as flattened fields do.
+                for length in 1..=path.len() {
+                    let (key, rest) = (path[..length].join("."), &path[length..]);
+                    match how {
+                        Redact::Drop if rest.is_empty() => entries.retain(|(have, _)| *have != key),
+                        _ => entries.iter_mut().filter(|(have, _)| *have == key).for_each(|(_, value)| {
+                            if rest.is_empty() {
+                                *value = self.hashed(value);
+                            } else {
+                                self.field(value, rest, how);
+                            }
+                        }),
+                    }
+                }
             }
             Tree::Scalar(_) => {}
         }
+    }
+
+    /// Changes with the salt, and does not tell it.
+    pub(crate) fn digest(&self) -> String {
+        self.hashed(&Tree::text("digest")).as_text().unwrap_or_default()
     }
 
     /// HMAC-SHA-256 over a text as it reads, or over the JSON text of anything else; null stays null, so that "not given" can be told.
@@ -123,6 +131,7 @@ mod tests {
             ("contacts.phone".to_owned(), Redact::Drop),
             ("contacts.name".to_owned(), Redact::Hash),
             ("none".to_owned(), Redact::Drop),
+            ("owner.mail".to_owned(), Redact::Drop),
         ]);
         let redaction = Redaction::new(&fields, "salt");
         let redact = |text: &str| {
@@ -135,6 +144,7 @@ mod tests {
         assert_eq!(hash.len(), 64);
         assert_eq!(value["contacts"][0].as_object().unwrap().len(), 1);
         assert!(value["contacts"][1]["name"].is_null());
+        assert_eq!(redact(r#"{"owner.mail":"x","owner":{"mail":"y","id":1}}"#), json!({"owner": {"id": 1}}));
         assert_eq!(redact(r#"{"email":"\u0061@b.c"}"#)["email"], hash.as_str(), "however it is written");
         let other = Redaction::new(&fields, "pepper");
         let mut tree = Tree::parse(br#"{"email":"a@b.c"}"#).unwrap();

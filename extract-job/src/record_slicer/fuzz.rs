@@ -270,7 +270,7 @@ fn config(cases: u32) -> Config {
 }
 
 proptest! {
-    #![proptest_config(config(2000))]
+    #![proptest_config(config(1000))]
 
     #[test]
     fn documents_are_sliced_by_the_rules(doc in doc(), path in path(), spaces in spaces()) {

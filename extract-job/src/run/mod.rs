@@ -207,8 +207,10 @@ async fn run_task(
     shutdown: &Shutdown,
 ) -> Result<RunReport, ExtractError> {
     let Job { accounts, share, latest } = job;
+    // What has no part in a backfill leaves nothing for the load to look for.
+    let works = accounts.iter().flat_map(|account| &account.units);
     let units: Vec<Unit> =
-        accounts.iter().flat_map(|account| account.units.iter().map(|work| work.unit.clone())).collect();
+        works.filter(|work| unit::Way::new(work, &shared.modes).is_some()).map(|work| work.unit.clone()).collect();
     let task = options.task;
     let durations_ms = latest.durations_ms.clone();
     let plan = RunPlan { run_id: shared.run.clone(), tasks: task.count, units, durations_ms };

@@ -81,7 +81,7 @@ async fn try_extract(
     };
     report.mode = way.mode.as_str().into();
     let plan = reading_plan(shared, work, &way).await?;
-    let resume = resume(shared, work, &way, &plan).await?;
+    let resume = resume(shared, account, work, &way, &plan).await?;
     let reader = reader(shared, account, work, resume.now());
     let (landing, buffers) = (shared.landing.clone(), account.client.buffers.clone());
     let (unit, run, cpu) = (work.unit.clone(), shared.run.clone(), shared.cpu.clone());
@@ -107,13 +107,23 @@ async fn try_extract(
 
 /// Only what is read in several slices can be gone on with, and only where all of it is wanted.
 fn may_resume(work: &WorkUnit, way: &Way) -> bool {
-    way.limit.is_none() && (work.stream.cursor.is_some() || work.stream.retriever.router.is_some())
+    let router = work.stream.retriever.router.as_ref();
+    // Groups are others when a parent has come between two tries.
+    let is_steady = router.is_none_or(|router| !router.has_groups());
+    way.limit.is_none() && is_steady && (work.stream.cursor.is_some() || router.is_some())
 }
 
 /// What an earlier try of this run has stored of the unit.
-async fn resume(shared: &Shared, work: &WorkUnit, way: &Way, plan: &Plan) -> Result<Resume, ReadError> {
+async fn resume(
+    shared: &Shared,
+    account: &Account,
+    work: &WorkUnit,
+    way: &Way,
+    plan: &Plan,
+) -> Result<Resume, ReadError> {
     let mut hasher = DefaultHasher::new();
     format!("{:?} {:?} {}", work.stream, work.redaction, way.mode.as_str()).hash(&mut hasher);
+    (account.config_digest, work.redaction.as_ref().map(|redaction| redaction.digest())).hash(&mut hasher);
     let basis = Basis {
         now: shared.now,
         state: plan.state.clone(),

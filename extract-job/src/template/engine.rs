@@ -93,7 +93,7 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     env.add_test("iterable", tests::is_iterable);
     env.add_test("odd", tests::is_odd);
     env.add_test("even", tests::is_even);
-    env.add_test("divisibleby", tests::is_divisibleby);
+    env.add_test("divisibleby", operators::divisible_by);
     env.add_test("in", tests::is_in);
     env.add_test("eq", tests::is_eq);
     env.add_test("equalto", tests::is_eq);

@@ -302,7 +302,7 @@ fn template() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(config(1000))]
+    #![proptest_config(config(400))]
 
     #[test]
     fn templates_of_the_dialect_end_within_their_limits(text in template()) {

@@ -235,7 +235,16 @@ impl Template {
         typed(self.render(context)?)
     }
 
+    /// Fuzzing has found panics inside of the engine; whatever is left of them fails the template alone.
     fn render(&self, context: &Context) -> Result<Rendered, Fault> {
+        if matches!(self.body, Body::Plain) {
+            return self.evaluate(context);
+        }
+        let rendered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.evaluate(context)));
+        rendered.unwrap_or_else(|_| Err(Fault::Failed("the template engine broke off".into())))
+    }
+
+    fn evaluate(&self, context: &Context) -> Result<Rendered, Fault> {
         match &self.body {
             Body::Plain => Ok(Rendered::Text(self.text.strip_suffix('\n').unwrap_or(&self.text).to_owned())),
             Body::Expression(expression) => Ok(Rendered::Value(expression.eval(context.root())?)),

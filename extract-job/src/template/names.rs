@@ -4,7 +4,7 @@
 use std::ops::BitOr;
 
 /// A set of context names: those that are legal at one place of a manifest, or the single one that a value is set for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Names(u32);
 
 impl Names {

@@ -94,6 +94,24 @@ fn weigh(value: &Value, left: &mut usize, depth: usize) -> bool {
     }
 }
 
+/// Whether a number is a multiple of another. By zero it is an error, as in Python; minijinja's own test panics there.
+pub(super) fn divisible_by(left: Value, right: Value) -> Result<bool, Error> {
+    let (a, b) = (number(&left), number(&right));
+    if !a.is_number() || !b.is_number() {
+        return Ok(false);
+    }
+    if let (true, Ok(a), Ok(b)) =
+        (a.is_integer() && b.is_integer(), i128::try_from(a.clone()), i128::try_from(b.clone()))
+    {
+        return if b == 0 { Err(fail("a division by zero")) } else { Ok(a.checked_rem(b).unwrap_or(0) == 0) };
+    }
+    match (f64::try_from(a), f64::try_from(b)) {
+        (Ok(_), Ok(0.0)) => Err(fail("a division by zero")),
+        (Ok(a), Ok(b)) => Ok(a % b == 0.0),
+        _ => Ok(false),
+    }
+}
+
 pub(super) fn lt(left: Value, right: Value) -> Result<bool, Error> {
     compare(&left, &right).map(Ordering::is_lt)
 }

@@ -113,7 +113,7 @@ fn operators_follow_python() {
         ("{{ 1e3 }}", json!(1000.0)),
         ("{{ \"a\\\"b\\n\" }}!", json!("a\"b\n!")),
         ("{{ config.n is defined and config.x is not defined and config.none is none }}", json!(true)),
-        ("{{ 4 is divisibleby 2 }}", json!(true)),
+        ("{{ 4 is divisibleby 2 }} {{ 4.5 is divisibleby 2 }} {{ 'a' is divisibleby 2 }}", json!("True False False")),
     ]);
     for text in [
         "{{ config.x + 1 }}",
@@ -127,7 +127,9 @@ fn operators_follow_python() {
     ] {
         assert!(is_undefined(&parse(text).value(&context()).unwrap_err()), "{text}");
     }
-    for text in ["{{ 'a' + 1 }}", "{{ 'a' < 1 }}", "{{ 1 // 0 }}"] {
+    for text in
+        ["{{ 'a' + 1 }}", "{{ 'a' < 1 }}", "{{ 1 // 0 }}", "{{ 1 is divisibleby 0 }}", "{{ 1.5 is divisibleby false }}"]
+    {
         assert!(!is_undefined(&parse(text).value(&context()).unwrap_err()), "{text}");
     }
 }

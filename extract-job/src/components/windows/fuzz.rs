@@ -48,7 +48,7 @@ fn check(span: Span, windows: &[Window], granularity: &IsoDuration, at: Index) -
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 600, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..Config::default() })]
+    #![proptest_config(Config { cases: 300, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..Config::default() })]
 
     #[test]
     fn windows_of_any_step_cover_the_span_exactly_once(
