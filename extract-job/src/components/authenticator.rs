@@ -11,6 +11,7 @@ use super::selective_authenticator::SelectiveAuthenticator;
 use super::session_token_authenticator::SessionTokenAuthenticator;
 use crate::http::account::Account;
 use crate::http::send::SendError;
+use crate::http::tokens::Forgot;
 use crate::manifest::reader::Reader;
 use contract::unit::Unit;
 use serde_json::Value;
@@ -66,11 +67,11 @@ impl Authenticator {
     }
 
     /// Drops the login that signed a refused request. Whether a new login may help.
-    pub(crate) async fn forget(&self, account: &Account, scope: &Scope, signed: &[Injection]) -> bool {
+    pub(crate) async fn forget(&self, account: &Account, scope: &Scope, signed: &[Injection]) -> Forgot {
         match (self.selected(scope), signed) {
             (Ok(Self::OAuth(oauth)), [injection]) => oauth.forget(account, scope, &injection.value).await,
             (Ok(Self::SessionToken(session)), [injection]) => session.forget(account, scope, injection).await,
-            _ => false,
+            _ => Forgot::Fixed,
         }
     }
 

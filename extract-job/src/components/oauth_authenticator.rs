@@ -11,7 +11,7 @@ use crate::http::account::Account;
 use crate::http::client::{Answer, Body, Outgoing};
 use crate::http::login::log_in;
 use crate::http::send::SendError;
-use crate::http::tokens::Token;
+use crate::http::tokens::{Forgot, Token};
 use crate::manifest::reader::Reader;
 use crate::template::{Names, datetime};
 use chrono::{DateTime, FixedOffset, Utc};
@@ -100,13 +100,12 @@ impl OAuthAuthenticator {
     }
 
     /// Drops the token that signed a refused request, unless it has been replaced already.
-    pub(crate) async fn forget(&self, account: &Account, scope: &Scope, signed: &Value) -> bool {
+    pub(crate) async fn forget(&self, account: &Account, scope: &Scope, signed: &Value) -> Forgot {
         if self.endpoint.is_none() {
-            return false;
+            return Forgot::Fixed;
         }
-        let Ok(key) = self.key(scope) else { return false };
-        account.tokens.forget(&key, |token| bearer(token).value == *signed).await;
-        true
+        let Ok(key) = self.key(scope) else { return Forgot::Fixed };
+        account.tokens.forget(&key, |token| bearer(token).value == *signed).await
     }
 
     /// Two streams share a login when they would log in with the same request and take the same field of its answer.

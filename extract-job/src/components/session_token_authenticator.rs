@@ -13,7 +13,7 @@ use crate::http::account::Account;
 use crate::http::client::Answer;
 use crate::http::login::error_words;
 use crate::http::send::{Call, SendError};
-use crate::http::tokens::Token;
+use crate::http::tokens::{Forgot, Token};
 use crate::manifest::reader::Reader;
 use crate::template::Names;
 use crate::template::duration::IsoDuration;
@@ -71,11 +71,10 @@ impl SessionTokenAuthenticator {
     }
 
     /// Drops the token that signed a refused request, unless it has been replaced already.
-    pub(crate) async fn forget(&self, account: &Account, scope: &Scope, signed: &Injection) -> bool {
+    pub(crate) async fn forget(&self, account: &Account, scope: &Scope, signed: &Injection) -> Forgot {
         let scope = settings_alone(scope);
-        let Ok(key) = self.key(account, &scope) else { return false };
-        account.tokens.forget(&key, |token| self.request.inject(token, &scope).is_ok_and(|i| i == *signed)).await;
-        true
+        let Ok(key) = self.key(account, &scope) else { return Forgot::Fixed };
+        account.tokens.forget(&key, |token| self.request.inject(token, &scope).is_ok_and(|i| i == *signed)).await
     }
 
     /// Two streams share a login when they would log in with the same request and take the same field of its answer.

@@ -6,6 +6,7 @@ use super::account::Account;
 use super::client::{Answer, ExchangeError, Outgoing};
 use super::response_cache::{Found, Packed};
 use super::retry::{Failed, Tries, retry_after_of};
+use super::tokens::Forgot;
 use crate::components::backoff::Wait;
 use crate::components::default_error_handler::{DefaultErrorHandler, Sight};
 use crate::components::error_message;
@@ -107,6 +108,9 @@ enum Fallback {
     Retry(Failure),
 }
 
+/// So often may a request find that its token has been replaced meanwhile.
+const MOST_OUTDATED: u32 = 3;
+
 /// How often a request has been answered by a refusal of its login.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Login {
@@ -164,7 +168,7 @@ impl Call<'_> {
     async fn repeat<T>(&self, purpose: Purpose, decode: Decode<'_, T>) -> Result<Sent<T>, SendError> {
         let retries = self.requester.error_handler.retries(self.scope).map_err(|why| self.unsent(&why))?;
         let mut tries = Tries::new(self.account.waits, retries);
-        let mut login = Login::NotRefused;
+        let (mut login, mut outdated) = (Login::NotRefused, 0);
         loop {
             let signed = self.requester.authenticator.sign(self.account, self.unit, self.scope).await?;
             let outgoing = Outgoing { login: purpose == Purpose::Login, ..self.build(&signed)? };
@@ -193,8 +197,13 @@ impl Call<'_> {
             let failure = match judged {
                 Judged::Done(sent) => return Ok(sent),
                 Judged::LogInAgain(fallback) => {
-                    if self.requester.authenticator.forget(self.account, self.scope, &signed).await {
-                        login = Login::Renewed;
+                    let forgot = self.requester.authenticator.forget(self.account, self.scope, &signed).await;
+                    if forgot != Forgot::Fixed {
+                        // A token that another request has renewed meanwhile is no new login of this one's; but not for ever.
+                        outdated += u32::from(forgot == Forgot::Replaced);
+                        if forgot == Forgot::Dropped || outdated > MOST_OUTDATED {
+                            login = Login::Renewed;
+                        }
                         tracing::debug!(account = %self.account.label, stream = %self.unit.stream, "token refused, logging in again");
                         continue;
                     }

@@ -37,6 +37,17 @@ struct Slot {
     refused: Option<String>,
 }
 
+/// What became of a token that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forgot {
+    /// There will be a new login.
+    Dropped,
+    /// Another request has brought a newer one already.
+    Replaced,
+    /// There is no login that could be renewed.
+    Fixed,
+}
+
 /// The tokens of one account.
 #[derive(Default)]
 pub(crate) struct Tokens {
@@ -90,11 +101,17 @@ impl Tokens {
     }
 
     /// Drops the token under `key` if it is the one that `is_it` knows.
-    pub(crate) async fn forget(&self, key: &str, is_it: impl FnOnce(&str) -> bool) {
+    pub(crate) async fn forget(&self, key: &str, is_it: impl FnOnce(&str) -> bool) -> Forgot {
         let slot = self.slot(key);
         let mut slot = slot.lock().await;
-        if slot.token.as_ref().is_some_and(|token| is_it(&token.text)) {
-            slot.token = None;
+        match &slot.token {
+            Some(token) if is_it(&token.text) => {
+                slot.token = None;
+                Forgot::Dropped
+            }
+            Some(_) => Forgot::Replaced,
+            // Without a duration no token is kept; or another has dropped it a moment ago.
+            None => Forgot::Dropped,
         }
     }
 }
