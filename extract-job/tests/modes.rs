@@ -32,6 +32,9 @@ async fn a_backfill_reads_its_range_and_skips_streams_without_a_cursor() {
     assert_eq!(of(&report, "campaigns").status, UnitStatus::Skipped);
     let batch = bench.batch(&report.run_id, "jobs").await.unwrap();
     assert_eq!((batch.mode, batch.state_after), (BatchMode::Window, None));
+    let plan: contract::report::Plan =
+        stored::read(bench.landing().as_ref(), &paths::plan(&report.run_id)).await.unwrap().unwrap();
+    assert_eq!(plan.units, [unit("jobs")], "the load looks for no batch of a stream that was left out");
     assert_eq!(batch.window.map(|window| (window.from, window.to)), Some((from, to)));
     let asked = bench.server.requests();
     let jobs: Vec<_> = asked.iter().filter(|request| request.path.ends_with("/jobs")).collect();
