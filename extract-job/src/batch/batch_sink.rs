@@ -105,7 +105,7 @@ impl BatchSink {
     /// Closes the last part.
     pub(crate) async fn finish(self) -> Result<Stored, ReadError> {
         let mut state = self.shared.state.lock().await;
-        state.close(&self.shared).await?;
+        state.close().await?;
         let mut parts = std::mem::take(&mut state.parts);
         parts.sort_by(|left, right| left.path.cmp(&right.path));
         Ok(Stored { parts, records: state.records, bytes: state.bytes })
@@ -115,7 +115,7 @@ impl BatchSink {
     pub(crate) async fn save(self) {
         let mut state = self.shared.state.lock().await;
         // A part that cannot be closed takes its slices with it; those of other parts are kept all the same.
-        let closed = state.close(&self.shared).await;
+        let closed = state.close().await;
         let written = state.resume.write(&self.shared).await;
         for error in [closed, written].into_iter().filter_map(Result::err) {
             tracing::warn!(unit = %self.shared.unit, %error, "what was read could not be kept for another try");
@@ -167,7 +167,7 @@ impl Shared {
         }
         open.slices.push(stored);
         if open.bytes >= SHARED_PART || open.since.elapsed() >= LONGEST_WAIT {
-            state.close(self).await?;
+            state.close().await?;
             state.resume.write_at_times(self).await?;
         }
         Ok(())
@@ -183,7 +183,7 @@ impl Shared {
 
 impl State {
     /// Makes the shared part visible.
-    async fn close(&mut self, _shared: &Shared) -> Result<(), ReadError> {
+    async fn close(&mut self) -> Result<(), ReadError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let parts = open.writer.finish().await.map_err(landing)?;
         self.resume.add(open.slices, &parts);

@@ -259,7 +259,7 @@ impl DatetimeBasedCursor {
         json!({ field: datetime::format(highest, &self.format) })
     }
 
-    /// The instant halfway through a window as the format can tell it, for windows that have to be split.
+    /// The instant as the format can tell it: a window is split at a moment that can be asked for.
     pub(crate) fn as_printed(&self, instant: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
         datetime::parse(&datetime::format(instant, &self.format), &self.format).unwrap_or(instant)
     }
