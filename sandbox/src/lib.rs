@@ -2,7 +2,6 @@
 //! Never part of a production image; nothing here knows the programs that it serves.
 
 pub mod bigquery;
-mod broken_answer;
 pub mod callio;
 pub mod cloud_run;
 pub mod cloud_storage;

@@ -17,9 +17,9 @@ use serde_json::{Map, Value};
 use super::answers::{self, Ask};
 use super::refusal::Refusal;
 use super::state::Handle;
-use crate::broken_answer::{damaged, instead, with_retry_after};
 use crate::fault::{FaultAction, Seen};
 use crate::request_log::RequestSeen;
+use crate::stand_in::broken_answer::{damaged, instead, with_retry_after};
 
 const LARGEST_BODY: usize = 1024 * 1024;
 

@@ -17,10 +17,10 @@ use super::answers::{self, Bend};
 use super::query::Query;
 use super::refusal::Refusal;
 use super::state::Handle;
-use crate::broken_answer::{damaged, instead, with_retry_after};
 use crate::fault::{FaultAction, Seen};
 use crate::request_log::RequestSeen;
 use crate::servicetitan::reply;
+use crate::stand_in::broken_answer::{damaged, instead, with_retry_after};
 
 const TOKEN_PATH: &str = "/oauth/v2/token";
 const LARGEST_FORM: usize = 64 * 1024;
