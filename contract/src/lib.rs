@@ -7,6 +7,7 @@ pub mod google;
 pub mod landing;
 pub mod lease;
 pub mod pipeline;
+pub mod program;
 pub mod report;
 pub mod run_id;
 pub mod secret;

@@ -11,12 +11,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use contract::exit::Exit;
+use contract::program;
 use contract::report::{RunReport, UnitStatus};
 use contract::run_id::RunId;
 use contract::secret::Machine;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
 use contract::unit::Task;
+use std::process::ExitCode;
 
 /// Extracts records from REST APIs into the landing zone.
 #[derive(Debug, Parser)]
@@ -28,8 +30,21 @@ pub struct Cli {
     extract: ExtractArgs,
 }
 
+impl From<Command> for Cli {
+    fn from(command: Command) -> Self {
+        Self { command: Some(command), extract: ExtractArgs::default() }
+    }
+}
+
+impl From<ExtractArgs> for Cli {
+    fn from(extract: ExtractArgs) -> Self {
+        Self { command: None, extract }
+    }
+}
+
+/// What looks at connectors and pipelines without extracting.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Command {
     /// Validates a pipeline or a manifest without extracting
     Check(CheckArgs),
     /// Prints the records of a manifest to standard output
@@ -38,13 +53,14 @@ enum Command {
     Streams(StreamsArgs),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Output {
+    #[default]
     Text,
     Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct PipelineArgs {
     /// The pipeline file: a path or gs://bucket/object
     #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
@@ -66,8 +82,9 @@ struct PipelineArgs {
     wait_factor: f64,
 }
 
-#[derive(Debug, Args)]
-struct ExtractArgs {
+/// What the extract can be told.
+#[derive(Debug, Default, Args)]
+pub struct ExtractArgs {
     #[command(flatten)]
     pipeline: PipelineArgs,
     /// The run that this belongs to (default: a new one)
@@ -93,8 +110,9 @@ struct ExtractArgs {
     wait: bool,
 }
 
+/// What `check` can be told.
 #[derive(Debug, Args)]
-struct CheckArgs {
+pub struct CheckArgs {
     #[command(flatten)]
     pipeline: PipelineArgs,
     /// A manifest file or the name of a built-in connector, instead of a pipeline
@@ -105,14 +123,16 @@ struct CheckArgs {
     connect: bool,
 }
 
+/// What `streams` can be told.
 #[derive(Debug, Args)]
-struct StreamsArgs {
+pub struct StreamsArgs {
     #[command(flatten)]
     pipeline: PipelineArgs,
 }
 
+/// What `read` can be told.
 #[derive(Debug, Args)]
-struct ReadArgs {
+pub struct ReadArgs {
     /// A manifest file or the name of a built-in connector
     #[arg(long, env = "DRAYAGE_MANIFEST", value_name = "FILE")]
     manifest: String,
@@ -142,13 +162,34 @@ struct ReadArgs {
     wait_factor: f64,
 }
 
-/// Reads the command line; wrong usage ends the process with exit code 2.
-pub fn parse() -> Cli {
-    Cli::parse()
+/// The whole program: reads the command line, runs it, and tells how the process ends. Wrong usage ends it at once, with exit code 2.
+pub fn main() -> ExitCode {
+    start(Cli::parse())
+}
+
+/// The program after its command line was read.
+pub fn start(cli: impl Into<Cli>) -> ExitCode {
+    let cli = cli.into();
+    telemetry::init();
+    // Waiting needs one thread; slicing, compressing and writing files have their own. Every thread costs memory.
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(cores + 16).enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(run(cli));
+            // What is left is abandoned; nothing of it is published.
+            runtime.shutdown_background();
+            exit.into()
+        }
+        Err(error) => {
+            eprintln!("error: start the runtime: {error}");
+            Exit::Unreachable.into()
+        }
+    }
 }
 
 /// Runs a command.
-pub async fn run(cli: Cli) -> Exit {
+async fn run(cli: Cli) -> Exit {
     let shutdown = match Shutdown::on_signals() {
         Ok(shutdown) => shutdown,
         Err(error) => return fail(&ExtractError::Machine(format!("handle signals: {error}"))),
@@ -217,9 +258,8 @@ async fn run_check(args: CheckArgs) -> Result<Exit, ExtractError> {
 impl PipelineArgs {
     fn file(&self) -> Result<String, ExtractError> {
         self.pipeline.clone().ok_or_else(|| {
-            let mut command = Cli::command();
             let message = "the pipeline file is missing: give --pipeline FILE or set DRAYAGE_PIPELINE";
-            command.error(clap::error::ErrorKind::MissingRequiredArgument, message).exit()
+            usage(clap::error::ErrorKind::MissingRequiredArgument, message)
         })
     }
 
@@ -246,9 +286,7 @@ impl PipelineArgs {
 
 impl ExtractArgs {
     fn options(&self) -> Result<Options, ExtractError> {
-        let usage = |message: String| -> ExtractError {
-            Cli::command().error(clap::error::ErrorKind::ValueValidation, message).exit()
-        };
+        let usage = |message: String| -> ExtractError { usage(clap::error::ErrorKind::ValueValidation, &message) };
         let task = Task::from_env(|name| std::env::var(name).ok()).map_err(usage)?;
         let range = self.from.zip(self.to);
         if let Some((from, to)) = range.filter(|(from, to)| from > to) {
@@ -265,6 +303,11 @@ impl ExtractArgs {
             ..self.pipeline.options()?
         })
     }
+}
+
+/// Ends the process as a wrong command line does.
+fn usage(kind: clap::error::ErrorKind, message: &str) -> ! {
+    Cli::command().bin_name(program::extract_job()).error(kind, message).exit()
 }
 
 /// A date (midnight UTC) or an RFC 3339 time.

@@ -2,7 +2,7 @@
 //! Parsing, then checking, then connecting: each step ends with its own exit code.
 
 use crate::run::{self, Options, RunError, select_run};
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use contract::exit::Exit;
 use contract::landing::{self, LandingError};
 use contract::lease::{Lease, LeaseError};
@@ -13,11 +13,19 @@ use contract::secret::Machine;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
 use contract::unit::Task;
+use std::process::ExitCode;
 
 /// Loads the batches of a run into the warehouse.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "load-job", version, about)]
-pub struct Cli {
+struct Cli {
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+/// What the load can be told.
+#[derive(Debug, Clone, Args)]
+pub struct LoadArgs {
     /// The pipeline file.
     #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
     pub pipeline: String,
@@ -62,8 +70,25 @@ pub enum Output {
     Json,
 }
 
+/// The whole program: reads the command line, runs it, and tells how the process ends. Wrong usage ends it at once, with exit code 2.
+pub fn main() -> ExitCode {
+    start(Cli::parse().load)
+}
+
+/// The program after its command line was read.
+pub fn start(arguments: LoadArgs) -> ExitCode {
+    telemetry::init();
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(arguments)).into(),
+        Err(error) => {
+            tracing::error!(%error, "failed to start");
+            Exit::Unreachable.into()
+        }
+    }
+}
+
 /// Runs the command; the only place that turns errors into exit codes.
-pub async fn run(cli: Cli) -> Exit {
+async fn run(cli: LoadArgs) -> Exit {
     match execute(&cli).await {
         Ok(report) => {
             print(&report, &cli);
@@ -76,7 +101,7 @@ pub async fn run(cli: Cli) -> Exit {
     }
 }
 
-async fn execute(cli: &Cli) -> Result<RunReport, (Exit, String)> {
+async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
     let usage = |message: String| (Exit::Usage, message);
     let unreachable = |message: String| (Exit::Unreachable, message);
     let pipeline = Pipeline::open(&cli.pipeline, &Machine).await.map_err(|problems| usage(problems.to_string()))?;
@@ -135,7 +160,7 @@ fn exit_of(error: &RunError) -> Exit {
     }
 }
 
-fn print(report: &RunReport, cli: &Cli) {
+fn print(report: &RunReport, cli: &LoadArgs) {
     if cli.output == Output::Json {
         match serde_json::to_string_pretty(report) {
             Ok(text) => telemetry::print(&text),

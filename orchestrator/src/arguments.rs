@@ -4,6 +4,7 @@
 use crate::run::RunOptions;
 use crate::stage::Stage;
 use chrono::SecondsFormat;
+use contract::program;
 use contract::run_id::RunId;
 
 /// The arguments of one stage's job.
@@ -51,12 +52,17 @@ pub(crate) fn join_again(pipeline: &str, run_id: &RunId, options: &RunOptions) -
 
 /// The command line that loads a run again, as the user would type it.
 pub(crate) fn load_again(pipeline: &str, run_id: &RunId) -> String {
-    format!("orchestrator run --pipeline {} --only load --run-id {run_id}", shell_word(pipeline))
+    format!("{} --only load --run-id {run_id}", run_again(pipeline))
 }
 
 /// The command line that goes on with a run, as the user would type it.
 pub(crate) fn go_on(pipeline: &str, run_id: &RunId) -> String {
-    format!("orchestrator run --pipeline {} --run-id {run_id}", shell_word(pipeline))
+    format!("{} --run-id {run_id}", run_again(pipeline))
+}
+
+/// The command line that runs a pipeline, as the user would type it.
+pub(crate) fn run_again(pipeline: &str) -> String {
+    format!("{} run --pipeline {}", program::orchestrator(), shell_word(pipeline))
 }
 
 /// A text as one word of a POSIX shell.

@@ -19,13 +19,14 @@ use std::path::PathBuf;
 /// 3 nothing could be done (landing zone or warehouse out of reach, or another run holds the lease).
 #[derive(Debug, Parser)]
 #[command(name = "orchestrator", version)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// What the orchestrator does.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Run a pipeline once
     Run(RunArguments),
     /// See it all: a stand-in of ServiceTitan, loaded into a DuckDB file twice, with changes in between
@@ -47,8 +48,9 @@ pub(crate) enum Output {
     Json,
 }
 
+/// What `demo` can be told.
 #[derive(Debug, Args)]
-pub(crate) struct DemoArguments {
+pub struct DemoArguments {
     /// The folder to work in; it is created, and an earlier demo in it is wiped
     #[arg(long, env = "DRAYAGE_DIR", default_value = "./drayage-demo")]
     pub(crate) dir: PathBuf,
@@ -57,8 +59,9 @@ pub(crate) struct DemoArguments {
     pub(crate) output: Output,
 }
 
+/// What `run` can be told.
 #[derive(Debug, Args)]
-pub(crate) struct RunArguments {
+pub struct RunArguments {
     /// The pipeline file: a path, or gs://bucket/object
     #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
     pub(crate) pipeline: String,
@@ -142,8 +145,9 @@ impl RunArguments {
     }
 }
 
+/// What `serve` can be told.
 #[derive(Debug, Args)]
-pub(crate) struct ServeArguments {
+pub struct ServeArguments {
     /// The pipeline file: a path, or gs://bucket/object; it is read anew for every run
     #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
     pub(crate) pipeline: String,
@@ -167,8 +171,9 @@ impl ServeArguments {
     }
 }
 
+/// What `schedule` can be told.
 #[derive(Debug, Args)]
-pub(crate) struct ScheduleArguments {
+pub struct ScheduleArguments {
     /// The pipeline file: a path, or gs://bucket/object; it is read anew for every run
     #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
     pub(crate) pipeline: String,

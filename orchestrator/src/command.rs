@@ -7,14 +7,43 @@ use crate::schedule::schedule;
 use crate::serve::{Settings, serve};
 use crate::summary::{RunSummary, text};
 use crate::trigger;
+use clap::Parser;
 use contract::exit::Exit;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
 use serde_json::{Map, json};
+use std::process::ExitCode;
+
+/// The whole program: reads the command line, runs it, and tells how the process ends. Wrong usage ends it at once, with exit code 2.
+pub fn main() -> ExitCode {
+    start(Cli::parse().command)
+}
+
+/// The program after its command line was read.
+pub fn start(command: Command) -> ExitCode {
+    telemetry::init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime does not start: {error}");
+            return Exit::Unreachable.into();
+        }
+    };
+    let exit = runtime.block_on(async {
+        match Shutdown::on_signals() {
+            Ok(shutdown) => execute(command, &shutdown).await,
+            Err(error) => {
+                eprintln!("error: the system refuses signal handlers: {error}");
+                Exit::Unreachable
+            }
+        }
+    });
+    exit.into()
+}
 
 /// Runs the command, prints its result, and tells how the program ends.
-pub async fn execute(cli: Cli, shutdown: &Shutdown) -> Exit {
-    match cli.command {
+async fn execute(command: Command, shutdown: &Shutdown) -> Exit {
+    match command {
         Command::Run(arguments) => run_command(&arguments, shutdown).await,
         Command::Demo(arguments) => demo_command(&arguments, shutdown).await,
         Command::Serve(arguments) => serve_command(&arguments, shutdown).await,
@@ -77,7 +106,7 @@ async fn demo_command(arguments: &DemoArguments, shutdown: &Shutdown) -> Exit {
 
 #[cfg(not(feature = "demo"))]
 async fn demo_command(_: &DemoArguments, _: &Shutdown) -> Exit {
-    let refused = RunError::NotYet("`orchestrator demo` in this build", "build it with `--features demo`");
+    let refused = RunError::NotYet("the demo in this build", "build it with `--features demo`");
     finish(Output::Text, &Err(refused), |_, (): &()| Exit::Done)
 }
 

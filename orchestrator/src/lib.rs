@@ -19,8 +19,8 @@ mod stage;
 mod summary;
 mod trigger;
 
-pub use cli::Cli;
-pub use command::execute;
+pub use cli::Command;
+pub use command::{main, start};
 pub use error::RunError;
 pub use launcher::local::LocalLauncher;
 pub use launcher::{LaunchError, Launcher, StageEnd, StageOrder, TaskEnd, TaskExit};

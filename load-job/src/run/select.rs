@@ -6,6 +6,7 @@ use crate::warehouse::TableName;
 use crate::warehouse::bigquery::Place;
 use contract::landing::{Landing, paths};
 use contract::pipeline::{AccountWarehouse, Pipeline, WarehouseEntry, did_you_mean};
+use contract::program;
 use contract::report::{Plan, RunReport};
 use contract::run_id::RunId;
 use contract::stored::{self, Latest, StoredError};
@@ -23,7 +24,11 @@ pub async fn select_run(landing: &dyn Landing, options: &Options) -> Result<RunI
     }
     let latest: Option<Latest> = stored::read(landing, paths::LATEST).await?;
     latest.map(|latest| latest.run_id).ok_or_else(|| {
-        RunError::Usage(format!("no extract has finished in {} yet; run extract-job first", landing.location()))
+        RunError::Usage(format!(
+            "no extract has finished in {} yet; run `{}` first",
+            landing.location(),
+            program::extract_job()
+        ))
     })
 }
 

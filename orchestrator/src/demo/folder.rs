@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// The first line of the pipeline file: it tells a demo's folder from others.
-pub(super) const MARK: &str = "# Written by `orchestrator demo`, which wipes this folder when it runs again.";
+pub(super) const MARK: &str = "# Written by the demo, which wipes this folder when it runs again.";
 pub(super) const WAREHOUSE: &str = "warehouse.duckdb";
 const PIPELINE: &str = "pipeline.yaml";
 const LANDING: &str = "landing";

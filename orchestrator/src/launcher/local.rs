@@ -7,6 +7,7 @@
 use super::{LaunchError, Launcher, StageEnd, StageOrder, TaskEnd, TaskExit};
 use crate::stage::Stage;
 use async_trait::async_trait;
+use contract::program;
 use contract::shutdown::{GRACE_SECONDS, Shutdown};
 use contract::telemetry;
 use serde_json::Value;
@@ -59,41 +60,58 @@ const KEPT_CHARACTERS: usize = 2000;
 /// Runs the jobs as processes of this machine.
 #[derive(Debug, Clone)]
 pub struct LocalLauncher {
-    folder: PathBuf,
+    programs: Programs,
     environment: Vec<(String, String)>,
+}
+
+/// What is started for a job.
+#[derive(Debug, Clone)]
+enum Programs {
+    /// A program for each, in this folder.
+    Separate(PathBuf),
+    /// The one program `drayage`, which has a command for each.
+    Drayage(PathBuf),
 }
 
 impl LocalLauncher {
     /// A launcher of the programs in a folder; `environment` is added to what the children inherit.
     pub fn new(folder: impl Into<PathBuf>, environment: Vec<(String, String)>) -> Self {
-        Self { folder: folder.into(), environment }
+        Self { programs: Programs::Separate(folder.into()), environment }
     }
 
-    /// A launcher of the programs in `DRAYAGE_BIN_DIR`, or beside this one.
+    /// A launcher of the programs in `DRAYAGE_BIN_DIR`; or of this one, if it is `drayage`; or of those beside it.
     ///
     /// # Errors
     /// The place of this program is unknown.
     pub fn from_environment(environment: Vec<(String, String)>) -> Result<Self, LaunchError> {
         let named = std::env::var_os("DRAYAGE_BIN_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-        let folder = match named {
-            Some(folder) => folder,
-            None => {
-                let program = std::env::current_exe().map_err(LaunchError::Homeless)?;
-                program.parent().map_or_else(PathBuf::new, Path::to_path_buf)
-            }
-        };
-        Ok(Self::new(folder, environment))
+        if let Some(folder) = named {
+            return Ok(Self::new(folder, environment));
+        }
+        let program = std::env::current_exe().map_err(LaunchError::Homeless)?;
+        if program::runs_as_drayage() {
+            return Ok(Self { programs: Programs::Drayage(program), environment });
+        }
+        Ok(Self::new(program.parent().map_or_else(PathBuf::new, Path::to_path_buf), environment))
     }
 
-    fn program(&self, stage: Stage) -> PathBuf {
-        // A bare name would be looked for in PATH.
-        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
-        folder.join(format!("{}{}", stage.program(), std::env::consts::EXE_SUFFIX))
+    /// The program that does a stage, and the words that it begins with.
+    fn program(&self, stage: Stage) -> (PathBuf, &'static [&'static str]) {
+        match (&self.programs, stage) {
+            (Programs::Drayage(program), Stage::Extract) => (program.clone(), &["extract"]),
+            (Programs::Drayage(program), Stage::Load) => (program.clone(), &["load"]),
+            (Programs::Separate(folder), _) => {
+                // A bare name would be looked for in PATH.
+                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                (folder.join(format!("{}{}", stage.program(), std::env::consts::EXE_SUFFIX)), &[])
+            }
+        }
     }
 
     fn command(&self, order: &StageOrder, index: usize) -> Command {
-        let mut command = Command::new(self.program(order.stage));
-        command.args(&order.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let (program, first) = self.program(order.stage);
+        let mut command = Command::new(program);
+        command.args(first).args(&order.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         for name in OWN_SETTINGS {
             command.env_remove(name);
@@ -112,7 +130,7 @@ impl LocalLauncher {
     fn start(&self, order: &StageOrder, index: usize) -> Result<Child, LaunchError> {
         self.command(order, index)
             .spawn()
-            .map_err(|source| LaunchError::Start { program: self.program(order.stage).display().to_string(), source })
+            .map_err(|source| LaunchError::Start { program: self.program(order.stage).0.display().to_string(), source })
     }
 }
 
@@ -120,11 +138,10 @@ impl LocalLauncher {
 impl Launcher for LocalLauncher {
     async fn prepare(&self, stages: &[Stage]) -> Result<(), LaunchError> {
         for stage in stages {
-            if !self.program(*stage).is_file() {
-                return Err(LaunchError::Missing {
-                    program: stage.program(),
-                    folder: self.folder.display().to_string(),
-                });
+            let (program, _) = self.program(*stage);
+            if !program.is_file() {
+                let folder = program.parent().map_or_else(String::new, |folder| folder.display().to_string());
+                return Err(LaunchError::Missing { program: stage.program(), folder });
             }
         }
         Ok(())

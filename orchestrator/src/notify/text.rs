@@ -2,7 +2,7 @@
 //! Only error texts come from outside; they are stripped of secrets, cut to one line, and escaped.
 
 use super::known::Known;
-use crate::arguments::shell_word;
+use crate::arguments::run_again;
 use crate::error::RunError;
 use crate::stage::Stage;
 use crate::summary::rows::{Row, RowStatus};
@@ -76,7 +76,7 @@ pub(super) fn of_summary(pipeline: &str, summary: &RunSummary, known: &Known) ->
     lines.extend(cautions(&summary.rows));
     lines.extend(failures(summary, known));
     if summary.status != RunStatus::Done {
-        let again = || format!("to run it again: orchestrator run --pipeline {}", shell_word(pipeline));
+        let again = || format!("to run it again: {}", run_again(pipeline));
         let next = summary.next_step().map_or_else(again, str::to_owned);
         lines.extend(next.lines().map(|text| line(text, known)));
     }

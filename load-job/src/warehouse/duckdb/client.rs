@@ -1,6 +1,7 @@
 //! The DuckDB connection: opening the file within bounds of memory, running statements, and telling errors apart.
-//! The one module, with `core`, that names the vendor crate.
+//! The one module, with `core` and `library`, that names the vendor crate.
 
+use super::library;
 use crate::warehouse::WarehouseError;
 use duckdb::{Config, Connection, Params, Row};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ impl Client {
     ) -> Result<Self, WarehouseError> {
         let location = path.map_or_else(|| ":memory:".to_owned(), |path| path.display().to_string());
         let unreachable = |message: String| WarehouseError::Unreachable { location: location.clone(), message };
+        library::check().map_err(unreachable)?;
         if let Some(folder) = path.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| unreachable(error.to_string()))?;
         }

@@ -3,6 +3,7 @@
 
 mod client;
 mod core;
+mod library;
 mod logs;
 mod schema;
 mod sql;

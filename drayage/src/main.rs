@@ -1,0 +1,38 @@
+//! The one program for people: it links the three programs and hands over. Called by the name of one of them (a link), it is that one.
+
+mod cli;
+mod completions;
+mod manual;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let called = std::env::args_os().next().unwrap_or_default();
+    match Path::new(&called).file_stem().and_then(OsStr::to_str) {
+        Some("extract-job") => extract_job::cli::main(),
+        Some("load-job") => load_job::cli::main(),
+        Some("orchestrator") => orchestrator::main(),
+        _ => {
+            contract::program::is_drayage();
+            hand_over(Cli::parse().command)
+        }
+    }
+}
+
+fn hand_over(command: Command) -> ExitCode {
+    match command {
+        Command::Orchestrator(command) => orchestrator::start(command),
+        Command::Connectors(command) => extract_job::cli::start(command),
+        Command::Extract(arguments) => extract_job::cli::start(arguments),
+        Command::Load(arguments) => load_job::cli::start(arguments),
+        Command::Completions { shell } => completions::print(shell),
+        Command::Manual { dir } => manual::write(&dir),
+    }
+}
