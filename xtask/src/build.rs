@@ -67,7 +67,8 @@ pub(crate) fn test(workspace: &Workspace, library: &Library, fast: bool, argumen
     Ok(code(wait(&mut cargo)?))
 }
 
-fn wait(command: &mut Command) -> Result<ExitStatus> {
+/// Runs a command to its end.
+pub(crate) fn wait(command: &mut Command) -> Result<ExitStatus> {
     command.status().with_context(|| format!("failed to start {}", command.get_program().to_string_lossy()))
 }
 

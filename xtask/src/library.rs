@@ -94,7 +94,8 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<Library> {
 /// The release that lies in the folder.
 const MARK: &str = "release";
 
-fn file_name() -> &'static str {
+/// What the library is called on this system.
+pub(crate) fn file_name() -> &'static str {
     if cfg!(target_os = "macos") { "libduckdb.dylib" } else { "libduckdb.so" }
 }
 

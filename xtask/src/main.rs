@@ -2,6 +2,7 @@
 
 mod build;
 mod library;
+mod package;
 
 use anyhow::Result;
 use build::Workspace;
@@ -33,6 +34,10 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build a wheel for pip into dist/
+    Wheel,
+    /// Build an archive of the program into dist/, from a new wheel
+    Archive,
     /// Put DuckDB's library in its place, and say where that is
     Library,
 }
@@ -53,6 +58,14 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Library => {
             println!("{library}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Wheel => {
+            println!("{}", package::wheel(&workspace, &library)?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Archive => {
+            println!("{}", package::archive(&workspace, &library)?.display());
             Ok(ExitCode::SUCCESS)
         }
         Task::Demo { arguments } => build::demo(&workspace, &library, &arguments),

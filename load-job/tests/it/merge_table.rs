@@ -17,12 +17,9 @@ fn record(id: u32, v: &str) -> Value {
     json!({"id": id, "v": v})
 }
 
-const STATE: &str = "SELECT id, v, _etl_operation FROM bronze.things WHERE _etl_account = 'a' ORDER BY id";
-
+/// One row of the MERGE's table, as a row of the target: its state before, what the batch under test holds of it, and what it must come to.
 struct Case {
     name: &'static str,
-    mode: BatchMode,
-    /// What the second batch holds of row 1, whose target state the first batches made.
     target: Target,
     source: Option<&'static str>,
     expected: &'static str,
@@ -36,89 +33,84 @@ enum Target {
     Deleted,
 }
 
-fn cases() -> Vec<Case> {
-    use BatchMode::{Incremental, Snapshot, Window};
-    let mut cases = Vec::new();
-    for mode in [Snapshot, Incremental, Window] {
-        let case = |name, target, source, expected, touched| Case { name, mode, target, source, expected, touched };
-        cases.extend([
-            case("none, present: inserted", Target::None, Some("x"), "1 x INSERT", true),
-            case("live, same hash: untouched", Target::Live, Some("old"), "1 old INSERT", false),
-            case("live, other hash: updated", Target::Live, Some("x"), "1 x UPDATE", true),
-            case("deleted, present, same: restored", Target::Deleted, Some("old"), "1 old UPDATE", true),
-            case("deleted, present, other: restored", Target::Deleted, Some("x"), "1 x UPDATE", true),
-            case("deleted, absent: untouched", Target::Deleted, None, "1 old DELETE", false),
-        ]);
-        let absent = if mode == Snapshot { ("1 old DELETE", true) } else { ("1 old INSERT", false) };
-        cases.push(case("live, absent", Target::Live, None, absent.0, absent.1));
-    }
-    cases
+fn cases(mode: BatchMode) -> Vec<Case> {
+    let case = |name, target, source, expected, touched| Case { name, target, source, expected, touched };
+    let absent = if mode == BatchMode::Snapshot { ("old DELETE", true) } else { ("old INSERT", false) };
+    vec![
+        case("none, present: inserted", Target::None, Some("x"), "x INSERT", true),
+        case("live, same hash: untouched", Target::Live, Some("old"), "old INSERT", false),
+        case("live, other hash: updated", Target::Live, Some("x"), "x UPDATE", true),
+        case("deleted, present, same: restored", Target::Deleted, Some("old"), "old UPDATE", true),
+        case("deleted, present, other: restored", Target::Deleted, Some("x"), "x UPDATE", true),
+        case("deleted, absent: untouched", Target::Deleted, None, "old DELETE", false),
+        case("live, absent", Target::Live, None, absent.0, absent.1),
+    ]
 }
 
-/// Rows 2 to 4 are always there, so that a snapshot is never empty.
-fn others(account: &'static str) -> Vec<Given> {
-    vec![snapshot(account, &[record(2, "two"), record(3, "three"), record(4, "four")])]
-}
-
-fn check(case: &Case, two_accounts: bool, new: fn() -> World) {
-    let context = format!("{:?}: {} (two accounts: {two_accounts})", case.mode, case.name);
+/// The cases of a mode are rows of one table, so that three loads show them all: case `i` is row `FIRST + i`.
+fn check(mode: BatchMode, two_accounts: bool, new: fn() -> World) {
+    const FIRST: u32 = 10;
+    let cases = cases(mode);
     let mut world = new();
-    let rest = [record(2, "two"), record(3, "three"), record(4, "four")];
-    let mut with_one: Vec<Value> = vec![record(1, "old")];
-    with_one.extend(rest.clone());
-    let neighbour: Vec<Given> = if two_accounts { vec![snapshot("b", &with_one)] } else { Vec::new() };
+    let neighbours_rows = [record(1, "one"), record(FIRST, "old"), record(FIRST + 1, "old")];
     let load = |world: &mut World, own: Given| {
         let mut batches = vec![own];
-        batches.extend(neighbour.clone());
+        batches.extend(two_accounts.then(|| snapshot("b", &neighbours_rows)));
         world.run(&batches)
     };
-    match case.target {
-        Target::None => drop(load(&mut world, others("a").remove(0))),
-        Target::Live => drop(load(&mut world, snapshot("a", &with_one))),
-        Target::Deleted => {
-            load(&mut world, snapshot("a", &with_one));
-            load(&mut world, others("a").remove(0));
-        }
-    }
+    // Three rows are always there, so that a snapshot is never empty.
+    let of_target = |wanted: &[Target]| {
+        let rows = (FIRST..).zip(&cases).filter(|(_, case)| wanted.contains(&case.target));
+        let rows = rows.map(|(id, _)| record(id, "old"));
+        rows.chain([record(2, "two"), record(3, "three"), record(4, "four")]).collect::<Vec<Value>>()
+    };
+    load(&mut world, snapshot("a", &of_target(&[Target::Live, Target::Deleted])));
+    load(&mut world, snapshot("a", &of_target(&[Target::Live])));
     let synced = "SELECT id, _etl_synced FROM bronze.things WHERE _etl_account = 'a' ORDER BY id";
     let before = world.lines(synced);
     let neighbours = "SELECT * FROM bronze.things WHERE _etl_account = 'b' ORDER BY id";
     let neighbours_before = world.lines(neighbours);
 
-    let mut records: Vec<Value> = case.source.map(|v| record(1, v)).into_iter().collect();
-    records.extend(rest);
-    let own = match case.mode {
+    let mut records: Vec<Value> =
+        (FIRST..).zip(&cases).filter_map(|(id, case)| Some(record(id, case.source?))).collect();
+    records.extend([record(2, "two"), record(3, "three"), record(4, "four")]);
+    let own = match mode {
         BatchMode::Snapshot => snapshot("a", &records),
         mode => Given { mode, ..incremental("a", &records) },
     };
     let units = load(&mut world, own);
 
-    let rows = world.lines(STATE);
-    assert_eq!(rows[0], case.expected, "{context}");
-    assert_eq!(rows[1..], ["2 two INSERT", "3 three INSERT", "4 four INSERT"], "{context}");
+    let context = format!("{mode:?}, two accounts: {two_accounts}");
+    let rows = world.lines("SELECT id, v, _etl_operation FROM bronze.things WHERE _etl_account = 'a' ORDER BY id");
+    assert_eq!(rows[..3], ["2 two INSERT", "3 three INSERT", "4 four INSERT"], "{context}");
+    assert_eq!(rows.len(), 3 + cases.len(), "{context}");
     let after = world.lines(synced);
-    let touched: Vec<&String> = after.iter().filter(|line| !before.contains(line)).collect();
-    assert_eq!(touched.len(), usize::from(case.touched), "{context}: {touched:?}");
+    let is_touched = |row: &String| !before.contains(row);
+    assert!(!after[..3].iter().any(is_touched), "{context}: {after:?}");
+    for ((id, case), (row, synced)) in (FIRST..).zip(&cases).zip(rows.iter().zip(&after).skip(3)) {
+        assert_eq!(*row, format!("{id} {}", case.expected), "{context}: {}", case.name);
+        assert_eq!(is_touched(synced), case.touched, "{context}: {}", case.name);
+    }
     assert_eq!(world.lines(neighbours), neighbours_before, "{context}: the other account's rows changed");
     let own = units.iter().find(|unit| unit.account == "a").unwrap();
-    let counted = own.rows_inserted + own.rows_updated + own.rows_deleted;
-    assert_eq!(counted, u64::from(case.touched), "{context}: {own:?}");
-    assert_eq!(own.rows_unchanged, records_count(case) - own.rows_inserted - own.rows_updated, "{context}");
+    let ends_as =
+        |operation: &str| cases.iter().filter(|case| case.touched && case.expected.ends_with(operation)).count() as u64;
+    let counted = (own.rows_inserted, own.rows_updated, own.rows_deleted);
+    assert_eq!(counted, (ends_as("INSERT"), ends_as("UPDATE"), ends_as("DELETE")), "{context}: {own:?}");
+    assert_eq!(own.rows_unchanged, records.len() as u64 - counted.0 - counted.1, "{context}");
 }
 
-fn records_count(case: &Case) -> u64 {
-    3 + u64::from(case.source.is_some())
-}
+const MODES: [BatchMode; 3] = [BatchMode::Snapshot, BatchMode::Incremental, BatchMode::Window];
 
 /// Two accounts say more; the emulator is slow.
 #[cfg(feature = "duckdb")]
 #[test]
 fn every_row_of_the_table_with_one_account() {
-    cases().iter().for_each(|case| check(case, false, World::duckdb));
+    MODES.into_iter().for_each(|mode| check(mode, false, World::duckdb));
 }
 
 fn every_row_of_the_table_with_two_accounts_in_one_table(new: fn() -> World) {
-    cases().iter().for_each(|case| check(case, true, new));
+    MODES.into_iter().for_each(|mode| check(mode, true, new));
 }
 
 fn the_same_key_in_two_accounts_is_two_rows(new: fn() -> World) {

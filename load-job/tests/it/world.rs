@@ -19,13 +19,15 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     /// BigQuery: the world's own project; `None`: DuckDB.
     project: Option<String>,
+    /// The one of the clouds that a BigQuery world lives in.
+    seat: Option<Seat>,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) streams: String,
     pub(crate) accounts: Vec<String>,
@@ -92,6 +94,7 @@ impl World {
         Self {
             dir: tempfile::tempdir().unwrap(),
             project: None,
+            seat: None,
             runtime: tokio::runtime::Runtime::new().unwrap(),
             streams: "[things]".into(),
             accounts: vec!["a".into(), "b".into()],
@@ -103,11 +106,16 @@ impl World {
     pub(crate) fn bigquery() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { project: Some(format!("project-{number}")), ..Self::duckdb() }
+        Self { project: Some(format!("project-{number}")), seat: Some(Seat::take()), ..Self::duckdb() }
     }
 
     pub(crate) fn is_bigquery(&self) -> bool {
         self.project.is_some()
+    }
+
+    /// Cloud Storage and BigQuery of a BigQuery world.
+    pub(crate) fn cloud(&self) -> &'static Cloud {
+        Cloud::get(self.seat.as_ref().unwrap())
     }
 
     /// The project of a BigQuery world.
@@ -141,7 +149,7 @@ impl World {
     pub(crate) fn landing(&self) -> Arc<dyn Landing> {
         let location = self.pipeline().landing;
         if self.is_bigquery() {
-            let endpoint = plain(Cloud::get().storage.url());
+            let endpoint = plain(self.cloud().storage.url());
             return Arc::new(CloudStorageLanding::at(endpoint, &location).unwrap());
         }
         landing::open(&location).unwrap()
@@ -151,7 +159,7 @@ impl World {
     pub(crate) fn object(&self, path: &str) -> PathBuf {
         match &self.project {
             None => self.dir.path().join("landing").join(path),
-            Some(project) => Cloud::get().storage.object_path(BUCKET, &format!("{project}/{path}")),
+            Some(project) => self.cloud().storage.object_path(BUCKET, &format!("{project}/{path}")),
         }
     }
 
@@ -207,7 +215,7 @@ impl World {
 
     fn load(&self, run_id: &RunId, options: &Options, shutdown: &Shutdown) -> Result<RunReport, RunError> {
         let (pipeline, landing) = (self.pipeline(), self.landing());
-        let bigquery = self.project.as_ref().map(|_| plain(Cloud::get().bigquery.url()));
+        let bigquery = self.project.as_ref().map(|_| plain(self.cloud().bigquery.url()));
         let options = &Options { bigquery, ..options.clone() };
         run::load(&pipeline, &landing, options, run_id, Task::ONLY, shutdown, self.runtime.handle())
     }
@@ -253,7 +261,7 @@ impl World {
             #[cfg(not(feature = "duckdb"))]
             None => unreachable!(),
             Some(project) => {
-                let rows = self.runtime.block_on(Cloud::get().bigquery.rows(project, sql)).unwrap();
+                let rows = self.runtime.block_on(self.cloud().bigquery.rows(project, sql)).unwrap();
                 rows.into_iter()
                     .map(|row| row.into_iter().map(|cell| cell.unwrap_or("NULL".into())).collect())
                     .collect()
@@ -287,7 +295,7 @@ impl World {
             #[cfg(not(feature = "duckdb"))]
             None => unreachable!(),
             Some(project) => {
-                let url = format!("{}/bigquery/v2/projects/{project}/queries", Cloud::get().bigquery.url());
+                let url = format!("{}/bigquery/v2/projects/{project}/queries", self.cloud().bigquery.url());
                 let body = json!({ "query": sql, "useLegacySql": false }).to_string();
                 let answer = self.runtime.block_on(async {
                     let sent = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
@@ -302,7 +310,7 @@ impl World {
     pub(crate) fn table(&self) -> Option<Value> {
         let project = self.project();
         let url =
-            format!("{}/bigquery/v2/projects/{project}/datasets/bronze/tables/things", Cloud::get().bigquery.url());
+            format!("{}/bigquery/v2/projects/{project}/datasets/bronze/tables/things", self.cloud().bigquery.url());
         let text = self.runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
         let table: Value = serde_json::from_str(&text).unwrap();
         table.get("schema").is_some().then_some(table)
@@ -355,7 +363,30 @@ fn plain(url: &str) -> Endpoint {
     Endpoint { url: url.to_owned(), takes_credentials: false }
 }
 
-/// Cloud Storage and BigQuery, once for all worlds of this process; each has its own project.
+/// How many emulators run side by side. One is a single busy thread; more than there are test threads help nobody.
+const CLOUDS: usize = 2;
+
+/// A world's place in the cloud that fewest others were using when it came.
+struct Seat(usize);
+
+static TAKEN: Mutex<[usize; CLOUDS]> = Mutex::new([0; CLOUDS]);
+
+impl Seat {
+    fn take() -> Self {
+        let mut taken = TAKEN.lock().unwrap();
+        let cloud = (0..CLOUDS).min_by_key(|cloud| taken[*cloud]).unwrap();
+        taken[cloud] += 1;
+        Self(cloud)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        TAKEN.lock().unwrap_or_else(PoisonError::into_inner)[self.0] -= 1;
+    }
+}
+
+/// Cloud Storage and BigQuery, a few for all worlds of this process; each world has its own project.
 pub(crate) struct Cloud {
     pub(crate) storage: CloudStorage,
     pub(crate) bigquery: BigQuery,
@@ -363,9 +394,9 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    pub(crate) fn get() -> &'static Self {
-        static CLOUD: OnceLock<Cloud> = OnceLock::new();
-        CLOUD.get_or_init(|| {
+    fn get(seat: &Seat) -> &'static Self {
+        static ALL: [OnceLock<Cloud>; CLOUDS] = [const { OnceLock::new() }; CLOUDS];
+        ALL[seat.0].get_or_init(|| {
             let root = tempfile::tempdir().unwrap();
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let options = sandbox::cloud_storage::Options {

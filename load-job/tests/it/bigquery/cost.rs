@@ -1,12 +1,12 @@
 //! Cost is a feature: nothing to do costs no MERGE, inserts alone cost no reading of the target, and the bill is told.
 
-use crate::world::{Cloud, World, snapshot};
+use crate::world::{World, snapshot};
 use contract::report::UnitStatus;
 use serde_json::json;
 
 fn statements(world: &World, word: &str) -> usize {
     let project = format!("`{}`.`bronze`", world.project());
-    Cloud::get().bigquery.queries().iter().filter(|sql| sql.contains(word) && sql.contains(&project)).count()
+    world.cloud().bigquery.queries().iter().filter(|sql| sql.contains(word) && sql.contains(&project)).count()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! BigQuery's failures: lost answers, passing errors, jobs of an earlier attempt. No row is lost, doubled or falsely deleted.
 
-use crate::world::{Cloud, World, snapshot};
+use crate::world::{World, snapshot};
 use contract::report::UnitStatus;
 use contract::shutdown::Shutdown;
 use load_job::run::Options;
@@ -18,7 +18,7 @@ const ROWS: &str = "SELECT id, v, _etl_operation FROM bronze.things ORDER BY id"
 /// How often a statement that writes into the target took effect is seen in the rows; how often it was sent, here.
 fn applied(world: &World) -> Vec<String> {
     let stem = format!("`{}`.`bronze`", world.project());
-    let requests = Cloud::get().bigquery.requests();
+    let requests = world.cloud().bigquery.requests();
     let jobs = requests.iter().filter(|request| {
         request.operation == Some(Operation::JobInsert)
             && request
@@ -49,7 +49,7 @@ fn passing_failures_are_survived_and_nothing_runs_twice() {
     for (round, (case, operation, effect)) in cases.into_iter().enumerate() {
         let word = format!("v{round}");
         // The statement that writes into the target, of this world alone.
-        Cloud::get().bigquery.fault(Fault::once(operation, effect).on(&format!("MERGE INTO `{project}`.`bronze`")));
+        world.cloud().bigquery.fault(Fault::once(operation, effect).on(&format!("MERGE INTO `{project}`.`bronze`")));
         let mut now = records(1..4, &word);
         now.push(json!({"id": 100 + round, "v": "new"}));
         now.extend((0..round).map(|before| json!({"id": 100 + before, "v": "new"})));
@@ -68,7 +68,7 @@ fn an_insert_whose_answer_is_lost_is_not_doubled() {
     for effect in [Effect::CutAfter, Effect::FailedAfter { status: 503 }] {
         let mut world = World::bigquery();
         let on = format!("INSERT INTO `{}`.`bronze`", world.project());
-        Cloud::get().bigquery.fault(Fault::once(Operation::JobInsert, effect).on(&on));
+        world.cloud().bigquery.fault(Fault::once(Operation::JobInsert, effect).on(&on));
         world.run(&[snapshot("a", &records(0..3, "x"))]);
         assert_eq!(world.lines(ROWS), ["0 x INSERT", "1 x INSERT", "2 x INSERT"]);
     }
@@ -81,7 +81,7 @@ fn a_lasting_failure_changes_nothing_and_a_rerun_loads_it() {
     let before = world.lines(ROWS);
     let on = format!("MERGE INTO `{}`.`bronze`", world.project());
     let fails = Effect::JobFails { reason: "quotaExceeded".into(), message: "the day's quota is used up".into() };
-    Cloud::get().bigquery.fault(Fault::once(Operation::JobInsert, fails).on(&on));
+    world.cloud().bigquery.fault(Fault::once(Operation::JobInsert, fails).on(&on));
     let run = world.extract(&[snapshot("a", &records(0..3, "new"))]);
     let units = world.load_with(&run, &Options::default());
     assert_eq!(units[0].status, UnitStatus::Failed);
@@ -97,7 +97,7 @@ fn rows_that_are_committed_without_a_checkpoint_are_not_written_again() {
     let run = world.extract(&[snapshot("a", &records(0..3, "x"))]);
     let name = format!("{}/checkpoints", world.project());
     let refused = cloud_storage::FaultAction::status(403);
-    Cloud::get().storage.fault(cloud_storage::Fault::once(cloud_storage::Operation::Upload, refused).on(&name));
+    world.cloud().storage.fault(cloud_storage::Fault::once(cloud_storage::Operation::Upload, refused).on(&name));
     let units = world.load_with(&run, &Options::default());
     assert!(units[0].error.as_ref().unwrap().contains("its checkpoint was not moved"), "{:?}", units[0].error);
     let rows = world.lines("SELECT * FROM bronze.things ORDER BY id");
@@ -113,7 +113,7 @@ fn a_statement_that_an_earlier_attempt_left_running_is_waited_for() {
     let run = world.extract(&[snapshot("a", &records(0..3, "x"))]);
     let on = format!("INSERT INTO `{}`.`bronze`", world.project());
     let slow = Effect::Running(Duration::from_secs(4));
-    Cloud::get().bigquery.fault(Fault::once(Operation::JobInsert, slow).on(&on));
+    world.cloud().bigquery.fault(Fault::once(Operation::JobInsert, slow).on(&on));
     // The first attempt is told to stop while its statement runs.
     let shutdown = Shutdown::new();
     let seen = || applied(&world).len();
@@ -143,11 +143,12 @@ fn a_load_of_staged_rows_that_breaks_off_is_begun_again() {
     let mut world = World::bigquery();
     let project = world.project().to_owned();
     let broken = || cloud_storage::FaultAction::DoneThenCut;
-    Cloud::get()
+    world
+        .cloud()
         .storage
         .fault(cloud_storage::Fault::once(cloud_storage::Operation::Chunk, broken()).on(&format!("{project}/staging")));
     let fails = Effect::JobFails { reason: "backendError".into(), message: "again".into() };
-    Cloud::get().bigquery.fault(Fault::once(Operation::JobInsert, fails).on(&format!("{project}/staging")));
+    world.cloud().bigquery.fault(Fault::once(Operation::JobInsert, fails).on(&format!("{project}/staging")));
     world.run(&[snapshot("a", &records(0..5_000, "x"))]);
     assert_eq!(world.lines("SELECT COUNT(*), COUNT(DISTINCT id) FROM bronze.things"), ["5000 5000"]);
 }

@@ -1,6 +1,6 @@
 //! Each company may have a project of its own; one company's trouble is not another's.
 
-use crate::world::{Cloud, World, snapshot};
+use crate::world::{World, snapshot};
 use contract::report::UnitStatus;
 use load_job::run::{Options, RunError};
 use sandbox::bigquery::{Effect, Fault, Operation};
@@ -31,7 +31,7 @@ fn a_company_out_of_reach_does_not_stop_the_others() {
     let broken = format!("{}-broken", world.project());
     world.accounts = vec!["a".into(), format!("{{id: b, warehouse: {{project: {broken}}}}}")];
     let refusal = Effect::Refused { status: 403, reason: "accessDenied".into(), message: "no access".into() };
-    Cloud::get().bigquery.fault(Fault::once(Operation::DatasetGet, refusal).on(&broken).times(1000));
+    world.cloud().bigquery.fault(Fault::once(Operation::DatasetGet, refusal).on(&broken).times(1000));
     let run = world.extract(&[snapshot("a", &[json!({"id": 1})]), snapshot("b", &[json!({"id": 1})])]);
     let units = world.load_with(&run, &Options::default());
     let of = |account: &str| units.iter().find(|unit| unit.account == account).unwrap();

@@ -1,6 +1,6 @@
 //! Every statement that the load can send to BigQuery, in the form in which it was sent.
 
-use crate::world::{Cloud, Given, World, incremental, snapshot};
+use crate::world::{Given, World, incremental, snapshot};
 use load_job::run::Options;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ fn sent(world: &World) -> String {
     let project = world.project();
     let mut seen = BTreeSet::new();
     let mut out = Vec::new();
-    for sql in Cloud::get().bigquery.queries() {
+    for sql in world.cloud().bigquery.queries() {
         // `project-1` is the beginning of `project-12`.
         if !sql.contains(&format!("`{project}`")) {
             continue;
