@@ -167,7 +167,12 @@ struct Guide {
     server: Gong,
     exports: String,
     commands: usize,
+    /// The folder of [`DRAYAGE`].
+    programs: tempfile::TempDir,
 }
+
+/// `drayage` hands these commands over to the library of this package, as its program does.
+const DRAYAGE: &str = "#!/bin/sh\nif [ \"$1\" = extract ]; then shift; fi\nexec \"$EXTRACT_JOB\" \"$@\"\n";
 
 impl Guide {
     /// Starts the stand-in as the page's command does, on a port of its own.
@@ -185,7 +190,11 @@ impl Guide {
             }
         }
         let server = gong::start(options).await.unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), server, exports: String::new(), commands: 0 }
+        let programs = tempfile::tempdir().unwrap();
+        let drayage = programs.path().join("drayage");
+        std::fs::write(&drayage, DRAYAGE).unwrap();
+        std::fs::set_permissions(&drayage, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), programs, server, exports: String::new(), commands: 0 }
     }
 
     fn write(&self, name: &str, text: &str, append: bool) {
@@ -216,12 +225,12 @@ impl Guide {
     }
 
     fn run(&self, command: &str) -> (String, bool) {
-        let program = Path::new(env!("CARGO_BIN_EXE_extract-job")).parent().unwrap();
-        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+        let path = format!("{}:{}", self.programs.path().display(), std::env::var("PATH").unwrap_or_default());
         let output = Command::new("sh")
             .args(["-c", &format!("{}{command}", self.exports)])
             .current_dir(self.folder.path())
             .env("PATH", path)
+            .env("EXTRACT_JOB", env!("CARGO_BIN_EXE_extract-job"))
             .output()
             .unwrap();
         let printed = String::from_utf8_lossy(&output.stdout).replace(&self.server.url(), ADDRESS);

@@ -56,14 +56,25 @@ pub(crate) fn demo(workspace: &Workspace, library: &Library, arguments: &[String
     Ok(code(wait(&mut demo)?))
 }
 
+/// The test targets that start no program of ours. What starts one is in a target called `processes` or `end_to_end`.
+const IN_PROCESS: [&str; 6] = ["--lib", "--bins", "--test", "it", "--test", "main"];
+/// Modules in those targets that need BigQuery's emulator, the reference engine, or a program.
+const SLOW: [&str; 3] = ["bigquery::", "differential::", "program::"];
+
 /// Runs the tests.
 pub(crate) fn test(workspace: &Workspace, library: &Library, fast: bool, arguments: &[String]) -> Result<ExitCode> {
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--workspace"]).args(library.features());
     if fast {
-        cargo.args(["--lib", "--bins"]);
+        cargo.args(IN_PROCESS);
     }
     cargo.args(arguments);
+    if fast {
+        if !arguments.iter().any(|argument| argument == "--") {
+            cargo.arg("--");
+        }
+        cargo.args(SLOW.iter().flat_map(|module| ["--skip", module]));
+    }
     Ok(code(wait(&mut cargo)?))
 }
 

@@ -27,7 +27,7 @@ enum Task {
     },
     /// Run the tests
     Test {
-        /// Only what needs no emulator and starts no program: for between two edits
+        /// Leave out what needs an emulator or starts a program: for between two edits
         #[arg(long)]
         fast: bool,
         /// Arguments of `cargo test`, for example the name of a test

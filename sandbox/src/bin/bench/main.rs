@@ -1,5 +1,5 @@
 //! The benchmark: extract and load of the sandbox's records, each beside a floor that is measured in the same run.
-//! `cargo build --features sandbox/bench && target/debug/bench`; nothing here is asserted, it only prints.
+//! `cargo build --release --features sandbox/bench && target/release/bench`; nothing here is asserted, it only prints.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may stop where it fails")]
 
 mod floors;
