@@ -15,14 +15,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let called = std::env::args_os().next().unwrap_or_default();
-    match Path::new(&called).file_stem().and_then(OsStr::to_str) {
-        Some("extract-job") => extract_job::cli::main(),
-        Some("load-job") => load_job::cli::main(),
-        Some("orchestrator") => orchestrator::main(),
-        _ => {
-            contract::program::is_drayage();
-            hand_over(Cli::parse().command)
-        }
+    let job: Option<fn() -> ExitCode> = match Path::new(&called).file_stem().and_then(OsStr::to_str) {
+        Some("extract-job") => Some(extract_job::cli::main),
+        Some("load-job") => Some(load_job::cli::main),
+        Some("orchestrator") => Some(orchestrator::main),
+        _ => None,
+    };
+    contract::program::is_drayage(env!("DRAYAGE_VERSION"), job.is_none());
+    match job {
+        Some(main) => main(),
+        None => hand_over(Cli::parse().command),
     }
 }
 

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 /// Extracts records from REST APIs into the landing zone.
 #[derive(Debug, Parser)]
-#[command(name = "extract-job", version, args_conflicts_with_subcommands = true)]
+#[command(name = "extract-job", version = program::version(), args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

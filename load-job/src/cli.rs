@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 /// Loads the batches of a run into the warehouse.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "load-job", version, about)]
+#[command(name = "load-job", version = contract::program::version(), about)]
 struct Cli {
     #[command(flatten)]
     load: LoadArgs,

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// Exit codes: 0 all units done; 1 some units failed, the others are done; 2 wrong usage, pipeline file or manifest;
 /// 3 nothing could be done (landing zone or warehouse out of reach, or another run holds the lease).
 #[derive(Debug, Parser)]
-#[command(name = "orchestrator", version)]
+#[command(name = "orchestrator", version = contract::program::version())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

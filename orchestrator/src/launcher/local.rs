@@ -79,7 +79,7 @@ impl LocalLauncher {
         Self { programs: Programs::Separate(folder.into()), environment }
     }
 
-    /// A launcher of the programs in `DRAYAGE_BIN_DIR`; or of this one, if it is `drayage`; or of those beside it.
+    /// A launcher of the programs in `DRAYAGE_BIN_DIR`; or of this one, if it is `drayage`, under whatever name; or of those beside it.
     ///
     /// # Errors
     /// The place of this program is unknown.
@@ -89,7 +89,7 @@ impl LocalLauncher {
             return Ok(Self::new(folder, environment));
         }
         let program = std::env::current_exe().map_err(LaunchError::Homeless)?;
-        if program::runs_as_drayage() {
+        if program::does_all() {
             return Ok(Self { programs: Programs::Drayage(program), environment });
         }
         Ok(Self::new(program.parent().map_or_else(PathBuf::new, Path::to_path_buf), environment))
