@@ -194,7 +194,7 @@ fn store(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
 }
 
 /// The download of the crate `libduckdb-sys`: DuckDB's own release. Its checksum is not known here; that it comes over TLS must do.
-/// False if it fails, which cargo has then said.
+/// False if it fails; why is then told.
 fn download(workspace: &Workspace, folder: &Path) -> Result<bool> {
     let target = workspace.target().join("duckdb-download-build");
     let elsewhere = tempfile::tempdir().context("failed to make a temporary folder")?;
@@ -202,8 +202,12 @@ fn download(workspace: &Workspace, folder: &Path) -> Result<bool> {
     // From a folder outside of the workspace: `.cargo/config.toml`, which names DUCKDB_LIB_DIR, is not read there.
     cargo.current_dir(elsewhere.path()).env_remove("DUCKDB_LIB_DIR").env("DUCKDB_DOWNLOAD_LIB", "1");
     cargo.env("CARGO_TARGET_DIR", &target).args(["build", "--quiet", "--package", "libduckdb-sys", "--manifest-path"]);
-    let status = cargo.arg(workspace.root().join("Cargo.toml")).status().context("failed to start cargo")?;
-    if !status.success() {
+    let output = cargo.arg(workspace.root().join("Cargo.toml")).output().context("failed to start cargo")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        // The build script panics; of its report one line tells why.
+        let why = said.lines().map(str::trim).find(|line| line.starts_with("Failed to download"));
+        eprintln!("{}", why.unwrap_or(&said));
         return Ok(false);
     }
     let found = find(&target.join("duckdb-download"))?;
