@@ -15,7 +15,7 @@ pub use file::{
 pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use schema::{check, pipeline_schema};
 
-use crate::secret::{self, Secret, SecretSource};
+use crate::secret::{self, Dotenv, Secret, SecretSource, Unresolved, WithDotenv};
 use crate::yaml::{self, Node};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -46,6 +46,8 @@ pub struct Pipeline {
     pub notify: NotifyEntry,
     /// The salt of redacted fields, as written.
     redact_salt: Option<String>,
+    /// What lies beside the file for its references.
+    dotenv: Dotenv,
     document: Node,
 }
 
@@ -82,11 +84,14 @@ impl Pipeline {
         Self::parse(path, &text, &folder_of(path), from)
     }
 
-    /// Reads a pipeline from its text; `base` is the folder of relative paths.
+    /// Reads a pipeline from its text; `base` is the folder of relative paths. A `.env` in it is read too, unless the file is in
+    /// Cloud Storage, where it has no folder.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in one report.
+    /// Everything that is wrong with it, in one report; what is wrong with `.env` alone.
     pub fn parse(name: &str, text: &str, base: &Path, from: &dyn SecretSource) -> Result<Self, Problems> {
+        let dotenv = if name.starts_with("gs://") { Dotenv::default() } else { Dotenv::beside(base)? };
+        let from = &WithDotenv::new(from, &dotenv);
         let document = yaml::parse(text).map_err(|error| Problems::one(name, error.line, "", error.message))?;
         let mut list = check(&pipeline_schema(), &document).map_err(|error| Problems::one(name, 0, "", error))?;
         list.extend(conflicts::conflicts(&document));
@@ -110,10 +115,10 @@ impl Pipeline {
         }
         let file: PipelineFile =
             serde_json::from_value(value).map_err(|error| Problems::one(name, 0, "", error.to_string()))?;
-        Ok(Self::build(name, base, file, document))
+        Ok(Self::build(name, base, file, document, dotenv))
     }
 
-    fn build(name: &str, base: &Path, file: PipelineFile, document: Node) -> Self {
+    fn build(name: &str, base: &Path, file: PipelineFile, document: Node, dotenv: Dotenv) -> Self {
         let (landing, compression) = match file.landing {
             LandingEntry::Path(path) => (path, Compression::default()),
             LandingEntry::Map(map) => (map.path, map.compression),
@@ -142,8 +147,17 @@ impl Pipeline {
             orchestrator: file.orchestrator,
             notify: file.notify,
             redact_salt: file.redact_salt,
+            dotenv,
             document,
         }
+    }
+
+    /// A value of this file with its references resolved, and the secrets among them. What the environment lacks comes from `.env`.
+    ///
+    /// # Errors
+    /// Every reference that cannot be resolved.
+    pub fn resolve(&self, value: &Value, from: &dyn SecretSource) -> Result<(Value, Vec<Secret>), Vec<Unresolved>> {
+        secret::resolve(value, &self.base, &WithDotenv::new(from, &self.dotenv))
     }
 
     /// An account's settings with all references resolved, and the secrets among them.
@@ -159,7 +173,7 @@ impl Pipeline {
         let index = source.accounts.iter().position(|entry| entry.id == account).unwrap_or_default();
         let config = source.accounts.get(index).map(|entry| entry.config.clone()).unwrap_or_default();
         let pointer = format!("/sources/{}/accounts/{index}/config", source.index);
-        secret::resolve(&Value::Object(config), &self.base, from).map_err(|unresolved| Problems {
+        self.resolve(&Value::Object(config), from).map_err(|unresolved| Problems {
             file: self.name.clone(),
             list: unresolved.iter().map(|u| locate(&self.document, &pointer, u)).collect(),
         })
@@ -193,7 +207,7 @@ impl Pipeline {
         from: &dyn SecretSource,
     ) -> Result<Option<Secret>, Problems> {
         let Some(text) = text else { return Ok(None) };
-        match secret::resolve(&Value::String(text.to_owned()), &self.base, from) {
+        match self.resolve(&Value::String(text.to_owned()), from) {
             Ok((resolved, _)) => Ok(resolved.as_str().map(Secret::new)),
             Err(unresolved) => Err(Problems {
                 file: self.name.clone(),
@@ -262,7 +276,7 @@ fn source_name(given: Option<&str>, connector: &str) -> String {
     )
 }
 
-fn locate(document: &Node, pointer: &str, unresolved: &secret::Unresolved) -> Problem {
+fn locate(document: &Node, pointer: &str, unresolved: &Unresolved) -> Problem {
     let pointer = format!("{pointer}{}", unresolved.pointer);
     Problem { line: document.nearest(&pointer).line, key: key_path(&pointer), message: unresolved.message.clone() }
 }

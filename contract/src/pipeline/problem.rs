@@ -1,6 +1,7 @@
 //! What is wrong with a user's YAML file: all of it in one report, each with file, line, key and the nearest valid key.
 //! Pipeline files and manifests report through the same type.
 
+use crate::secret::DotenvError;
 use std::fmt;
 
 /// One thing that is wrong.
@@ -31,6 +32,12 @@ impl Problems {
 }
 
 impl std::error::Error for Problems {}
+
+impl From<DotenvError> for Problems {
+    fn from(error: DotenvError) -> Self {
+        Self::one(&error.file, error.line, "", error.message)
+    }
+}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,10 @@
 //! References to secrets in the pipeline file: `${env:NAME}`, `${file:PATH}` and `${secret:…}` (Secret Manager). They are resolved
-//! late, and what they resolve to is kept in a type that neither prints nor serialises.
+//! late, and what they resolve to is kept in a type that neither prints nor serialises. Behind the environment stands a `.env`.
 
+mod dotenv;
 mod store;
 
+pub use dotenv::{Dotenv, DotenvError, FILE_NAME as DOTENV};
 pub use store::{SecretStore, fetch, names};
 
 use serde_json::Value;
@@ -44,6 +46,47 @@ pub trait SecretSource {
     /// [`SecretStore`] has any: they are fetched beforehand, by [`fetch`].
     fn secret(&self, _name: &str) -> Option<Result<Secret, String>> {
         None
+    }
+    /// The `.env` that stands behind the environment: what is not set there, or empty, is looked for in it.
+    fn dotenv(&self) -> Option<&Dotenv> {
+        None
+    }
+}
+
+/// A source with a `.env` behind its environment.
+pub struct WithDotenv<'a> {
+    from: &'a dyn SecretSource,
+    dotenv: &'a Dotenv,
+}
+
+impl<'a> WithDotenv<'a> {
+    /// A source that looks into `from` first.
+    pub fn new(from: &'a dyn SecretSource, dotenv: &'a Dotenv) -> Self {
+        Self { from, dotenv }
+    }
+}
+
+impl SecretSource for WithDotenv<'_> {
+    fn env(&self, name: &str) -> Option<String> {
+        self.from.env(name)
+    }
+
+    fn file(&self, path: &Path) -> std::io::Result<String> {
+        self.from.file(path)
+    }
+
+    fn secret(&self, name: &str) -> Option<Result<Secret, String>> {
+        self.from.secret(name)
+    }
+
+    fn dotenv(&self) -> Option<&Dotenv> {
+        Some(self.dotenv)
+    }
+}
+
+impl fmt::Debug for WithDotenv<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WithDotenv({:?})", self.dotenv)
     }
 }
 
@@ -127,11 +170,7 @@ impl Walk<'_> {
 
     fn lookup(&self, reference: &str) -> Result<String, String> {
         match reference.split_once(':') {
-            Some(("env", name)) => match self.from.env(name) {
-                Some(found) if !found.is_empty() => Ok(found),
-                Some(_) => Err(format!("the environment variable {name} is empty")),
-                None => Err(format!("the environment variable {name} is not set")),
-            },
+            Some(("env", name)) => self.variable(name),
             Some(("file", path)) => match self.from.file(&self.base.join(path)) {
                 Ok(text) => Ok(text.trim_end_matches(['\n', '\r']).to_owned()),
                 Err(error) => Err(format!("the file {path} cannot be read: {error}")),
@@ -143,6 +182,25 @@ impl Walk<'_> {
             _ => Err(format!(
                 "`${{{reference}}}` is no reference; use ${{env:NAME}}, ${{file:PATH}} or ${{secret:NAME}}"
             )),
+        }
+    }
+
+    /// The environment wins, unless it says nothing.
+    fn variable(&self, name: &str) -> Result<String, String> {
+        let set = self.from.env(name);
+        if let Some(found) = set.as_ref().filter(|found| !found.is_empty()) {
+            return Ok(found.clone());
+        }
+        let state = if set.is_some() { "is empty" } else { "is not set" };
+        let dotenv = self.from.dotenv();
+        let entry = dotenv.and_then(|dotenv| dotenv.get(name)).map(Secret::expose);
+        match (entry, dotenv.and_then(Dotenv::place)) {
+            (Some(found), _) if !found.is_empty() => Ok(found.to_owned()),
+            (Some(_), Some(place)) => {
+                Err(format!("the environment variable {name} {state}, and it is empty in {place}"))
+            }
+            (None, Some(place)) => Err(format!("the environment variable {name} {state}, and {place} has no {name}")),
+            (_, None) => Err(format!("the environment variable {name} {state}")),
         }
     }
 
@@ -200,6 +258,39 @@ mod tests {
         assert_eq!(resolved, json!({"a": "k-123", "b": ["x-t-456-y"], "c": 3, "d": "$5"}));
         assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["k-123", "t-456"]);
         assert!(!format!("{secrets:?}").contains("k-123"));
+    }
+
+    #[test]
+    fn the_environment_wins_over_dotenv() {
+        struct Set(Option<&'static str>);
+        impl SecretSource for Set {
+            fn env(&self, _: &str) -> Option<String> {
+                self.0.map(str::to_owned)
+            }
+            fn file(&self, _: &Path) -> std::io::Result<String> {
+                Err(std::io::ErrorKind::NotFound.into())
+            }
+        }
+        let here = |text: &str| Dotenv::parse(".env", text).unwrap();
+        let nowhere = Dotenv::default();
+        for (set, dotenv, expected) in [
+            (Some("set"), &here("X=entry"), Ok("set")),
+            (None, &here("X=entry"), Ok("entry")),
+            (Some(""), &here("X=entry"), Ok("entry")),
+            (None, &nowhere, Err("the environment variable X is not set")),
+            (Some(""), &nowhere, Err("the environment variable X is empty")),
+            (None, &here("Y=1"), Err("the environment variable X is not set, and .env has no X")),
+            (Some(""), &here("Y=1"), Err("the environment variable X is empty, and .env has no X")),
+            (None, &here("X="), Err("the environment variable X is not set, and it is empty in .env")),
+        ] {
+            let from = Set(set);
+            let resolved = resolve(&json!("${env:X}"), Path::new("."), &WithDotenv::new(&from, dotenv));
+            let found = match &resolved {
+                Ok((value, _)) => Ok(value.as_str().unwrap()),
+                Err(unresolved) => Err(unresolved[0].message.as_str()),
+            };
+            assert_eq!(found, expected, "{set:?} {:?}", dotenv.get("X").map(Secret::expose));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Secrets that are fetched from Secret Manager before references are resolved: each one once, several at a time.
 //! One that cannot be read is kept as a message, so that all that is wrong can be told at once, each with its place.
 
-use super::{Secret, SecretSource, references};
+use super::{Dotenv, Secret, SecretSource, references};
 use crate::google::secret_manager::{SecretVersion, access};
 use crate::google::{Rest, Service};
 use futures::StreamExt;
@@ -33,6 +33,10 @@ impl SecretSource for SecretStore<'_> {
 
     fn secret(&self, name: &str) -> Option<Found> {
         self.fetched.get(name).cloned().or_else(|| self.from.secret(name))
+    }
+
+    fn dotenv(&self) -> Option<&Dotenv> {
+        self.from.dotenv()
     }
 }
 

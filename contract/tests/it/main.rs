@@ -6,6 +6,7 @@
 mod bad_pipelines;
 mod cloud_storage;
 mod credentials;
+mod dotenv;
 mod landing_conformance;
 mod leases;
 mod log_lines;

@@ -2,7 +2,7 @@
 //! they may have missed. References that cannot be resolved here are nothing to strip: the orchestrator needs no credentials of APIs.
 
 use contract::pipeline::Pipeline;
-use contract::secret::{self, Machine, Secret};
+use contract::secret::{Machine, Secret};
 use serde_json::Value;
 
 /// Shorter secrets cannot be told from other text.
@@ -14,7 +14,7 @@ const STRIPPED: &str = "***";
 pub(super) struct Known(Vec<Secret>);
 
 impl Known {
-    /// The accounts' secrets that come from the environment and from files.
+    /// The accounts' secrets that come from the environment, from `.env` and from files.
     pub(super) fn of(pipeline: &Pipeline) -> Self {
         let mut known = Self::default();
         for account in pipeline.sources.iter().flat_map(|source| &source.accounts) {
@@ -42,7 +42,7 @@ impl Known {
     fn collect(&mut self, value: &Value, pipeline: &Pipeline) {
         match value {
             Value::String(text) if text.contains("${") => {
-                if let Ok((_, secrets)) = secret::resolve(value, &pipeline.base, &Machine) {
+                if let Ok((_, secrets)) = pipeline.resolve(value, &Machine) {
                     secrets.into_iter().for_each(|secret| self.add(secret));
                 }
             }
@@ -69,14 +69,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("key"), "k-123&456\n").unwrap();
         std::fs::write(folder.path().join("short"), "401\n").unwrap();
+        std::fs::write(folder.path().join(".env"), "KNOWN_TEST_SECRET='e-789$'\n").unwrap();
         let text = "landing: l\nwarehouse: {type: duckdb, path: w}\nsources:\n  - connector: servicetitan\n    accounts:\n      \
-                    - {id: a, config: {x: '${file:none}', y: ['${file:key}'], z: plain, s: '${file:short}'}}\n";
+                    - {id: a, config: {x: '${file:none}', y: ['${file:key}'], z: plain, s: '${file:short}', e: '${env:KNOWN_TEST_SECRET}'}}\n";
         let pipeline = Pipeline::parse("p.yaml", text, folder.path(), &Machine).unwrap();
         let mut known = Known::of(&pipeline);
         known.add(Secret::new("k-123&456-long"));
         assert_eq!(
-            known.strip("401 for k-123&456 and k-123&456-long, plain, ?key=k-123%26456"),
-            "401 for *** and ***, plain, ?key=***"
+            known.strip("401 for k-123&456 and k-123&456-long, plain, ?key=k-123%26456, e-789$"),
+            "401 for *** and ***, plain, ?key=***, ***"
         );
         assert!(!format!("{known:?}").contains("k-123"));
     }
