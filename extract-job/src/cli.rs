@@ -136,7 +136,8 @@ pub struct ReadArgs {
     /// A manifest file or the name of a built-in connector
     #[arg(long, env = "DRAYAGE_MANIFEST", value_name = "FILE")]
     manifest: String,
-    /// A YAML or JSON file with the connector's settings; may hold ${env:NAME}, ${file:PATH} and ${secret:NAME}
+    /// A YAML or JSON file with the connector's settings; may hold ${env:NAME}, ${file:PATH} and ${secret:NAME}. What the environment
+    /// lacks is looked for in a `.env` beside it, or else in the working directory's
     #[arg(long, env = "DRAYAGE_CONFIG", value_name = "FILE")]
     config: Option<String>,
     /// Only these streams

@@ -1,6 +1,6 @@
 //! The program itself: exit codes, output, signals, and that no secret shows anywhere.
 
-use crate::support::{APP_KEY, Bench, SECRET, contains};
+use crate::support::{APP_KEY, Bench, SECRET, TENANT, contains};
 use contract::landing::paths;
 use contract::report::{RunReport, TaskStatus};
 use sandbox::fault::{Fault, FaultAction};
@@ -89,6 +89,59 @@ async fn the_other_commands_work() {
         "{}",
         text(&output.stdout)
     );
+}
+
+/// The program without the secrets in its environment, in the bench's folder.
+async fn without_secrets(bench: &Bench, args: &[&str]) -> Output {
+    let mut command = command(bench, args);
+    command.env_remove("ST_CLIENT_SECRET").env("ST_APP_KEY", "").current_dir(bench.folder.path());
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_come_from_dotenv_beside_the_files() {
+    let bench = Bench::new(60).await;
+    let (folder, url) = (bench.folder.path(), bench.server.url());
+    std::fs::create_dir(folder.join("settings")).unwrap();
+    let settings = format!(
+        "{{tenant_id: \"{TENANT}\", client_id: cid.sandbox, client_secret: \"${{env:ST_CLIENT_SECRET}}\", \
+         app_key: \"${{env:ST_APP_KEY}}\", api_url: \"{url}\", auth_url: \"{url}\"}}"
+    );
+    std::fs::write(folder.join("settings/st.yaml"), settings).unwrap();
+    let read =
+        ["read", "--manifest", "servicetitan", "--config", "settings/st.yaml", "--stream", "campaigns", "--limit", "1"];
+    let (extract, check) = (["--stream", "campaigns"], ["check", "--connect"]);
+
+    for args in [&read[..], &extract, &check] {
+        let output = without_secrets(&bench, args).await;
+        assert_eq!(output.status.code(), Some(2), "{args:?} {}", text(&output.stderr));
+        let said = text(&output.stderr);
+        assert!(said.contains("ST_CLIENT_SECRET is not set") && said.contains("ST_APP_KEY is empty"), "{said}");
+        assert!(!said.contains(".env"), "{said}");
+    }
+    let good = format!("ST_CLIENT_SECRET='{SECRET}'\nST_APP_KEY=\"{APP_KEY}\"\n");
+    std::fs::write(folder.join(".env"), &good).unwrap();
+    for args in [&read[..], &extract, &check] {
+        let output = without_secrets(&bench, args).await;
+        assert_eq!(output.status.code(), Some(0), "{args:?} {}", text(&output.stderr));
+        for bytes in [&output.stdout, &output.stderr] {
+            assert!(!contains(bytes, SECRET) && !contains(bytes, APP_KEY), "{args:?} {}", text(bytes));
+        }
+    }
+    // The file beside the settings counts alone.
+    std::fs::write(folder.join("settings/.env"), "OTHER=1\n").unwrap();
+    let output = without_secrets(&bench, &read).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("settings/.env has no ST_APP_KEY"), "{}", text(&output.stderr));
+    std::fs::write(folder.join("settings/.env"), good).unwrap();
+    assert_eq!(without_secrets(&bench, &read).await.status.code(), Some(0));
+
+    std::fs::write(folder.join(".env"), format!("A=1\n{SECRET} {APP_KEY}\n")).unwrap();
+    let output = without_secrets(&bench, &extract).await;
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains(".env:2: what follows the entry A cannot be read"), "{said}");
+    assert!(!said.contains(SECRET) && !said.contains(APP_KEY), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
