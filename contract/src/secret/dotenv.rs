@@ -42,7 +42,7 @@ impl Dotenv {
         let place = path.strip_prefix(".").unwrap_or(&path).display().to_string();
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound || path.is_dir() => return Ok(Self::default()),
+            Err(error) if is_absent(error.kind()) || path.is_dir() => return Ok(Self::default()),
             Err(error) => {
                 return Err(DotenvError { file: place, line: 0, message: format!("the file cannot be read: {error}") });
             }
@@ -93,6 +93,10 @@ impl fmt::Debug for Dotenv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Dotenv({} entries)", self.entries.len())
     }
+}
+
+fn is_absent(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// The entries up to the first that cannot be read.
