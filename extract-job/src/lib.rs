@@ -16,6 +16,7 @@ mod run;
 mod template;
 
 pub use manifest::Manifest;
+pub use manifest::describe::{BuiltIn, StreamDescription, built_in};
 pub use run::check::{Checked, check_manifest, check_pipeline};
 pub use run::dry_run::{Preview, preview};
 pub use run::plan::{PlanError, Selection};

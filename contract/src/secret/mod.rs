@@ -209,6 +209,12 @@ impl Walk<'_> {
     }
 }
 
+/// Whether a text holds a reference to a secret, which a program resolves when it needs it.
+pub fn holds_reference(text: &str) -> bool {
+    let kinds = ["env", "file", "secret"];
+    references(&Value::from(text)).iter().any(|reference| kinds.contains(&reference.kind.as_str()))
+}
+
 /// A reference as it stands in a text, taken apart: `${kind:name}`.
 pub(crate) struct Reference {
     pub(crate) kind: String,
@@ -258,6 +264,21 @@ mod tests {
         assert_eq!(resolved, json!({"a": "k-123", "b": ["x-t-456-y"], "c": 3, "d": "$5"}));
         assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["k-123", "t-456"]);
         assert!(!format!("{secrets:?}").contains("k-123"));
+    }
+
+    #[test]
+    fn references_are_told_from_other_text() {
+        for (text, expected) in [
+            ("${env:X}", true),
+            ("x-${file:a/b}-y", true),
+            ("${secret:projects/p/secrets/s/versions/1}", true),
+            ("${env:X", false),
+            ("${x}", false),
+            ("$env:X", false),
+            ("pa$${word:x}", false),
+        ] {
+            assert_eq!(holds_reference(text), expected, "{text}");
+        }
     }
 
     #[test]

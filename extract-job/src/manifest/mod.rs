@@ -3,6 +3,7 @@
 
 pub(crate) mod component_types;
 pub(crate) mod connectors;
+pub(crate) mod describe;
 pub(crate) mod dynamic_streams;
 pub(crate) mod parameters;
 pub(crate) mod problem;

@@ -17,6 +17,11 @@ impl Spec {
         Self { schema }
     }
 
+    /// The schema itself.
+    pub(crate) fn schema(&self) -> &Value {
+        &self.schema
+    }
+
     /// The settings with the schema's defaults where they say nothing. Lines stay those of the given node.
     pub(crate) fn complete(&self, config: Node) -> Node {
         with_defaults(&self.schema, config)
