@@ -1,5 +1,6 @@
 //! The command line of `drayage`: the commands of the three programs under one name, and what only a person needs.
 
+use crate::init::InitArguments;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Set up a pipeline for an account of your own: asks for what it needs, and writes the files
+    Init(InitArguments),
     #[command(flatten)]
     Orchestrator(orchestrator::Command),
     #[command(flatten)]

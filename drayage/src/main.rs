@@ -2,6 +2,7 @@
 
 mod cli;
 mod completions;
+mod init;
 mod manual;
 
 use clap::Parser;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
 
 fn hand_over(command: Command) -> ExitCode {
     match command {
+        Command::Init(arguments) => init::start(&arguments),
         Command::Orchestrator(command) => orchestrator::start(command),
         Command::Connectors(command) => extract_job::cli::start(command),
         Command::Extract(arguments) => extract_job::cli::start(arguments),

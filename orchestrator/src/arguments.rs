@@ -66,7 +66,7 @@ pub(crate) fn run_again(pipeline: &str) -> String {
 }
 
 /// A text as one word of a POSIX shell.
-pub(crate) fn shell_word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '@' | '%' | '+' | ',');
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

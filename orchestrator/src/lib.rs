@@ -19,6 +19,7 @@ mod stage;
 mod summary;
 mod trigger;
 
+pub use arguments::shell_word;
 pub use cli::Command;
 pub use command::{main, start};
 pub use error::RunError;
