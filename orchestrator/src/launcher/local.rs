@@ -111,6 +111,11 @@ impl LocalLauncher {
     fn command(&self, order: &StageOrder, index: usize) -> Command {
         let (program, first) = self.program(order.stage);
         let mut command = Command::new(program);
+        #[cfg(unix)]
+        if matches!(self.programs, Programs::Drayage(_)) {
+            // A copy that bears the name of another program would be that one.
+            command.arg0("drayage");
+        }
         command.args(first).args(&order.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         for name in OWN_SETTINGS {
