@@ -4,7 +4,7 @@
 use super::ask::{Ask, Question};
 use super::place::Place;
 use super::stop::Stop;
-use super::streams::first_to_load;
+use super::streams::{first_to_load, tables};
 use anyhow::{Context, Result};
 use contract::exit::Exit;
 use contract::shutdown::Shutdown;
@@ -98,26 +98,19 @@ impl SetUp<'_> {
             "\nWhat goes on from here:\n\n  drayage run --pipeline {file}        # all streams of the file, whenever you like"
         );
         println!("  drayage streams --pipeline {file}    # what they are");
-        let Some(table) = loaded.or(self.streams.first().map(|stream| stream.name.as_str())) else { return };
+        let place = self.streams.iter().position(|stream| Some(stream.name.as_str()) == loaded).unwrap_or_default();
+        let Some(table) = tables(self.streams).into_iter().nth(place) else { return };
         let warehouse = if Path::new(self.warehouse).is_absolute() {
             PathBuf::from(self.warehouse)
         } else {
             self.place.beside(self.warehouse.strip_prefix("./").unwrap_or(self.warehouse))
         };
-        let query = format!("SELECT * FROM bronze.{} LIMIT 10", identifier(table));
         let when = if loaded.is_some() { "The rows" } else { "The rows, after a run" };
         println!(
-            "\n{when} (no DuckDB on this machine yet? pip install duckdb-cli):\n\n  duckdb {} {}",
+            "\n{when} (no DuckDB on this machine yet? pip install duckdb-cli):\n\n  duckdb {} \"SELECT * FROM bronze.{table} LIMIT 10\"",
             shell_word(&warehouse.display().to_string()),
-            if query.contains('"') { shell_word(&query) } else { format!("\"{query}\"") }
         );
     }
-}
-
-/// A name in a query: quoted where it is no plain word.
-fn identifier(name: &str) -> String {
-    let plain = name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
-    if plain && !name.starts_with(|c: char| c.is_ascii_digit()) { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 /// A command of this program as the person would type it.
@@ -181,10 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_commands_are_what_a_person_would_type() {
-        for (name, expected) in [("jobs", "jobs"), ("a.b", "\"a.b\""), ("2x", "\"2x\""), ("Jobs", "\"Jobs\"")] {
-            assert_eq!(identifier(name), expected);
-        }
+    fn commands_are_what_a_person_would_type() {
         assert_eq!(shown(&["run", "--pipeline", "a b.yaml"]), "drayage run --pipeline 'a b.yaml'");
     }
 }

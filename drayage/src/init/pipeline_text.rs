@@ -1,6 +1,6 @@
 //! The text of the pipeline file: short, with comments that show what else can be said.
 
-use super::streams::how;
+use super::streams::{how, tables};
 use super::yaml::{comment, entry, text};
 use extract_job::StreamDescription;
 use serde_json::{Value, json};
@@ -50,10 +50,15 @@ impl PipelineText<'_> {
             "    # Without this list all streams are read. An entry can be a mapping: {name: jobs, table: st_jobs, redact: {email: hash}}.\n    \
              streams:\n",
         );
-        let names: Vec<String> = self.streams.iter().map(|stream| text(&stream.name)).collect();
-        let width = names.iter().map(String::len).max().unwrap_or_default();
-        for (name, stream) in names.iter().zip(self.streams) {
-            out.push_str(&format!("      - {name:width$}  # {}\n", comment(&how(stream))));
+        let tables = tables(self.streams);
+        let entry = |(stream, table): (&StreamDescription, &String)| match text(&stream.name) {
+            name if stream.name == *table => name,
+            name => format!("{{name: {name}, table: {}}}", text(table)),
+        };
+        let entries: Vec<String> = self.streams.iter().zip(&tables).map(entry).collect();
+        let width = entries.iter().map(String::len).max().unwrap_or_default();
+        for (entry, stream) in entries.iter().zip(self.streams) {
+            out.push_str(&format!("      - {entry:width$}  # {}\n", comment(&how(stream))));
         }
         out.push_str(
             "\n# Other keys: concurrency, notify (Slack), redact_salt (personal data), orchestrator (Cloud Run).\n",
@@ -84,7 +89,7 @@ mod tests {
             ("m.yaml", "1e3", "~", "./~"),
         ] {
             let settings = json!({"x": value, "empty": "", "deep": {"y": [value]}});
-            let streams = [stream("jobs", "id"), stream("null", "a\nb"), stream("123", "")];
+            let streams = [stream("jobs", "id"), stream("null", "a\nb"), stream("123", ""), stream("a-b", "id")];
             let file = PipelineText {
                 landing,
                 warehouse: "./w #1.duckdb",
@@ -103,7 +108,9 @@ mod tests {
             assert_eq!((source.connector.as_str(), source.accounts[0].id.as_str()), (connector, account));
             assert_eq!(Value::Object(source.accounts[0].config.clone()), settings, "{rendered}");
             let names: Vec<&str> = source.streams.iter().flatten().map(|stream| stream.name.as_str()).collect();
-            assert_eq!(names, ["jobs", "null", "123"]);
+            assert_eq!(names, ["jobs", "null", "123", "a-b"]);
+            let tables: Vec<_> = source.streams.iter().flatten().map(|stream| stream.table.as_deref()).collect();
+            assert_eq!(tables, [None, None, Some("_123"), Some("a_b")]);
             assert!(pipeline.landing.ends_with(landing), "{}", pipeline.landing);
         }
     }

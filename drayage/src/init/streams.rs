@@ -67,6 +67,27 @@ pub(crate) fn first_to_load(chosen: &[StreamDescription]) -> usize {
     chosen.iter().position(|stream| stream.mode == StreamMode::Snapshot).unwrap_or_default()
 }
 
+/// The table of each stream: its name, or what the load takes for one, where the name has characters that no table can have.
+pub(crate) fn tables(streams: &[StreamDescription]) -> Vec<String> {
+    let mut tables: Vec<String> = Vec::new();
+    for stream in streams {
+        let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let mut wanted: String = stream.name.chars().map(letter).collect();
+        if wanted.starts_with(|c: char| c.is_ascii_digit()) {
+            wanted.insert(0, '_');
+        }
+        // A stream whose own name it is keeps it.
+        let is_taken = |table: &str, tables: &[String]| {
+            tables.iter().any(|known| known.eq_ignore_ascii_case(table))
+                || (table != stream.name && streams.iter().any(|other| other.name.eq_ignore_ascii_case(table)))
+        };
+        let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+        let free = std::iter::once(wanted.clone()).chain(numbered).find(|table| !is_taken(table, &tables));
+        tables.push(free.unwrap_or(wanted));
+    }
+    tables
+}
+
 /// The names of all, shortened where they are many.
 pub(crate) fn some_names(all: &[StreamDescription]) -> String {
     let names: Vec<&str> = all.iter().take(NAMED).map(|stream| stream.name.as_str()).collect();
@@ -112,6 +133,17 @@ mod tests {
             (&["a", "a_export", "b", "b_export"], 2),
         ] {
             assert_eq!(twice(&streams(names)).len(), warnings, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn every_stream_has_a_table_of_its_own() {
+        for (names, expected) in [
+            (&["jobs", "jobs_export"][..], &["jobs", "jobs_export"][..]),
+            (&["a-b", "a.b", "a_b", "A_B_2"], &["a_b_3", "a_b_4", "a_b", "A_B_2"]),
+            (&["2x"], &["_2x"]),
+        ] {
+            assert_eq!(tables(&streams(names)), expected, "{names:?}");
         }
     }
 
