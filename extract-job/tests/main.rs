@@ -6,6 +6,7 @@ mod budget;
 mod credentials;
 mod credentials_substream;
 mod differential;
+mod disguised_errors;
 mod docs;
 mod error_handlers;
 mod extract;

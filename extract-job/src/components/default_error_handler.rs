@@ -16,6 +16,8 @@ const MOST_RETRIES: u64 = 100;
 pub(crate) struct Verdict {
     pub(crate) action: Action,
     pub(crate) message: Option<String>,
+    /// A filter of the manifest says so, and not the table by status.
+    pub(crate) named: bool,
 }
 
 /// How much of an answer has to be in the scope before it can be judged.
@@ -66,13 +68,13 @@ impl DefaultErrorHandler {
     pub(crate) fn verdict(&self, answer: &AnswerView<'_>, scope: &Scope) -> Verdict {
         for filter in &self.filters {
             match filter.matches(answer, scope) {
-                Ok(Some(action)) => return Verdict { action, message: filter.message(scope) },
+                Ok(Some(action)) => return Verdict { action, message: filter.message(scope), named: true },
                 Ok(None) => {}
                 // Passing over a rule that cannot be read could take an error for a page.
-                Err(why) => return Verdict { action: Action::Fail, message: Some(why) },
+                Err(why) => return Verdict { action: Action::Fail, message: Some(why), named: true },
             }
         }
-        Verdict { action: by_status(answer.status), message: None }
+        Verdict { action: by_status(answer.status), message: None, named: false }
     }
 }
 

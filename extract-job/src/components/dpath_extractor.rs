@@ -10,6 +10,8 @@ pub(crate) struct DpathExtractor {
     field_path: Vec<Expression>,
     /// `x-bare-array`: an answer that is a list holds the records itself, instead of elements that the path leads into.
     bare_array: bool,
+    /// `x-empty-when`: an answer that lacks the path is an empty list, and a proven one.
+    empty_when: Option<Expression>,
     expander: Option<RecordExpander>,
 }
 
@@ -24,16 +26,22 @@ impl DpathExtractor {
         let expander = reader.child("record_expander").and_then(|child| RecordExpander::read(&child));
         reader.accept(&["decoder"]);
         let bare_array = reader.boolean("x-bare-array", false);
+        let empty_when = reader.expression("x-empty-when", Names::ERROR);
         reader.finish();
-        Some(Self { field_path, bare_array, expander })
+        Some(Self { field_path, bare_array, empty_when, expander })
     }
 
     pub(crate) fn new(field_path: Vec<Expression>) -> Self {
-        Self { field_path, bare_array: false, expander: None }
+        Self { field_path, bare_array: false, empty_when: None, expander: None }
     }
 
     pub(crate) fn expander(&self) -> Option<&RecordExpander> {
         self.expander.as_ref()
+    }
+
+    /// Whether an answer without the path is an empty list, as far as the manifest says.
+    pub(crate) fn is_empty_when(&self, scope: &Scope) -> Result<bool, ExpressionError> {
+        self.empty_when.as_ref().map_or(Ok(false), |condition| condition.condition(scope))
     }
 
     /// The path's segments.
@@ -59,7 +67,7 @@ mod tests {
         for (bare_array, body, expected) in
             [(true, " \n[{}]", none), (true, "{\"docs\": []}", &path), (true, "", &path), (false, "[{}]", &path)]
         {
-            let extractor = DpathExtractor { field_path: Vec::new(), bare_array, expander: None };
+            let extractor = DpathExtractor { bare_array, ..DpathExtractor::new(Vec::new()) };
             assert_eq!(extractor.path_in(body.as_bytes(), &path), expected, "{body}");
         }
     }

@@ -12,7 +12,7 @@ use super::request_option::{Injection, RequestOption};
 use crate::http::account::Account;
 use crate::http::client::Answer;
 use crate::http::login::error_words;
-use crate::http::send::{Call, SendError};
+use crate::http::send::{Call, SendError, Undecoded};
 use crate::http::tokens::{Forgot, Token};
 use crate::manifest::reader::Reader;
 use crate::template::Names;
@@ -109,7 +109,7 @@ impl SessionTokenAuthenticator {
             let (requester, injections) = (&self.requester, &[]);
             let call = Call { account, requester, unit, scope, injections, expected: 0, cached: false };
             let decode = |answer: Answer| {
-                let found = token_of(&answer.body, &path);
+                let found = token_of(&answer.body, &path).map_err(Undecoded::from);
                 async move { found }.boxed()
             };
             let text = call.log_in(&decode).await?;

@@ -49,6 +49,8 @@ pub(crate) struct Answer {
     pub(crate) body: Buffer,
     /// The host that answered is not the API's own, so that it got no credentials.
     pub(crate) foreign: bool,
+    /// To ask again would bring the same: it is a kept answer, or one that the manifest's error handler names and lets pass.
+    pub(crate) settled: bool,
 }
 
 /// Why there is no complete answer.
@@ -188,7 +190,7 @@ async fn read(
         }
         buffers.extend(&mut body, &chunk).map_err(|error| memory(&error))?;
     }
-    Ok(Answer { status, headers, body, foreign })
+    Ok(Answer { status, headers, body, foreign, settled: false })
 }
 
 /// Waits so long for the next sign of life.

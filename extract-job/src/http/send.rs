@@ -56,8 +56,31 @@ pub(crate) enum Sent<T> {
     Paging(PagingAction, String),
 }
 
-/// Makes something of a body; the text says why it is not what was declared.
-pub(crate) type Decode<'a, T> = &'a (dyn Fn(Answer) -> BoxFuture<'static, Result<T, String>> + Send + Sync);
+/// Why a body cannot be used.
+#[derive(Debug)]
+pub(crate) enum Undecoded {
+    /// It is not what was declared: tried again like a broken connection.
+    Malformed(String),
+    /// It tells nothing: asked for once more, whatever the number of tries.
+    Vague(String),
+}
+
+impl From<String> for Undecoded {
+    fn from(why: String) -> Self {
+        Self::Malformed(why)
+    }
+}
+
+impl Undecoded {
+    fn why(self) -> String {
+        match self {
+            Self::Malformed(why) | Self::Vague(why) => why,
+        }
+    }
+}
+
+/// Makes something of a body.
+pub(crate) type Decode<'a, T> = &'a (dyn Fn(Answer) -> BoxFuture<'static, Result<T, Undecoded>> + Send + Sync);
 
 /// One request of a stream.
 pub(crate) struct Call<'a> {
@@ -96,6 +119,8 @@ impl Failure {
 enum Judged<T> {
     Done(Sent<T>),
     Again(Failure),
+    /// The answer tells nothing.
+    Vague(String),
     /// Another try would end in the same way.
     Refused(String),
     /// The login was not accepted; if there is no other to be had, this is what stays.
@@ -108,6 +133,8 @@ enum Fallback {
     Retry(Failure),
 }
 
+/// Before an answer that tells nothing is asked for once more.
+const VAGUE_WAIT: Duration = Duration::from_secs(1);
 /// So often may a request find that its token has been replaced meanwhile.
 const MOST_OUTDATED: u32 = 3;
 
@@ -141,7 +168,8 @@ impl Call<'_> {
         match self.account.cache.get_or_fetch(&self.cache_key(&unsigned)?, fetch).await? {
             Found::Fresh(sent) => Ok(sent),
             Found::Kept(answer) => {
-                let decoded = decode(answer).await.map_err(|why| self.failed(&self.visible_url(&unsigned), &why));
+                let failed = |why: Undecoded| self.failed(&self.visible_url(&unsigned), &why.why());
+                let decoded = decode(answer).await.map_err(failed);
                 decoded.map(Sent::Decoded)
             }
         }
@@ -168,7 +196,7 @@ impl Call<'_> {
     async fn repeat<T>(&self, purpose: Purpose, decode: Decode<'_, T>) -> Result<Sent<T>, SendError> {
         let retries = self.requester.error_handler.retries(self.scope).map_err(|why| self.unsent(&why))?;
         let mut tries = Tries::new(self.account.waits, retries);
-        let (mut login, mut outdated) = (Login::NotRefused, 0);
+        let (mut login, mut outdated, mut vague) = (Login::NotRefused, 0, false);
         loop {
             let signed = self.requester.authenticator.sign(self.account, self.unit, self.scope).await?;
             let outgoing = Outgoing { login: purpose == Purpose::Login, ..self.build(&signed)? };
@@ -214,6 +242,13 @@ impl Call<'_> {
                     }
                 }
                 Judged::Refused(why) => return Err(self.refused(purpose, &url, &why)),
+                Judged::Vague(why) if vague => return Err(self.exhausted(purpose, &url, &why)),
+                Judged::Vague(why) => {
+                    vague = true;
+                    self.tell_retry(tries.failing(), VAGUE_WAIT, &url, &why);
+                    tokio::time::sleep(self.account.waits.scale(VAGUE_WAIT)).await;
+                    continue;
+                }
                 Judged::Again(failure) => failure,
             };
             let Failure { why, told, retry_after, kind } = failure;
@@ -221,15 +256,19 @@ impl Call<'_> {
             if kind == Failed::Limited {
                 self.account.pause.extend(wait);
             }
-            telemetry::emit(&Event::RetryScheduled {
-                stage: "extract".into(),
-                unit: self.unit.clone(),
-                attempt: tries.failing() - 1,
-                wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                reason: self.account.redactor.clean(&format!("{url}: {why}")),
-            });
+            self.tell_retry(tries.failing() - 1, wait, &url, &why);
             tokio::time::sleep(wait).await;
         }
+    }
+
+    fn tell_retry(&self, attempt: u32, wait: Duration, url: &str, why: &str) {
+        telemetry::emit(&Event::RetryScheduled {
+            stage: "extract".into(),
+            unit: self.unit.clone(),
+            attempt,
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            reason: self.account.redactor.clean(&format!("{url}: {why}")),
+        });
     }
 
     fn build(&self, signed: &[Injection]) -> Result<Outgoing, SendError> {
@@ -313,11 +352,17 @@ impl Call<'_> {
             Action::RateLimited => Ok(Judged::Again(again(&answer.headers, why(), Failed::Limited))),
             Action::Paging(action) => Ok(Judged::Done(Sent::Paging(action, self.account.redactor.clean(&why())))),
             Action::Ignore if status >= 400 => Ok(Judged::Done(Sent::Ignored(status))),
+            Action::Success if matches!(status, 202 | 206) && !verdict.named && purpose == Purpose::Records => {
+                let why = format!("the API answered {status}, which is no whole answer");
+                Ok(Judged::Again(again(&answer.headers, why, Failed::Retry)))
+            }
             Action::Success | Action::Ignore => {
                 let headers = answer.headers.clone();
+                let answer = Answer { settled: answer.settled || verdict.named, ..answer };
                 match decode(answer).await {
                     Ok(decoded) => Ok(Judged::Done(Sent::Decoded(decoded))),
-                    Err(why) => Ok(Judged::Again(again(&headers, why, Failed::Retry))),
+                    Err(Undecoded::Malformed(why)) => Ok(Judged::Again(again(&headers, why, Failed::Retry))),
+                    Err(Undecoded::Vague(why)) => Ok(Judged::Vague(why)),
                 }
             }
         }

@@ -12,10 +12,11 @@ use crate::components::windows::Window;
 use crate::http::account::Account;
 use crate::http::buffers::{Buffer, Buffers};
 use crate::http::client::{Answer, Outgoing};
-use crate::http::send::{Call, Sent, headers_value};
+use crate::http::send::{Call, Sent, Undecoded, headers_value};
 use crate::record::extract::extract;
 use crate::record::redaction::Redaction;
 use crate::record::refine::Refinement;
+use crate::record::verdict::Verdict;
 use crate::record_slicer::Keep;
 use crate::template::Names;
 use async_trait::async_trait;
@@ -23,6 +24,7 @@ use contract::unit::Unit;
 use futures::FutureExt;
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,6 +42,9 @@ pub(crate) struct StreamPages {
     cached: AtomicBool,
     /// What slices have learned of the size of pages.
     estimate: Mutex<Estimate>,
+    /// Shapes of answers that tell nothing, and did so twice.
+    vague: Mutex<HashSet<String>>,
+    warnings: Mutex<BTreeSet<String>>,
 }
 
 /// The pages of one slice.
@@ -68,8 +73,25 @@ impl StreamPages {
         let path = path.map_err(|error| ReadError(format!("`field_path`: {error}")))?;
         let cursor_field = stream.cursor.as_ref().map(|cursor| cursor.field(&scope)).transpose().map_err(ReadError)?;
         let cached = AtomicBool::new(stream.retriever.requester.uses_cache && account.is_shared(&stream.name));
-        let estimate = Mutex::default();
-        Ok(Self { account, stream, unit, scope, path, cursor_field, redaction, cpu, cached, estimate })
+        Ok(Self {
+            account,
+            stream,
+            unit,
+            scope,
+            path,
+            cursor_field,
+            redaction,
+            cpu,
+            cached,
+            estimate: Mutex::default(),
+            vague: Mutex::default(),
+            warnings: Mutex::default(),
+        })
+    }
+
+    /// What people should know of the answers.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Asks the API itself from now on: what is kept is not whole.
@@ -164,11 +186,12 @@ impl PageSource for HttpPages {
             expected,
             cached: shared.cached.load(Ordering::Relaxed),
         };
+        let was_vague = Arc::new(AtomicBool::new(false));
         let decode = |answer: Answer| {
-            let (pages, scope, bounds) = (shared.clone(), scope.clone(), self.bounds);
+            let (pages, scope, bounds, was_vague) = (shared.clone(), scope.clone(), self.bounds, was_vague.clone());
             async move {
                 let cpu = pages.cpu.clone();
-                cpu.run(move || pages.page(answer, &scope, bounds)).await?
+                cpu.run(move || pages.page(answer, &scope, bounds, &was_vague)).await?
             }
             .boxed()
         };
@@ -181,8 +204,15 @@ impl PageSource for HttpPages {
 }
 
 impl StreamPages {
-    /// Makes a page of an answer; the whole body must be well-formed.
-    fn page(&self, answer: Answer, scope: &Scope, bounds: Option<Window>) -> Result<Result<Page, ReadError>, String> {
+    /// Makes a page of an answer; the whole body must be well-formed. `was_vague` tells whether the answer before, to the same request, told
+    /// nothing.
+    fn page(
+        &self,
+        answer: Answer,
+        scope: &Scope,
+        bounds: Option<Window>,
+        was_vague: &AtomicBool,
+    ) -> Result<Result<Page, ReadError>, Undecoded> {
         let headers = page_headers(&answer.headers);
         let mut body = answer.body;
         let says_nothing = answer.status == 204;
@@ -193,8 +223,24 @@ impl StreamPages {
         let body = retriever.decoder.decode(body)?;
         let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body, scope)?;
         let (received, fingerprint) = (extracted.received, extracted.fingerprint);
-        let without_place = extracted.without_place && !says_nothing;
         let response = first_of_list(extracted.rest.clone());
+        let proof = match &extracted.verdict {
+            Verdict::Records | Verdict::Empty => Proof::Whole,
+            _ if says_nothing => Proof::Whole,
+            other => {
+                let seen = scope.clone().with(Names::RESPONSE, &response).with(Names::HEADERS, &headers);
+                match retriever.selector.extractor.path().is_empty_when(&seen) {
+                    Ok(true) => Proof::Whole,
+                    Ok(false) => self.proof(other, answer.settled, was_vague)?,
+                    Err(error) => return Ok(Err(ReadError(format!("`x-empty-when`: {error}")))),
+                }
+            }
+        };
+        let proves_nothing = match proof {
+            Proof::Whole => false,
+            Proof::None => true,
+            Proof::Mistaken(why) => return Ok(Err(ReadError(why))),
+        };
         let refinement = Refinement {
             stream: &self.stream,
             scope,
@@ -212,7 +258,7 @@ impl StreamPages {
             body: Arc::new(PageBody { bytes: refined.body, reservation: None }),
             records: refined.records,
             received,
-            without_place,
+            proves_nothing,
             came_out: refined.came_out,
             last: refined.last,
             is_past: refined.is_past,
@@ -223,9 +269,44 @@ impl StreamPages {
         }))
     }
 
+    /// What an answer without a place for records proves. One that tells nothing is asked for once more; a shape that has told nothing twice
+    /// is taken as it is from then on.
+    fn proof(&self, verdict: &Verdict, settled: bool, was_vague: &AtomicBool) -> Result<Proof, Undecoded> {
+        let place = if self.path.is_empty() { "records".to_owned() } else { format!("`{}`", self.path.join(".")) };
+        match verdict {
+            Verdict::Records | Verdict::Empty => Ok(Proof::Whole),
+            // The manifest's error handler knows such answers, and lets them pass.
+            Verdict::Error(_) | Verdict::Elsewhere(_) if settled => Ok(Proof::None),
+            Verdict::Error(why) => Err(Undecoded::Malformed(why.clone())),
+            Verdict::Elsewhere(why) => Ok(Proof::Mistaken(why.clone())),
+            Verdict::Nothing { shape } => {
+                let mut known = self.vague.lock().unwrap_or_else(PoisonError::into_inner);
+                if !settled && !known.contains(shape) && !was_vague.swap(true, Ordering::Relaxed) {
+                    return Err(Undecoded::Vague(format!("the answer has no {place}, and tells nothing else")));
+                }
+                known.insert(shape.clone());
+                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(format!(
+                    "answers without {place} were taken for empty lists, which they do not prove: if the API writes an empty list so, \
+                     say it by `x-empty-when` in the extractor"
+                ));
+                Ok(Proof::None)
+            }
+        }
+    }
+
     fn buffers(&self) -> &Buffers {
         &self.account.client.buffers
     }
+}
+
+/// What an answer proves.
+enum Proof {
+    /// Its records are all that the page has.
+    Whole,
+    /// That it has none is not proven.
+    None,
+    /// The manifest looks for records where there are none; why.
+    Mistaken(String),
 }
 
 /// Templates see the first element of a body that is a list.

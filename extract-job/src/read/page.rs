@@ -45,8 +45,8 @@ pub(crate) struct Page {
     pub(crate) last: Option<Value>,
     /// The page ends before the start of the window: in a newest-first feed nothing follows that is wanted.
     pub(crate) is_past: bool,
-    /// The answer tells an error and has no place for records.
-    pub(crate) without_place: bool,
+    /// The answer lacks the place for records: it was taken for an empty list, but is no proof of one.
+    pub(crate) proves_nothing: bool,
     /// The body without the records.
     pub(crate) response: Value,
     pub(crate) headers: Value,

@@ -186,8 +186,8 @@ impl<'a> PageReader<'a> {
         };
         let told = self.paginator.is_some_and(DefaultPaginator::has_total);
         self.tally.page(total, told, page.received);
-        if page.without_place {
-            self.tally.without_place();
+        if page.proves_nothing {
+            self.tally.proves_nothing();
         }
         self.offset += page.received;
         if let Some(size) =

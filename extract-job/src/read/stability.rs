@@ -42,8 +42,8 @@ impl Tally {
         self.stopped = true;
     }
 
-    /// An answer has no place for records at all, as those that tell an error with status 200: no proof that there are none.
-    pub(crate) fn without_place(&mut self) {
+    /// An answer without a place for records was taken for an empty list: no proof that there are none.
+    pub(crate) fn proves_nothing(&mut self) {
         self.cut = true;
     }
 

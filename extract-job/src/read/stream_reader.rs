@@ -207,7 +207,7 @@ impl StreamReader {
             futures::try_join!(self.send_slices(&reading, sender), self.read_slices(&reading, receiver, sink))?;
         let totals = progress.totals();
         let shifted = totals.complete && (totals.shifted || parents.shifted);
-        let mut warnings = Vec::new();
+        let mut warnings = reading.pages.warnings();
         if shifted && plan.snapshot {
             warnings.push("pages have shifted twice while they were read: deletes are held back".to_owned());
         } else if shifted {
@@ -218,7 +218,9 @@ impl StreamReader {
         let unproven = totals.complete && (totals.unproven || parents.unproven);
         if unproven {
             let held = if plan.snapshot { "deletes are held back" } else { "the next run starts where this one did" };
-            warnings.push(format!("some answers told nothing (errors that are ignored): {held}"));
+            warnings.push(format!(
+                "some answers proved nothing (errors that are ignored, or no place for records): {held}"
+            ));
         }
         let is_doubtful = shifted || unproven;
         let state_after = match (plan.snapshot || plan.backfill.is_some() || !totals.complete, is_doubtful) {

@@ -1,7 +1,7 @@
 //! The records of an answer: slices of its body, or records that one of our own extractors makes of it.
 
 use super::tree::{Tree, write_text};
-use crate::components::error_message;
+use super::verdict::{self, Verdict};
 use crate::components::expression::Scope;
 use crate::components::fields_and_rows_extractor::FieldsAndRows;
 use crate::components::record_extractor::RecordExtractor;
@@ -11,6 +11,11 @@ use crate::record_slicer::{self, Keep, SliceError, Sliced};
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
+
+/// An answer without records that is longer is not read any further to find out what it is.
+const LARGEST_WITHOUT_RECORDS: usize = 16 << 20;
+/// So much of a record is shown that is none.
+const LONGEST_SHOWN: usize = 80;
 
 /// The records of one answer.
 #[derive(Debug)]
@@ -24,8 +29,8 @@ pub(crate) struct Extracted {
     pub(crate) received: u64,
     /// Tells apart answers that hold different ones.
     pub(crate) fingerprint: u64,
-    /// The answer has no place for records, and tells an error, though its status is no error's.
-    pub(crate) without_place: bool,
+    /// What an answer that has given no records is.
+    pub(crate) verdict: Verdict,
 }
 
 /// Finds the records in a body; the whole of it must be well-formed.
@@ -44,15 +49,28 @@ pub(crate) fn extract(
         _ => keep,
     };
     let path = extractor.path().path_in(&body, path);
-    let Sliced { records, rest } = record_slicer::slice(&body, path, keep).map_err(|error| not_json(&body, &error))?;
+    let Sliced { records, rest } = match record_slicer::slice(&body, path, keep) {
+        Ok(sliced) => sliced,
+        Err(error @ SliceError::NotRecords { .. }) => return Err(of_another_kind(&body, path, &error)),
+        Err(error) => return Err(not_json(&body, &error)),
+    };
     let received = records.len() as u64;
     let fingerprint = fingerprint(&body, &records);
-    let without_place =
-        records.is_empty() && keep == Keep::Rest && lacks(&rest, path) && error_message::for_people(&body).is_some();
+    let verdict = match records.first() {
+        None => judge(&body, path)?,
+        Some(first) => {
+            if let (RecordExtractor::Dpath(_), Some(kind)) = (extractor, verdict::kind_of_records(&body, &records)) {
+                let first = String::from_utf8_lossy(&body[first.clone()]);
+                let first: String = first.chars().take(LONGEST_SHOWN).collect();
+                return Err(format!("the answer holds {kind} where records are expected: {first}"));
+            }
+            Verdict::Records
+        }
+    };
     let made = match extractor {
         RecordExtractor::Dpath(path) => {
             let Some(expander) = path.expander() else {
-                return Ok(Extracted { body, records, rest, received, fingerprint, without_place });
+                return Ok(Extracted { body, records, rest, received, fingerprint, verdict });
             };
             let mut made = Made::default();
             for range in &records {
@@ -71,22 +89,25 @@ pub(crate) fn extract(
         }
         RecordExtractor::FieldsAndRows(table) => rows(table, &body, &records, &rest)?,
     };
-    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received, fingerprint, without_place })
+    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received, fingerprint, verdict })
 }
 
-/// Whether an object lacks the first keys of the path.
-fn lacks(rest: &Value, path: &[String]) -> bool {
-    let mut value = rest;
-    for segment in path {
-        match value {
-            Value::Object(map) if segment != "*" => match map.get(segment) {
-                Some(below) => value = below,
-                None => return true,
-            },
-            _ => return false,
-        }
+/// What an answer without records is.
+fn judge(body: &[u8], path: &[String]) -> Result<Verdict, String> {
+    if body.len() > LARGEST_WITHOUT_RECORDS {
+        let place = path.join(".");
+        return Err(format!("the answer has {} MB, but no records at `{place}`", body.len() / 1_000_000));
     }
-    false
+    // Well-formed JSON by the slicer's word; a value that no number type holds is read as far as can be.
+    Ok(verdict::judge(&record_slicer::value(body), path))
+}
+
+/// A single value where records are expected: it may tell an error.
+fn of_another_kind(body: &[u8], path: &[String], error: &SliceError) -> String {
+    match serde_json::from_slice(body).map(|body| verdict::judge(&body, path)) {
+        Ok(Verdict::Error(why)) => why,
+        _ => not_json(body, error),
+    }
 }
 
 /// Records that are written anew, one after the other.

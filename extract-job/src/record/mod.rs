@@ -5,3 +5,4 @@ pub(crate) mod extract;
 pub(crate) mod redaction;
 pub(crate) mod refine;
 pub(crate) mod tree;
+pub(crate) mod verdict;

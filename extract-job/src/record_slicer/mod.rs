@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub(crate) use fields::{one_line, text_of_field, unescaped};
+pub(crate) use readable::value;
 
 use fields::is_key;
 use scanner::{Kind, Scanner};

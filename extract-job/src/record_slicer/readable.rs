@@ -10,7 +10,7 @@ use super::fields::unescaped;
 use super::scanner::{Kind, Scanner};
 
 /// The value of a raw text. Half of a surrogate pair becomes the replacement character, a number beyond a double its digits as text.
-pub(super) fn value(raw: &[u8]) -> Value {
+pub(crate) fn value(raw: &[u8]) -> Value {
     serde_json::from_slice(raw).unwrap_or_else(|_| {
         let mut scanner = Scanner::new(raw);
         scanner.space();

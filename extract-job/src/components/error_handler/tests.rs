@@ -42,7 +42,7 @@ impl Handler {
         if self.get().sight(status) >= Sight::Headers {
             scope = scope.with(Names::HEADERS, json!({"x-code": "h1"}));
         }
-        let Verdict { action, message } = self.get().verdict(&AnswerView { status, body: body.as_bytes() }, &scope);
+        let Verdict { action, message, .. } = self.get().verdict(&AnswerView { status, body: body.as_bytes() }, &scope);
         (action, message)
     }
 

@@ -15,7 +15,7 @@ async fn send(
     let call = Call { account, requester, unit: &unit, scope: &scope, injections: &[], expected: 0, cached };
     let decode = |answer: Answer| {
         let text = String::from_utf8(answer.body.to_vec()).unwrap();
-        async move { if text.starts_with("broken") { Err("broken".to_owned()) } else { Ok(text) } }.boxed()
+        async move { if text.starts_with("broken") { Err("broken".to_owned().into()) } else { Ok(text) } }.boxed()
     };
     call.send(&decode).await
 }

@@ -91,7 +91,7 @@ fn page(records: &[Value], response: Value) -> Page {
         body,
         records: ranges,
         received,
-        without_place: false,
+        proves_nothing: false,
         came_out: received,
         last: None,
         is_past: false,

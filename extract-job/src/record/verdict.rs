@@ -1,0 +1,387 @@
+//! What an answer without records is, though its status is no error's: a list that is empty, an error in disguise, an answer of another shape
+//! than the manifest says, or one that tells nothing. Only the first proves that there are no records.
+//!
+//! The rules are stricter than the reference engine's, which takes all of these for an empty list and loses rows.
+
+use crate::components::error_message;
+use serde_json::{Map, Value};
+use std::ops::Range;
+
+/// How deep lists of objects are looked for.
+const DEEPEST: usize = 4;
+/// Lists that many APIs send beside the records.
+const BESIDE: [&str; 6] = ["links", "_links", "warnings", "notices", "messages", "errors"];
+/// The longest text of an answer that a message repeats.
+const LONGEST: usize = 120;
+
+/// What an answer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It has records.
+    Records,
+    /// The declared place is there and holds an empty list.
+    Empty,
+    /// It tells an error, or is of another kind than a page; why.
+    Error(String),
+    /// The records are elsewhere than the manifest says; where.
+    Elsewhere(String),
+    /// The place is missing or null, and nothing else is told. Answers of one shape are alike.
+    Nothing { shape: String },
+}
+
+/// What stands at the declared place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// A value that is neither a list nor an object, or a list on the way where an object was meant.
+    OtherKind(&'static str),
+    Absent,
+    Null,
+    /// An empty object: some servers write an empty list so, others a failure.
+    Hollow,
+    Found,
+}
+
+/// Judges an answer that has given no records.
+pub(crate) fn judge(body: &Value, path: &[String]) -> Verdict {
+    let place = at_root(body, path);
+    let name = if path.is_empty() { "the body".to_owned() } else { format!("`{}`", path.join(".")) };
+    if let Some(sign) = sign_of_error(body, place, path) {
+        return Verdict::Error(format!("the answer has a status of success, but tells an error: {sign}"));
+    }
+    match place {
+        Place::Found => Verdict::Empty,
+        Place::OtherKind(kind) if path.is_empty() => {
+            Verdict::Error(format!("the answer is {kind} where records are expected: {}", shown(body)))
+        }
+        Place::OtherKind(kind) => {
+            Verdict::Error(format!("the answer has {kind} where {name} leads to records: {}", shown(body)))
+        }
+        Place::Absent => match elsewhere(body, path) {
+            Some((found, count)) => {
+                Verdict::Elsewhere(format!("{name} is not in the answer; it has `{found}` ({count} objects)"))
+            }
+            None => nothing(body, place),
+        },
+        Place::Null | Place::Hollow => nothing(body, place),
+    }
+}
+
+/// The kind of a list that holds no object at all: it is an answer of another kind. A single record that is none among others is rejected
+/// by the load.
+pub(crate) fn kind_of_records(body: &[u8], records: &[Range<usize>]) -> Option<&'static str> {
+    let first_byte = |range: &Range<usize>| body.get(range.clone())?.iter().find(|byte| !byte.is_ascii_whitespace());
+    if records.iter().any(|range| first_byte(range) == Some(&b'{')) {
+        return None;
+    }
+    match first_byte(records.first()?) {
+        Some(b'"') => Some("a list of texts"),
+        Some(b'[') => Some("a list of lists"),
+        Some(b'n' | b't' | b'f') => Some("a list of single words"),
+        Some(_) => Some("a list of numbers"),
+        None => None,
+    }
+}
+
+fn at_root(body: &Value, path: &[String]) -> Place {
+    match body {
+        Value::Null => Place::OtherKind("`null`"),
+        // The path leads into each element of a body that is a list.
+        Value::Array(elements) if !path.is_empty() => {
+            let best = elements.iter().map(|element| at(element, path)).max();
+            best.filter(|place| *place == Place::Found).unwrap_or(Place::OtherKind("a list"))
+        }
+        _ => at(body, path),
+    }
+}
+
+fn at(value: &Value, path: &[String]) -> Place {
+    let Some((segment, below)) = path.split_first() else {
+        return match value {
+            Value::Array(_) => Place::Found,
+            Value::Object(map) if map.is_empty() => Place::Hollow,
+            Value::Object(_) => Place::Found,
+            Value::Null => Place::Null,
+            other => Place::OtherKind(kind(other)),
+        };
+    };
+    let best = |values: &mut dyn Iterator<Item = &Value>| values.map(|value| at(value, below)).max();
+    match value {
+        Value::Object(map) if segment == "*" => best(&mut map.values()).unwrap_or(Place::Found),
+        Value::Array(items) if segment == "*" => best(&mut items.iter()).unwrap_or(Place::Found),
+        Value::Object(map) => map.get(segment).map_or(Place::Absent, |value| at(value, below)),
+        Value::Array(items) => match segment.parse::<usize>() {
+            Ok(index) => items.get(index).map_or(Place::Absent, |value| at(value, below)),
+            Err(_) => Place::OtherKind("a list"),
+        },
+        Value::Null => Place::Null,
+        other => Place::OtherKind(kind(other)),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "`null`",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The part of the answer that tells an error, in its own words.
+fn sign_of_error(body: &Value, place: Place, path: &[String]) -> Option<String> {
+    let around = match body {
+        Value::Array(elements) => elements.first()?.as_object()?,
+        other => other.as_object()?,
+    };
+    if let Some(sign) = sign_in(around, place) {
+        return Some(sign);
+    }
+    // `{"data": {"error": …}}` where `data.items` is declared.
+    let mut value = body;
+    for segment in path {
+        let Some(below) = value.get(segment) else { break };
+        value = below;
+        if let Some(sign) = value.as_object().and_then(|map| sign_in(map, place)) {
+            return Some(sign);
+        }
+    }
+    None
+}
+
+fn sign_in(map: &Map<String, Value>, place: Place) -> Option<String> {
+    let is_absent = place < Place::Found;
+    let has_message = ["message", "msg", "description", "detail"]
+        .iter()
+        .any(|name| map.iter().any(|(key, value)| key.eq_ignore_ascii_case(name) && says_something(value)));
+    let named = |(key, value): &(&String, &Value)| match key.to_ascii_lowercase().as_str() {
+        "error" | "errors" | "fault" | "errorcode" | "error_code" | "errormessage" | "error_message" => {
+            says_something(value)
+        }
+        _ => false,
+    };
+    let told = |(key, value): &(&String, &Value)| match key.to_ascii_lowercase().as_str() {
+        "success" | "ok" => **value == Value::Bool(false),
+        "status" => tells_failure(value),
+        "code" => has_message && is_error_code(value, is_absent),
+        // "No records" is said beside an empty list too.
+        "message" => is_absent && says_something(value) && !is_good(value),
+        _ => false,
+    };
+    // What names the error says more than that there is one.
+    let (key, value) = map.iter().find(named).or_else(|| map.iter().find(told))?;
+    let mut alone = Map::new();
+    alone.insert(key.clone(), value.clone());
+    let words = error_message::for_people(Value::Object(alone).to_string().as_bytes());
+    let words = words.filter(|words| !words.is_empty()).map_or_else(|| shown(value), |words| cut(&words));
+    Some(format!("`{key}`: {words}"))
+}
+
+/// What is not empty, null, false or zero.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+    }
+}
+
+fn tells_failure(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            let text = text.to_ascii_lowercase();
+            text.contains("error") || text.contains("fail")
+        }
+        Value::Number(number) => number.as_u64().is_some_and(|status| (400..600).contains(&status)),
+        _ => false,
+    }
+}
+
+/// Zero and 2xx are the codes of success; a word may be one.
+fn is_error_code(code: &Value, is_absent: bool) -> bool {
+    let number = match code {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => return false,
+    };
+    match number {
+        Some(number) => number != 0 && !(200..300).contains(&number),
+        None => is_absent && !is_good(code),
+    }
+}
+
+fn is_good(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| {
+        let text = text.trim().to_ascii_lowercase();
+        ["ok", "success", "successful", "succeeded", "done"].contains(&text.trim_end_matches(['.', '!']))
+    })
+}
+
+/// The longest list of objects elsewhere in the answer, with its path.
+fn elsewhere(body: &Value, path: &[String]) -> Option<(String, usize)> {
+    let mut found: Option<(String, usize)> = None;
+    search(body, &mut Vec::new(), path, &mut found);
+    found
+}
+
+fn search<'a>(value: &'a Value, at: &mut Vec<&'a str>, path: &[String], found: &mut Option<(String, usize)>) {
+    match value {
+        Value::Object(map) if at.len() < DEEPEST => {
+            for (key, value) in map {
+                if !BESIDE.contains(&key.to_ascii_lowercase().as_str()) {
+                    at.push(key);
+                    search(value, at, path, found);
+                    at.pop();
+                }
+            }
+        }
+        Value::Array(items) if !at.is_empty() && items.iter().any(Value::is_object) => {
+            if found.as_ref().is_none_or(|(_, count)| items.len() > *count) {
+                *found = Some((at.join("."), items.len()));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn nothing(body: &Value, place: Place) -> Verdict {
+    let mut keys: Vec<&str> = body.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    keys.sort_unstable();
+    Verdict::Nothing { shape: format!("{place:?}: {}", keys.join(", ")) }
+}
+
+fn shown(value: &Value) -> String {
+    cut(&value.to_string())
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    format!("{}…", text.chars().take(LONGEST).collect::<String>())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn of(body: &str, path: &str) -> Verdict {
+        let path: Vec<String> = path.split('.').filter(|segment| !segment.is_empty()).map(str::to_owned).collect();
+        judge(&serde_json::from_str(body).unwrap(), &path)
+    }
+
+    #[test]
+    fn only_a_list_at_the_declared_place_proves_anything() {
+        for (body, path) in [
+            (r#"{"data": []}"#, "data"),
+            (r#"{"data": {"items": []}, "total": 0}"#, "data.items"),
+            (r#"{"data": [], "error": null, "errors": [], "success": true, "code": 0, "message": "ok"}"#, "data"),
+            (r#"{"data": [], "code": 200, "message": "Success"}"#, "data"),
+            (r#"{"data": [], "message": "No records found"}"#, "data"),
+            (r#"{"data": [], "status": "ok", "error": false, "fault": {}}"#, "data"),
+            ("[]", ""),
+            (r#"[{"d": []}, {"d": []}]"#, "d"),
+            (r#"{"by": {}}"#, "by.*"),
+        ] {
+            assert_eq!(of(body, path), Verdict::Empty, "{body} at {path}");
+        }
+    }
+
+    #[test]
+    fn an_error_beside_an_empty_or_absent_place_is_an_error() {
+        for (body, says) in [
+            (r#"{"data": null, "errors": [{"message": "Throttled"}]}"#, "`errors`: Throttled"),
+            (r#"{"data": [], "error": {"message": "try later"}}"#, "`error`: try later"),
+            (r#"{"success": false, "data": null}"#, "`success`: false"),
+            (r#"{"success": false, "data": []}"#, "`success`: false"),
+            (r#"{"status": "error", "code": 500}"#, "`status`: \"error\""),
+            (r#"{"status": "fail", "code": 17}"#, "`status`: \"fail\""),
+            (r#"{"status": 503}"#, "`status`: 503"),
+            (r#"{"fault": {"faultstring": "quota"}}"#, "`fault`: {\"faultstring\":\"quota\"}"),
+            (r#"{"Message": "throttled"}"#, "`Message`: "),
+            (r#"{"errorMessage": "no"}"#, "`errorMessage`: \"no\""),
+            (r#"[{"errorCode": "LIMIT", "message": "x"}]"#, "`errorCode`: \"LIMIT\""),
+            (r#"{"code": 1001, "msg": "busy"}"#, "`code`: 1001"),
+            (r#"{"data": [], "code": "1001", "msg": "busy"}"#, "`code`: \"1001\""),
+            (r#"{"ok": false, "error": "invalid_auth"}"#, "invalid_auth"),
+            (r#"{"data": {"error": "down"}}"#, "down"),
+        ] {
+            let verdict = of(body, "data");
+            assert!(matches!(&verdict, Verdict::Error(why) if why.contains(says)), "{body}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_or_place_of_another_kind_is_an_error() {
+        for (body, path) in [
+            ("null", "data"),
+            ("null", ""),
+            ("0", "data"),
+            ("false", "data"),
+            ("\"busy\"", "data"),
+            ("[]", "data"),
+            (r#"["error"]"#, "data"),
+            (r#"[{"x": 1}]"#, "data"),
+            (r#"{"data": "busy"}"#, "data"),
+            (r#"{"data": 0}"#, "data"),
+            (r#"{"data": false}"#, "data"),
+            (r#"{"data": ""}"#, "data.items"),
+            (r#"{"data": [{"items": []}]}"#, "data.items"),
+        ] {
+            let verdict = of(body, path);
+            assert!(matches!(&verdict, Verdict::Error(why) if why.contains("where")), "{body} at {path}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn records_elsewhere_are_named() {
+        let expected = |text: &str| Verdict::Elsewhere(text.to_owned());
+        assert_eq!(
+            of(r#"{"data": {"items": [{"id": 1}, {"id": 2}], "x": [{}]}, "total": 2}"#, "data.rows"),
+            expected("`data.rows` is not in the answer; it has `data.items` (2 objects)")
+        );
+        assert_eq!(of(r#"{"rows": [{}]}"#, "data"), expected("`data` is not in the answer; it has `rows` (1 objects)"));
+        assert!(matches!(of(r#"{"links": [{"rel": "next"}]}"#, "data"), Verdict::Nothing { .. }));
+        assert!(matches!(of(r#"{"names": ["a"]}"#, "data"), Verdict::Nothing { .. }));
+    }
+
+    #[test]
+    fn what_tells_nothing_has_a_shape() {
+        let shape = |body: &str| match of(body, "data.items") {
+            Verdict::Nothing { shape } => shape,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(shape("{}"), "Absent: ");
+        assert_eq!(shape(r#"{"page": 7, "data": null}"#), "Null: data, page");
+        assert_eq!(shape(r#"{"data": null, "page": 8}"#), "Null: data, page");
+        assert_eq!(shape(r#"{"data": {"items": null}}"#), "Null: data");
+        assert_eq!(shape(r#"{"data": {"items": {}}}"#), "Hollow: data");
+        assert_eq!(shape(r#"{"data": {}}"#), "Absent: data");
+    }
+
+    #[test]
+    fn records_that_are_no_objects_are_named() {
+        for (text, kind) in [
+            ("{\"a\": 1}", None),
+            ("\"error\" {}", None),
+            ("\"error\" 12", Some("a list of texts")),
+            ("12", Some("a list of numbers")),
+            ("null", Some("a list of single words")),
+            ("[1]", Some("a list of lists")),
+        ] {
+            let mut at = 0;
+            let ranges = text.split(' ').map(|part| {
+                at += part.len() + 1;
+                at - part.len() - 1..at - 1
+            });
+            // A key and its value are one record here.
+            let ranges: Vec<_> = if text.starts_with("{\"a") { vec![0..text.len()] } else { ranges.collect() };
+            assert_eq!(kind_of_records(text.as_bytes(), &ranges), kind, "{text}");
+        }
+    }
+}
