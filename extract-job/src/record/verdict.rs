@@ -56,7 +56,7 @@ pub(crate) fn judge(body: &Value, path: &[String]) -> Verdict {
         Place::OtherKind(kind) => {
             Verdict::Error(format!("the answer has {kind} where {name} leads to records: {}", shown(body)))
         }
-        Place::Absent => match elsewhere(body, path) {
+        Place::Absent => match elsewhere(body) {
             Some((found, count)) => {
                 Verdict::Elsewhere(format!("{name} is not in the answer; it has `{found}` ({count} objects)"))
             }
@@ -222,27 +222,29 @@ fn is_good(value: &Value) -> bool {
 }
 
 /// The longest list of objects elsewhere in the answer, with its path.
-fn elsewhere(body: &Value, path: &[String]) -> Option<(String, usize)> {
+fn elsewhere(body: &Value) -> Option<(String, usize)> {
     let mut found: Option<(String, usize)> = None;
-    search(body, &mut Vec::new(), path, &mut found);
+    search(body, &mut Vec::new(), &mut found);
     found
 }
 
-fn search<'a>(value: &'a Value, at: &mut Vec<&'a str>, path: &[String], found: &mut Option<(String, usize)>) {
+fn search<'a>(value: &'a Value, at: &mut Vec<&'a str>, found: &mut Option<(String, usize)>) {
     match value {
         Value::Object(map) if at.len() < DEEPEST => {
             for (key, value) in map {
                 if !BESIDE.contains(&key.to_ascii_lowercase().as_str()) {
                     at.push(key);
-                    search(value, at, path, found);
+                    search(value, at, found);
                     at.pop();
                 }
             }
         }
-        Value::Array(items) if !at.is_empty() && items.iter().any(Value::is_object) => {
-            if found.as_ref().is_none_or(|(_, count)| items.len() > *count) {
-                *found = Some((at.join("."), items.len()));
-            }
+        Value::Array(items)
+            if !at.is_empty()
+                && items.iter().any(Value::is_object)
+                && found.as_ref().is_none_or(|(_, count)| items.len() > *count) =>
+        {
+            *found = Some((at.join("."), items.len()));
         }
         _ => {}
     }
