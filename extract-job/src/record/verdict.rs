@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn records_that_are_no_objects_are_named() {
         for (text, kind) in [
-            ("{\"a\": 1}", None),
+            ("{}", None),
             ("\"error\" {}", None),
             ("\"error\" 12", Some("a list of texts")),
             ("12", Some("a list of numbers")),
@@ -377,12 +377,11 @@ mod tests {
             ("[1]", Some("a list of lists")),
         ] {
             let mut at = 0;
-            let ranges = text.split(' ').map(|part| {
-                at += part.len() + 1;
-                at - part.len() - 1..at - 1
+            let ranges = text.split(' ').map(|record| {
+                at += record.len() + 1;
+                at - record.len() - 1..at - 1
             });
-            // A key and its value are one record here.
-            let ranges: Vec<_> = if text.starts_with("{\"a") { vec![0..text.len()] } else { ranges.collect() };
+            let ranges: Vec<_> = ranges.collect();
             assert_eq!(kind_of_records(text.as_bytes(), &ranges), kind, "{text}");
         }
     }
