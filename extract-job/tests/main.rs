@@ -8,6 +8,7 @@ mod credentials_substream;
 mod differential;
 mod disguised_errors;
 mod docs;
+mod endless_pages;
 mod error_handlers;
 mod extract;
 mod fake_api;

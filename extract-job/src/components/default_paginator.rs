@@ -115,10 +115,6 @@ impl DefaultPaginator {
         matches!(&self.strategy, Strategy::Cursor(cursor) if cursor.keeps_token())
     }
 
-    pub(crate) fn has_total(&self) -> bool {
-        self.total.is_some()
-    }
-
     /// What the paginator adds to the request of a page.
     pub(crate) fn injections(&self, token: Option<&Value>, scope: &Scope) -> Result<Vec<Injection>, String> {
         let mut injections = Vec::new();
@@ -137,15 +133,52 @@ impl DefaultPaginator {
         Ok(injections)
     }
 
-    /// The total number of records, where the API tells it.
-    pub(crate) fn total(&self, scope: &Scope) -> Result<Option<u64>, ExpressionError> {
-        self.total.as_ref().map_or(Ok(None), |total| total.value(scope).map(|value| value.as_u64()))
+    /// The total number of records, where the manifest knows where the API tells it.
+    pub(crate) fn total(&self, scope: &Scope) -> Result<Total, ExpressionError> {
+        self.total.as_ref().map_or(Ok(Total::NotDeclared), |total| total.value(scope).map(|value| Total::of(&value)))
     }
 
     /// The API's own word on whether more pages follow.
     pub(crate) fn has_more(&self, scope: &Scope) -> Result<Option<bool>, ExpressionError> {
         self.has_more.as_ref().map(|more| more.condition(scope)).transpose()
     }
+}
+
+/// What an answer tells of the total number of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Total {
+    /// The manifest has no `x-total`.
+    NotDeclared,
+    /// So many.
+    Told(u64),
+    /// `x-total` gives something that is no whole number; as it is.
+    Unusable(String),
+}
+
+impl Total {
+    fn of(value: &Value) -> Self {
+        let number = match value {
+            Value::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
+            // Thousands are often set apart.
+            Value::String(text) => text.trim().replace([',', ' ', '_', '\u{a0}', '\u{202f}'], "").parse().ok(),
+            _ => None,
+        };
+        number.map_or_else(|| Self::Unusable(value.to_string()), Self::Told)
+    }
+
+    /// The number, if there is one.
+    pub(crate) fn told(&self) -> Option<u64> {
+        match self {
+            Self::Told(total) => Some(*total),
+            Self::NotDeclared | Self::Unusable(_) => None,
+        }
+    }
+}
+
+/// A double that is a whole number, and exact.
+fn whole(value: f64) -> Option<u64> {
+    let exact = value.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&value);
+    exact.then_some(value as u64)
 }
 
 impl Strategy {

@@ -13,7 +13,7 @@ use crate::http::account::Account;
 use crate::http::buffers::{Buffer, Buffers};
 use crate::http::client::{Answer, Outgoing};
 use crate::http::send::{Call, Sent, Undecoded, headers_value};
-use crate::record::extract::extract;
+use crate::record::extract::{extract, key_print};
 use crate::record::redaction::Redaction;
 use crate::record::refine::Refinement;
 use crate::record::verdict::Verdict;
@@ -87,6 +87,10 @@ impl StreamPages {
             vague: Mutex::default(),
             warnings: Mutex::default(),
         })
+    }
+
+    fn warn(&self, text: String) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(text);
     }
 
     /// What people should know of the answers.
@@ -201,6 +205,10 @@ impl PageSource for HttpPages {
             Sent::Paging(action, why) => Ok(Fetched::Paging(action, why)),
         }
     }
+
+    fn warn(&self, text: String) {
+        self.shared.warn(text);
+    }
 }
 
 impl StreamPages {
@@ -241,6 +249,10 @@ impl StreamPages {
             Proof::None => true,
             Proof::Mistaken(why) => return Ok(Err(ReadError(why))),
         };
+        let keys = match &retriever.paginator {
+            Some(_) => key_print(&extracted.body, &extracted.records, &self.stream.primary_key),
+            None => None,
+        };
         let refinement = Refinement {
             stream: &self.stream,
             scope,
@@ -266,6 +278,7 @@ impl StreamPages {
             headers,
             highest: refined.highest,
             fingerprint,
+            keys,
         }))
     }
 
@@ -285,7 +298,7 @@ impl StreamPages {
                     return Err(Undecoded::Vague(format!("the answer has no {place}, and tells nothing else")));
                 }
                 known.insert(shape.clone());
-                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(format!(
+                self.warn(format!(
                     "answers without {place} were taken for empty lists, which they do not prove: if the API writes an empty list so, \
                      say it by `x-empty-when` in the extractor"
                 ));

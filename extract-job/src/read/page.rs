@@ -54,6 +54,8 @@ pub(crate) struct Page {
     pub(crate) highest: Option<DateTime<FixedOffset>>,
     /// Tells apart pages of different records.
     pub(crate) fingerprint: u64,
+    /// The same for pages of records with the same keys, whatever else differs in them; nothing where keys do not tell records apart.
+    pub(crate) keys: Option<u64>,
 }
 
 /// What came of asking for a page.
@@ -71,6 +73,9 @@ pub(crate) enum Fetched {
 pub(crate) trait PageSource: Send + Sync + 'static {
     /// Gets one page, with all tries. `expected` is the size that it will probably have.
     async fn fetch(&self, ask: &Ask, expected: usize) -> Result<Fetched, ReadError>;
+
+    /// Takes what people should know of the pages.
+    fn warn(&self, _text: String) {}
 }
 
 impl Page {

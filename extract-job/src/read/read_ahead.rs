@@ -4,7 +4,7 @@
 use super::memory::{Estimate, PageMemory, Reservation};
 use super::page::{Ask, Fetched, Page, PageSource, ReadError};
 use super::stability::Tally;
-use crate::components::default_paginator::{DefaultPaginator, Strategy};
+use crate::components::default_paginator::{DefaultPaginator, Strategy, Total};
 use crate::components::expression::Scope;
 use crate::components::http_response_filter::PagingAction;
 use serde_json::Value;
@@ -12,6 +12,13 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
+
+/// The most pages of one slice.
+const MOST_PAGES: u64 = 1_000_000;
+/// The most empty pages in a row.
+const MOST_EMPTY: u64 = 1_000;
+/// So many records more than twice the total that the API tells are too many: lists grow while they are read, but not so.
+const MOST_BEYOND: u64 = 10_000;
 
 /// Reads the pages of one slice.
 pub(crate) struct PageReader<'a> {
@@ -33,6 +40,10 @@ pub(crate) struct PageReader<'a> {
     /// Fingerprints of the pages so far.
     previous: Option<u64>,
     pages: HashSet<u64>,
+    /// The same by the keys of their records.
+    keys: HashSet<u64>,
+    /// Empty pages in a row.
+    empty: u64,
     tokens: HashSet<u64>,
     last_token: Option<Value>,
     paging: Option<(PagingAction, String)>,
@@ -85,6 +96,8 @@ impl<'a> PageReader<'a> {
             tally: Tally::default(),
             previous: None,
             pages: HashSet::new(),
+            keys: HashSet::new(),
+            empty: 0,
             tokens: HashSet::new(),
             last_token: token,
             paging: None,
@@ -182,10 +195,13 @@ impl<'a> PageReader<'a> {
         let scope = page.scope(&self.scope);
         let total = match self.paginator {
             Some(paginator) => paginator.total(&scope).map_err(|error| ReadError(format!("`x-total`: {error}")))?,
-            None => None,
+            None => Total::NotDeclared,
         };
-        let told = self.paginator.is_some_and(DefaultPaginator::has_total);
-        self.tally.page(total, told, page.received);
+        self.tally.page(&total, page.received);
+        if let Total::Unusable(value) = &total {
+            self.source.warn(format!("`x-total` gives {value}, which is no whole number: deletes are held back"));
+        }
+        let total = total.told();
         if page.proves_nothing {
             self.tally.proves_nothing();
         }
@@ -197,6 +213,9 @@ impl<'a> PageReader<'a> {
         }
         let next = self.next_token(ask, page, &scope)?;
         self.refuse_repetition(page, next.is_some())?;
+        if next.is_some() {
+            self.refuse_to_read_for_ever(ask, page, total)?;
+        }
         let Some(token) = next else {
             self.in_flight.clear();
             return Ok(());
@@ -273,12 +292,36 @@ impl<'a> PageReader<'a> {
         let in_a_row = self.previous.replace(page.fingerprint) == Some(page.fingerprint);
         // Records without keys can be alike by chance, one by one; whole pages of them are not.
         let again = page.received > 1 && !self.pages.insert(page.fingerprint);
+        if !again && page.keys.is_some_and(|keys| !self.keys.insert(keys)) {
+            return Err(ReadError(
+                "a page holds the same keys as an earlier one, though the records differ: the API seems to pay no heed to the page that is asked for, \
+                 and reading would never end"
+                    .into(),
+            ));
+        }
         let by_token = matches!(self.paginator.map(DefaultPaginator::strategy), Some(Strategy::Cursor(_)));
         // Export feeds may give several empty pages in a row, each with a token of its own.
         if again || (continues && in_a_row && !(by_token && page.received == 0)) {
             return Err(ReadError("a page repeats an earlier one: reading would never end, or miss records".into()));
         }
         Ok(())
+    }
+
+    /// What neither repeats nor ends: bounds that no list of records comes near.
+    fn refuse_to_read_for_ever(&mut self, ask: &Ask, page: &Page, total: Option<u64>) -> Result<(), ReadError> {
+        self.empty = if page.received == 0 { self.empty + 1 } else { 0 };
+        if self.empty >= MOST_EMPTY {
+            return Err(ReadError(format!("{MOST_EMPTY} pages in a row hold no records, and each names a next one")));
+        }
+        if ask.index + 1 >= MOST_PAGES {
+            return Err(ReadError(format!("the slice has more than {MOST_PAGES} pages")));
+        }
+        match total {
+            Some(total) if self.offset > total.saturating_mul(2).saturating_add(MOST_BEYOND) => Err(ReadError(
+                format!("the API tells a total of {total} records, but has given {} and goes on", self.offset),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn open_window(&mut self, page: &Page, total: Option<u64>) {

@@ -1,6 +1,8 @@
 //! Whether pages have shifted under the reader (design, section 7): a record can fall between two pages while the API's data changes.
 //! What the API tells of its total, page by page, is all that there is to see it by.
 
+use crate::components::default_paginator::Total;
+
 /// What one slice's pages have told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -8,6 +10,7 @@ pub(crate) struct Tally {
     last: Option<u64>,
     changed: bool,
     shrank: bool,
+    /// A page tells no total, or one that is no number, though the manifest says where it is.
     untold: bool,
     /// An ignored error has ended the slice: of a snapshot, and of what can be asked for again.
     cut: bool,
@@ -18,11 +21,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts a page and the total that came with it; `told` says that the manifest knows where the API tells it.
-    pub(crate) fn page(&mut self, total: Option<u64>, told: bool, received: u64) {
+    /// Counts a page and the total that came with it.
+    pub(crate) fn page(&mut self, total: &Total, received: u64) {
         self.received += received;
-        self.untold |= told && total.is_none();
-        let Some(total) = total else { return };
+        self.untold |= matches!(total, Total::Unusable(_));
+        let Some(total) = total.told() else { return };
         self.changed |= self.last.is_some_and(|last| last != total);
         self.shrank |= self.last.is_some_and(|last| total < last);
         self.first = self.first.or(Some(total));
@@ -51,7 +54,7 @@ impl Tally {
     /// record may have been missed. Rows that were only added cannot push another one out of reach. Reading once more may help.
     pub(crate) fn has_shifted(&self, snapshot: bool) -> bool {
         if snapshot {
-            self.changed || self.untold || self.last.is_some_and(|total| !self.stopped && total != self.received)
+            self.changed || self.last.is_some_and(|total| !self.stopped && total != self.received)
         } else {
             self.shrank || self.last.is_some_and(|total| !self.stopped && self.received < total)
         }
@@ -59,7 +62,7 @@ impl Tally {
 
     /// What an error has hidden, if the records are to be all there are, or all that is new. Reading once more would not help.
     pub(crate) fn is_unproven(&self, snapshot: bool) -> bool {
-        if snapshot { self.cut } else { self.missed }
+        if snapshot { self.cut || self.untold } else { self.missed }
     }
 
     /// The total as it was told last.
@@ -88,7 +91,8 @@ mod tests {
         ];
         for (pages, whole, missed) in cases {
             let mut tally = Tally::default();
-            pages.iter().for_each(|(total, received)| tally.page(*total, total.is_some(), *received));
+            let total = |told: &Option<u64>| told.map_or(Total::NotDeclared, Total::Told);
+            pages.iter().for_each(|(told, received)| tally.page(&total(told), *received));
             assert_eq!((!tally.has_shifted(true), tally.has_shifted(false)), (whole, missed), "{pages:?}");
         }
     }
@@ -115,7 +119,7 @@ mod tests {
     #[test]
     fn a_page_without_its_total_proves_nothing() {
         let mut tally = Tally::default();
-        tally.page(None, true, 0);
-        assert!(tally.has_shifted(true));
+        tally.page(&Total::Unusable("null".into()), 0);
+        assert!(tally.is_unproven(true) && !tally.has_shifted(true), "reading once more would not help");
     }
 }

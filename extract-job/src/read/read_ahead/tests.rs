@@ -92,6 +92,7 @@ fn page(records: &[Value], response: Value) -> Page {
         records: ranges,
         received,
         proves_nothing: false,
+        keys: None,
         came_out: received,
         last: None,
         is_past: false,
