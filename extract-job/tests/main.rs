@@ -27,3 +27,4 @@ mod shares;
 mod slices;
 mod stability;
 mod support;
+mod zones;

@@ -256,19 +256,26 @@ impl DatetimeBasedCursor {
 
     /// The state in the format of the cursor.
     pub(crate) fn state(&self, field: &str, highest: DateTime<FixedOffset>) -> Value {
-        json!({ field: datetime::format(highest, &self.format) })
+        json!({ field: self.print(highest) })
+    }
+
+    /// An instant in the format of the cursor: in UTC where the format has no zone. The wall clock of a record's own zone would be read as UTC
+    /// by the next run, which would then skip the rows of the hours between.
+    fn print(&self, instant: DateTime<FixedOffset>) -> String {
+        let instant = if names_zone(&self.format) { instant } else { instant.to_utc().fixed_offset() };
+        datetime::format(instant, &self.format)
     }
 
     /// The instant as the format can tell it: a window is split at a moment that can be asked for.
     pub(crate) fn as_printed(&self, instant: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
-        datetime::parse(&datetime::format(instant, &self.format), &self.format).unwrap_or(instant)
+        datetime::parse(&self.print(instant), &self.format).unwrap_or(instant)
     }
 
     /// The names of a window in templates.
     pub(crate) fn slice(&self, window: &Window) -> Map<String, Value> {
         let mut slice = Map::new();
-        slice.insert(self.start_field.clone(), Value::String(datetime::format(window.start, &self.format)));
-        slice.insert(self.end_field.clone(), Value::String(datetime::format(window.end, &self.format)));
+        slice.insert(self.start_field.clone(), Value::String(self.print(window.start)));
+        slice.insert(self.end_field.clone(), Value::String(self.print(window.end)));
         slice
     }
 
@@ -276,7 +283,7 @@ impl DatetimeBasedCursor {
     pub(crate) fn injections(&self, window: &Window, scope: &Scope) -> Result<Vec<Injection>, String> {
         let options = [(&self.start_option, window.start), (&self.end_option, window.end)];
         let injections = options.into_iter().filter_map(|(option, instant)| {
-            let value = Value::String(datetime::format(instant, &self.format));
+            let value = Value::String(self.print(instant));
             option.as_ref().map(|option| option.inject(value, scope).map_err(|error| error.to_string()))
         });
         injections.collect()
@@ -316,6 +323,21 @@ impl<'a> Highest<'a> {
     pub(crate) fn instant(&self) -> Option<DateTime<FixedOffset>> {
         self.highest.as_ref().map(|(_, instant)| *instant)
     }
+}
+
+/// Whether a format has a directive for the zone.
+fn names_zone(format: &str) -> bool {
+    let mut rest = format;
+    while let Some((_, after)) = rest.split_once('%') {
+        if after.starts_with(['z', 'Z']) || after.starts_with(":z") {
+            return true;
+        }
+        // What follows `%` belongs to it, `%%` above all.
+        let mut characters = after.chars();
+        characters.next();
+        rest = characters.as_str();
+    }
+    false
 }
 
 /// Two UTC timestamps of one shape (`2026-01-02T03:04:05.678Z`) compare as text; all else has to be parsed.

@@ -68,7 +68,9 @@ impl DefaultErrorHandler {
     pub(crate) fn verdict(&self, answer: &AnswerView<'_>, scope: &Scope) -> Verdict {
         for filter in &self.filters {
             match filter.matches(answer, scope) {
-                Ok(Some(action)) => return Verdict { action, message: filter.message(scope), named: true },
+                Ok(Some(action)) => {
+                    return Verdict { action, message: filter.message(scope), named: filter.names(answer.status) };
+                }
                 Ok(None) => {}
                 // Passing over a rule that cannot be read could take an error for a page.
                 Err(why) => return Verdict { action: Action::Fail, message: Some(why), named: true },

@@ -151,8 +151,8 @@ pub(crate) enum Total {
     NotDeclared,
     /// So many.
     Told(u64),
-    /// `x-total` gives something that is no whole number; as it is.
-    Unusable(String),
+    /// `x-total` gives something that is no whole number; what kind of thing.
+    Unusable(&'static str),
 }
 
 impl Total {
@@ -163,7 +163,14 @@ impl Total {
             Value::String(text) => text.trim().replace([',', ' ', '_', '\u{a0}', '\u{202f}'], "").parse().ok(),
             _ => None,
         };
-        number.map_or_else(|| Self::Unusable(value.to_string()), Self::Told)
+        let kind = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number with a fraction or a sign",
+            Value::String(_) => "a text",
+            Value::Array(_) | Value::Object(_) => "a list or an object",
+        };
+        number.map_or(Self::Unusable(kind), Self::Told)
     }
 
     /// The number, if there is one.

@@ -52,6 +52,11 @@ pub(crate) struct HttpResponseFilter {
 }
 
 impl HttpResponseFilter {
+    /// Whether a match says something of the answer itself: that 200 is a success says nothing.
+    pub(super) fn names(&self, status: u16) -> bool {
+        status != 200 || self.predicate.is_some() || self.contains.is_some()
+    }
+
     pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         if reader.kind() != "HttpResponseFilter" {
             reader.unsupported("HttpResponseFilter");

@@ -49,8 +49,10 @@ pub(crate) struct Answer {
     pub(crate) body: Buffer,
     /// The host that answered is not the API's own, so that it got no credentials.
     pub(crate) foreign: bool,
-    /// To ask again would bring the same: it is a kept answer, or one that the manifest's error handler names and lets pass.
-    pub(crate) settled: bool,
+    /// The manifest's error handler names this answer, and lets it pass.
+    pub(crate) named: bool,
+    /// It was kept from an earlier request: to ask again would bring the same.
+    pub(crate) kept: bool,
 }
 
 /// Why there is no complete answer.
@@ -190,7 +192,7 @@ async fn read(
         }
         buffers.extend(&mut body, &chunk).map_err(|error| memory(&error))?;
     }
-    Ok(Answer { status, headers, body, foreign, settled: false })
+    Ok(Answer { status, headers, body, foreign, named: false, kept: false })
 }
 
 /// Waits so long for the next sign of life.

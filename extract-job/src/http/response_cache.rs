@@ -129,7 +129,14 @@ fn take(file: &mut File, place: &Place) -> std::io::Result<Answer> {
     let mut bytes = vec![0; place.size];
     file.read_exact(&mut bytes)?;
     let body = Buffer::from(zstd::bulk::decompress(&bytes, place.length)?);
-    Ok(Answer { status: place.status, headers: place.headers.clone(), body, foreign: place.foreign, settled: true })
+    Ok(Answer {
+        status: place.status,
+        headers: place.headers.clone(),
+        body,
+        foreign: place.foreign,
+        named: false,
+        kept: true,
+    })
 }
 
 #[cfg(test)]
@@ -141,7 +148,14 @@ mod tests {
 
     fn answer(text: &str) -> Answer {
         let headers = HeaderMap::from_iter([("x-a".parse().unwrap(), "1".parse().unwrap())]);
-        Answer { status: 200, headers, body: Buffer::from(text.as_bytes().to_vec()), foreign: false, settled: false }
+        Answer {
+            status: 200,
+            headers,
+            body: Buffer::from(text.as_bytes().to_vec()),
+            foreign: false,
+            named: false,
+            kept: false,
+        }
     }
 
     async fn ask(cache: &ResponseCache, key: &str, count: &AtomicU32) -> String {

@@ -358,7 +358,7 @@ impl Call<'_> {
             }
             Action::Success | Action::Ignore => {
                 let headers = answer.headers.clone();
-                let answer = Answer { settled: answer.settled || verdict.named, ..answer };
+                let answer = Answer { named: verdict.named, ..answer };
                 match decode(answer).await {
                     Ok(decoded) => Ok(Judged::Done(Sent::Decoded(decoded))),
                     Err(Undecoded::Malformed(why)) => Ok(Judged::Again(again(&headers, why, Failed::Retry))),

@@ -229,7 +229,8 @@ impl StreamPages {
         }
         let retriever = &self.stream.retriever;
         let body = retriever.decoder.decode(body)?;
-        let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body, scope)?;
+        let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body, scope);
+        let extracted = extracted.map_err(|why| self.for_people(&why))?;
         let (received, fingerprint) = (extracted.received, extracted.fingerprint);
         let response = first_of_list(extracted.rest.clone());
         let proof = match &extracted.verdict {
@@ -239,7 +240,7 @@ impl StreamPages {
                 let seen = scope.clone().with(Names::RESPONSE, &response).with(Names::HEADERS, &headers);
                 match retriever.selector.extractor.path().is_empty_when(&seen) {
                     Ok(true) => Proof::Whole,
-                    Ok(false) => self.proof(other, answer.settled, was_vague)?,
+                    Ok(false) => self.proof(other, answer.named, answer.kept, was_vague)?,
                     Err(error) => return Ok(Err(ReadError(format!("`x-empty-when`: {error}")))),
                 }
             }
@@ -284,18 +285,23 @@ impl StreamPages {
 
     /// What an answer without a place for records proves. One that tells nothing is asked for once more; a shape that has told nothing twice
     /// is taken as it is from then on.
-    fn proof(&self, verdict: &Verdict, settled: bool, was_vague: &AtomicBool) -> Result<Proof, Undecoded> {
+    fn proof(&self, verdict: &Verdict, named: bool, kept: bool, was_vague: &AtomicBool) -> Result<Proof, Undecoded> {
         let place = if self.path.is_empty() { "records".to_owned() } else { format!("`{}`", self.path.join(".")) };
         match verdict {
             Verdict::Records | Verdict::Empty => Ok(Proof::Whole),
             // The manifest's error handler knows such answers, and lets them pass.
-            Verdict::Error(_) | Verdict::Elsewhere(_) if settled => Ok(Proof::None),
-            Verdict::Error(why) => Err(Undecoded::Malformed(why.clone())),
-            Verdict::Elsewhere(why) => Ok(Proof::Mistaken(why.clone())),
+            Verdict::Error(_) | Verdict::Elsewhere(_) if named => {
+                self.warn("answers that tell an error were passed over, as the error handler says".into());
+                Ok(Proof::None)
+            }
+            Verdict::Error(why) => Err(Undecoded::Malformed(self.for_people(why))),
+            Verdict::Elsewhere(why) => Ok(Proof::Mistaken(self.for_people(why))),
             Verdict::Nothing { shape } => {
                 let mut known = self.vague.lock().unwrap_or_else(PoisonError::into_inner);
-                if !settled && !known.contains(shape) && !was_vague.swap(true, Ordering::Relaxed) {
-                    return Err(Undecoded::Vague(format!("the answer has no {place}, and tells nothing else")));
+                if !named && !kept && !known.contains(shape) && !was_vague.swap(true, Ordering::Relaxed) {
+                    return Err(Undecoded::Vague(format!(
+                        "the answer has no {place}, nor anything else that explains it"
+                    )));
                 }
                 known.insert(shape.clone());
                 self.warn(format!(
@@ -305,6 +311,16 @@ impl StreamPages {
                 Ok(Proof::None)
             }
         }
+    }
+
+    /// A text with pieces of an answer: secrets out first, since half of one would not be known again.
+    fn for_people(&self, text: &str) -> String {
+        const LONGEST: usize = 300;
+        let clean = self.account.redactor.clean(text);
+        if clean.chars().count() <= LONGEST {
+            return clean;
+        }
+        format!("{}…", clean.chars().take(LONGEST).collect::<String>())
     }
 
     fn buffers(&self) -> &Buffers {

@@ -197,9 +197,15 @@ impl<'a> PageReader<'a> {
             Some(paginator) => paginator.total(&scope).map_err(|error| ReadError(format!("`x-total`: {error}")))?,
             None => Total::NotDeclared,
         };
+        // A proven empty list needs no total: 204 has no place for one.
+        let total = match total {
+            Total::Unusable(_) if page.received == 0 && !page.proves_nothing => Total::NotDeclared,
+            total => total,
+        };
         self.tally.page(&total, page.received);
-        if let Total::Unusable(value) = &total {
-            self.source.warn(format!("`x-total` gives {value}, which is no whole number: deletes are held back"));
+        if let Total::Unusable(kind) = &total {
+            self.source
+                .warn(format!("`x-total` gives {kind}, which is no whole number: no row can be taken for deleted"));
         }
         let total = total.told();
         if page.proves_nothing {
@@ -294,7 +300,7 @@ impl<'a> PageReader<'a> {
         let again = page.received > 1 && !self.pages.insert(page.fingerprint);
         if !again && page.keys.is_some_and(|keys| !self.keys.insert(keys)) {
             return Err(ReadError(
-                "a page holds the same keys as an earlier one, though the records differ: the API seems to pay no heed to the page that is asked for, \
+                "a page holds the same keys as an earlier one, though the records differ: the API seems to ignore which page is asked for, \
                  and reading would never end"
                     .into(),
             ));
@@ -317,9 +323,13 @@ impl<'a> PageReader<'a> {
             return Err(ReadError(format!("the slice has more than {MOST_PAGES} pages")));
         }
         match total {
-            Some(total) if self.offset > total.saturating_mul(2).saturating_add(MOST_BEYOND) => Err(ReadError(
-                format!("the API tells a total of {total} records, but has given {} and goes on", self.offset),
-            )),
+            // Some APIs cap the total that they tell: where keys tell repetition, it is no bound.
+            Some(total) if page.keys.is_none() && self.offset > total.saturating_mul(2).saturating_add(MOST_BEYOND) => {
+                Err(ReadError(format!(
+                    "the API tells a total of {total} records, but has given {} and goes on",
+                    self.offset
+                )))
+            }
             _ => Ok(()),
         }
     }

@@ -15,7 +15,7 @@ use std::ops::Range;
 /// An answer without records that is longer is not read any further to find out what it is.
 const LARGEST_WITHOUT_RECORDS: usize = 16 << 20;
 /// So much of a record is shown that is none.
-const LONGEST_SHOWN: usize = 80;
+const LONGEST_SHOWN: usize = 4000;
 
 /// The records of one answer.
 #[derive(Debug)]

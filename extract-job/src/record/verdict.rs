@@ -10,9 +10,9 @@ use std::ops::Range;
 /// How deep lists of objects are looked for.
 const DEEPEST: usize = 4;
 /// Lists that many APIs send beside the records.
-const BESIDE: [&str; 6] = ["links", "_links", "warnings", "notices", "messages", "errors"];
-/// The longest text of an answer that a message repeats.
-const LONGEST: usize = 120;
+const BESIDE: [&str; 7] = ["link", "links", "_links", "fields", "columns", "headers", "included"];
+/// The longest text of an answer that a verdict repeats. What shows it to people takes secrets out first, and shortens it then.
+const LONGEST: usize = 4000;
 
 /// What an answer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,13 +56,14 @@ pub(crate) fn judge(body: &Value, path: &[String]) -> Verdict {
         Place::OtherKind(kind) => {
             Verdict::Error(format!("the answer has {kind} where {name} leads to records: {}", shown(body)))
         }
-        Place::Absent => match elsewhere(body) {
-            Some((found, count)) => {
-                Verdict::Elsewhere(format!("{name} is not in the answer; it has `{found}` ({count} objects)"))
-            }
+        Place::Absent | Place::Null => match elsewhere(body, path) {
+            Some((found, count)) => Verdict::Elsewhere(format!(
+                "{name} is not in the answer; it has `{found}` ({count} objects). If that is how the API writes an empty list, say it by \
+                 `x-empty-when` in the extractor"
+            )),
             None => nothing(body, place),
         },
-        Place::Null | Place::Hollow => nothing(body, place),
+        Place::Hollow => nothing(body, place),
     }
 }
 
@@ -152,21 +153,24 @@ fn sign_of_error(body: &Value, place: Place, path: &[String]) -> Option<String> 
 
 fn sign_in(map: &Map<String, Value>, place: Place) -> Option<String> {
     let is_absent = place < Place::Found;
-    let has_message = ["message", "msg", "description", "detail"]
-        .iter()
-        .any(|name| map.iter().any(|(key, value)| key.eq_ignore_ascii_case(name) && says_something(value)));
+    let field = |name: &str| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let says = |name: &&str| field(name).is_some_and(|value| says_something(value) && !is_good(value));
+    let has_message = ["message", "msg"].iter().any(says) || is_absent && ["description", "detail"].iter().any(says);
+    let tells_success = ["success", "ok"].iter().any(|name| field(name) == Some(&Value::Bool(true)))
+        || field("code").is_some_and(|code| whole_number(code).is_some_and(is_code_of_success));
     let named = |(key, value): &(&String, &Value)| match key.to_ascii_lowercase().as_str() {
         "error" | "errors" | "fault" | "errorcode" | "error_code" | "errormessage" | "error_message" => {
-            says_something(value)
+            names_an_error(value)
         }
         _ => false,
     };
     let told = |(key, value): &(&String, &Value)| match key.to_ascii_lowercase().as_str() {
         "success" | "ok" => **value == Value::Bool(false),
-        "status" => tells_failure(value),
+        // An entity with an empty list may have failed itself.
+        "status" => tells_failure(value) && (is_absent || has_message),
         "code" => has_message && is_error_code(value, is_absent),
         // "No records" is said beside an empty list too.
-        "message" => is_absent && says_something(value) && !is_good(value),
+        "message" => is_absent && !tells_success && says_something(value) && !is_good(value),
         _ => false,
     };
     // What names the error says more than that there is one.
@@ -190,6 +194,21 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
+/// What is under a key that is for errors, unless it says that there is none: `{"error": {"code": "ok", "message": ""}}`.
+fn names_an_error(value: &Value) -> bool {
+    const NONE: [&str; 5] = ["0", "none", "null", "false", "no error"];
+    match value {
+        Value::String(text) => {
+            says_something(value) && !is_good(value) && !NONE.contains(&text.trim().to_ascii_lowercase().as_str())
+        }
+        Value::Object(map) => {
+            let is_nothing = |key: &&str| map.get(*key).is_none_or(|value| !names_an_error(value));
+            says_something(value) && !(map.contains_key("code") && ["code", "message"].iter().all(is_nothing))
+        }
+        other => says_something(other),
+    }
+}
+
 fn tells_failure(value: &Value) -> bool {
     match value {
         Value::String(text) => {
@@ -203,51 +222,82 @@ fn tells_failure(value: &Value) -> bool {
 
 /// Zero and 2xx are the codes of success; a word may be one.
 fn is_error_code(code: &Value, is_absent: bool) -> bool {
-    let number = match code {
+    match (whole_number(code), code) {
+        (Some(number), _) => !is_code_of_success(number),
+        (None, Value::String(_)) => is_absent && !is_good(code),
+        (None, _) => false,
+    }
+}
+
+fn is_code_of_success(code: i64) -> bool {
+    code == 0 || (200..300).contains(&code)
+}
+
+fn whole_number(value: &Value) -> Option<i64> {
+    match value {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.trim().parse().ok(),
-        _ => return false,
-    };
-    match number {
-        Some(number) => number != 0 && !(200..300).contains(&number),
-        None => is_absent && !is_good(code),
+        _ => None,
     }
 }
 
 fn is_good(value: &Value) -> bool {
     value.as_str().is_some_and(|text| {
         let text = text.trim().to_ascii_lowercase();
-        ["ok", "success", "successful", "succeeded", "done"].contains(&text.trim_end_matches(['.', '!']))
+        let text = text.trim_end_matches(['.', '!']);
+        ["ok", "done"].contains(&text)
+            || text.contains("success") && !text.contains("unsuccess") && !text.contains("not ")
     })
 }
 
 /// The longest list of objects elsewhere in the answer, with its path.
-fn elsewhere(body: &Value) -> Option<(String, usize)> {
-    let mut found: Option<(String, usize)> = None;
-    search(body, &mut Vec::new(), &mut found);
-    found
+fn elsewhere(body: &Value, path: &[String]) -> Option<(String, usize)> {
+    let mut search = Search { path, at: Vec::new(), found: None };
+    search.see(body);
+    search.found
 }
 
-fn search<'a>(value: &'a Value, at: &mut Vec<&'a str>, found: &mut Option<(String, usize)>) {
-    match value {
-        Value::Object(map) if at.len() < DEEPEST => {
-            for (key, value) in map {
-                if !BESIDE.contains(&key.to_ascii_lowercase().as_str()) {
-                    at.push(key);
-                    search(value, at, found);
-                    at.pop();
+struct Search<'a> {
+    /// The declared place.
+    path: &'a [String],
+    at: Vec<&'a str>,
+    found: Option<(String, usize)>,
+}
+
+impl<'a> Search<'a> {
+    fn see(&mut self, value: &'a Value) {
+        match value {
+            Value::Object(map) if self.at.len() < DEEPEST => {
+                for (key, value) in map {
+                    let name = key.to_ascii_lowercase();
+                    if !BESIDE.contains(&name.as_str()) && !name.ends_with("headers") {
+                        self.at.push(key);
+                        self.see(value);
+                        self.at.pop();
+                    }
                 }
             }
+            Value::Array(items) if !self.at.is_empty() && !self.is_on_the_way() && are_records(items) => {
+                let most = self.found.as_ref().map_or(0, |(_, count)| *count);
+                if items.len() > most {
+                    self.found = Some((self.at.join("."), items.len()));
+                }
+            }
+            _ => {}
         }
-        Value::Array(items)
-            if !at.is_empty()
-                && items.iter().any(Value::is_object)
-                && found.as_ref().is_none_or(|(_, count)| items.len() > *count) =>
-        {
-            *found = Some((at.join("."), items.len()));
-        }
-        _ => {}
     }
+
+    /// The declared path leads through this list: it holds what the records are looked for in.
+    fn is_on_the_way(&self) -> bool {
+        let is_same = |(declared, at): (&String, &&str)| declared == at || declared == "*";
+        self.at.len() <= self.path.len() && self.path.iter().zip(&self.at).all(is_same)
+    }
+}
+
+/// Objects, and not what an API says of the answer itself.
+fn are_records(items: &[Value]) -> bool {
+    let is_said = |item: &Value| ["code", "message"].iter().any(|key| item.get(key).is_some());
+    items.iter().any(Value::is_object) && !items.iter().filter(|item| item.is_object()).all(is_said)
 }
 
 fn nothing(body: &Value, place: Place) -> Verdict {
@@ -289,6 +339,12 @@ mod tests {
             ("[]", ""),
             (r#"[{"d": []}, {"d": []}]"#, "d"),
             (r#"{"by": {}}"#, "by.*"),
+            (r#"{"data": {"videos": []}, "error": {"code": "ok", "message": "", "log_id": "1"}}"#, "data.videos"),
+            (r#"{"list": [], "errorCode": "0", "errorMessage": "Success"}"#, "list"),
+            (r#"{"data": [], "error": "none"}"#, "data"),
+            (r#"{"data": [], "code": 1, "msg": "success"}"#, "data"),
+            (r#"{"entries": [], "code": 4000, "description": "Sales"}"#, "entries"),
+            (r#"{"files": [], "id": 7, "status": "failed"}"#, "files"),
         ] {
             assert_eq!(of(body, path), Verdict::Empty, "{body} at {path}");
         }
@@ -342,14 +398,35 @@ mod tests {
 
     #[test]
     fn records_elsewhere_are_named() {
-        let expected = |text: &str| Verdict::Elsewhere(text.to_owned());
-        assert_eq!(
-            of(r#"{"data": {"items": [{"id": 1}, {"id": 2}], "x": [{}]}, "total": 2}"#, "data.rows"),
-            expected("`data.rows` is not in the answer; it has `data.items` (2 objects)")
-        );
-        assert_eq!(of(r#"{"rows": [{}]}"#, "data"), expected("`data` is not in the answer; it has `rows` (1 objects)"));
-        assert!(matches!(of(r#"{"links": [{"rel": "next"}]}"#, "data"), Verdict::Nothing { .. }));
-        assert!(matches!(of(r#"{"names": ["a"]}"#, "data"), Verdict::Nothing { .. }));
+        let remedy = "If that is how the API writes an empty list, say it by `x-empty-when` in the extractor";
+        for (body, path, expected) in [
+            (
+                r#"{"data": {"items": [{"id": 1}, {"id": 2}], "x": [{}]}, "total": 2}"#,
+                "data.rows",
+                "`data.rows` is not in the answer; it has `data.items` (2 objects)",
+            ),
+            (r#"{"rows": [{}]}"#, "data", "`data` is not in the answer; it has `rows` (1 objects)"),
+            (
+                r#"{"data": null, "messages": [{"id": 1}]}"#,
+                "data",
+                "`data` is not in the answer; it has `messages` (1 objects)",
+            ),
+        ] {
+            assert_eq!(of(body, path), Verdict::Elsewhere(format!("{expected}. {remedy}")), "{body}");
+        }
+        for (body, path) in [
+            (r#"{"links": [{"rel": "next"}]}"#, "data"),
+            (r#"{"resourceType": "Bundle", "total": 0, "link": [{"relation": "self"}]}"#, "entry"),
+            (r#"{"dimensionHeaders": [{"name": "city"}], "kind": "report"}"#, "rows"),
+            (r#"{"names": ["a"]}"#, "data"),
+            (r#"{"data": [{"id": 1}, {"id": 2}]}"#, "data.*.items"),
+            (r#"{"reports": [{"data": {"totals": [{"values": ["0"]}]}}]}"#, "reports.0.data.rows"),
+            (r#"{"warnings": [{"code": 1, "message": "old"}]}"#, "data"),
+            (r#"{"code": 200, "success": true, "message": "Contacts fetched", "data": null}"#, "data"),
+        ] {
+            let verdict = of(body, path);
+            assert!(matches!(verdict, Verdict::Nothing { .. }), "{body} at {path}: {verdict:?}");
+        }
     }
 
     #[test]
