@@ -47,7 +47,7 @@ impl Dotenv {
                 return Err(DotenvError { file: place, line: 0, message: format!("the file cannot be read: {error}") });
             }
         };
-        let message = "the file is no UTF-8 text";
+        let message = "the file is not UTF-8";
         let text = String::from_utf8(bytes).map_err(|_| DotenvError {
             file: place.clone(),
             line: 0,
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(Dotenv::beside(folder.path()).unwrap(), Dotenv::default());
         std::fs::remove_dir(&file).unwrap();
         std::fs::write(&file, b"A=\xff\n").unwrap();
-        assert!(Dotenv::beside(folder.path()).unwrap_err().to_string().contains("no UTF-8"));
+        assert!(Dotenv::beside(folder.path()).unwrap_err().to_string().contains("not UTF-8"));
         std::fs::write(&file, "A=k-123\n").unwrap();
         let read = Dotenv::beside(folder.path()).unwrap();
         assert_eq!(read.get("A").unwrap().expose(), "k-123");

@@ -49,7 +49,7 @@ impl Lacks {
         let mut lines = self.wrong;
         if !self.missing.is_empty() {
             let width = self.missing.iter().map(|(flag, _)| flag.len()).max().unwrap_or_default();
-            lines.push("nobody is asked here, and the command line does not say:".into());
+            lines.push("missing, and there is no terminal to ask on:".into());
             lines.extend(
                 self.missing.iter().map(|(flag, what)| format!("  {flag:width$}  {what}").trim_end().to_owned()),
             );

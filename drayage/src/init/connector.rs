@@ -51,7 +51,7 @@ impl Connector {
         let question = Question::new("Its path", "A YAML file; docs/connectors/writing.md shows how to write one.");
         let there = |text: &str| match std::fs::metadata(text.trim()) {
             Ok(found) if found.is_file() => Ok(()),
-            Ok(_) => Err("this is no file".to_owned()),
+            Ok(_) => Err("this is not a file".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         let path = ask.text(&question, None, Rc::new(there))?;

@@ -86,7 +86,7 @@ impl SetUp<'_> {
         let secrets =
             if self.has_secrets { format!(" or {}", self.place.beside(".env").display()) } else { String::new() };
         println!(
-            "\nThe files are written, but this did not go well. Correct {}{secrets}, then try again:\n\n  {}",
+            "\nThe files are written, but this failed. Correct {}{secrets}, then try again:\n\n  {}",
             self.place.file,
             shown(command)
         );
@@ -94,9 +94,7 @@ impl SetUp<'_> {
 
     fn next(&self, loaded: Option<&str>) {
         let file = shell_word(&self.place.file);
-        println!(
-            "\nWhat goes on from here:\n\n  drayage run --pipeline {file}        # all streams of the file, whenever you like"
-        );
+        println!("\nNext:\n\n  drayage run --pipeline {file}        # all streams of the file, whenever you like");
         println!("  drayage streams --pipeline {file}    # what they are");
         let place = self.streams.iter().position(|stream| Some(stream.name.as_str()) == loaded).unwrap_or_default();
         let Some(table) = tables(self.streams).into_iter().nth(place) else { return };

@@ -156,7 +156,7 @@ impl Interview<'_> {
             let setting = Setting { path: path.clone(), schema: &schema, is_required };
             let text = if setting.is_secret() { text.trim_end_matches(['\n', '\r']) } else { text.trim() };
             if text.is_empty() {
-                return if is_required { Err("this one is needed".into()) } else { Ok(()) };
+                return if is_required { Err("required".into()) } else { Ok(()) };
             }
             if setting.is_secret() && !text.contains('\n') && text.contains("-----BEGIN") && !holds_reference(text) {
                 // The terminal hands on a pasted key line by line. Taken as an answer, its first line would be followed by questions

@@ -102,7 +102,7 @@ fn write(arguments: &InitArguments, place: &Place, answers: &Answers) -> Result<
     if new > 0 {
         let secrets = if new == 1 { "secret".to_owned() } else { format!("{new} secrets") };
         println!(
-            "{} holds the {secrets}, for your eyes only; .gitignore keeps it out of git.",
+            "{} holds the {secrets}, readable only by you; .gitignore keeps it out of git.",
             place.beside(DOTENV).display()
         );
     }

@@ -124,7 +124,8 @@ impl<'a> Setting<'a> {
         }
         match kind_of(self.schema) {
             "boolean" => Kind::Flag,
-            "string" if self.is_secret() => Kind::Secret,
+            // A schema without a type is no reason to show what is typed.
+            "string" | "" if self.is_secret() => Kind::Secret,
             "string" | "integer" | "number" => Kind::Text,
             "array" if matches!(kind_of(&self.schema["items"]), "string" | "integer" | "number") => Kind::List,
             "object" if self.schema["properties"].is_object() => Kind::Group,

@@ -92,7 +92,7 @@ fn answers_make_a_pipeline_and_load_a_first_stream() {
     screen.answer("use letters, digits", "\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}-hvac\r");
     screen.answer("Tenant ID", &format!("{TENANT}\r"));
     screen.answer("Client ID", &format!("{CLIENT_ID}\r"));
-    screen.answer("Client secret", ENTER).sees("this one is needed");
+    screen.answer("Client secret", ENTER).sees("required");
     screen.types(&format!("{SECRET}\r"));
     screen.answer("Application key", &format!("{APP_KEY}\r"));
     screen.answer("Set optional settings?", "y\r");
@@ -111,7 +111,7 @@ fn answers_make_a_pipeline_and_load_a_first_stream() {
         .sees("business_units, campaigns");
     screen.sees("Written: .gitignore, .env, pipeline.schema.json, pipeline.yaml");
     screen.sees("connected").answer("Load a stream now", ENTER);
-    screen.sees("What goes on from here");
+    screen.sees("Next");
     let (code, shown) = screen.end();
     assert_eq!(code, 0, "{shown}");
     assert_hidden(&shown);
@@ -172,7 +172,7 @@ fn ctrl_c_stops_the_check_and_the_files_stay() {
         assert!(start.elapsed() < Duration::from_millis(PATIENCE_MS), "the check asks for nothing");
         std::thread::sleep(Duration::from_millis(5));
     }
-    screen.types("\u{3}").sees("The files are written, but this did not go well");
+    screen.types("\u{3}").sees("The files are written, but this failed");
     let (code, shown) = screen.end();
     assert_eq!(code, 1, "{shown}");
     assert!(world.path("pipeline.yaml").exists() && world.path(".env").exists());

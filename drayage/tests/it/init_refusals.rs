@@ -79,7 +79,7 @@ fn a_connection_that_fails_keeps_the_files_and_says_how_to_go_on() {
     let ended = world.drayage(&[&flags[..], &settings].concat()).expect(1);
     ended.says(&[
         "failed: servicetitan/acme-hvac/",
-        "The files are written, but this did not go well. Correct pipeline.yaml or .env",
+        "The files are written, but this failed. Correct pipeline.yaml or .env",
         "drayage check --connect --pipeline pipeline.yaml",
     ]);
     assert!(!ended.out.contains("drayage run"), "nothing is loaded: {}", ended.text());

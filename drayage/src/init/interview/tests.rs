@@ -104,7 +104,7 @@ fn required_settings_come_first_and_are_asked_again_until_they_hold() {
     assert_eq!(settings, json!({"key": "hush", "day": "20260131"}));
     let expected = [
         "Key",
-        "(this one is needed)",
+        "(required)",
         "Key",
         "(it is too short)",
         "Key",
