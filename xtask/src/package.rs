@@ -13,6 +13,8 @@ use std::process::Command;
 
 /// The oldest glibc that a Linux wheel runs with: that of Debian 10, RHEL 8 and Ubuntu 20.04. DuckDB's library needs 2.25.
 const GLIBC: &str = "manylinux_2_28";
+/// The oldest musl that a wheel built with musl (on Alpine) runs with.
+const MUSL: &str = "musllinux_1_2";
 
 /// What builds wheels; zig is the C compiler and linker that makes programs for an older glibc than this machine's.
 const BUILDERS: [&str; 2] = ["maturin[zig]>=1.9,<2", "maturin>=1.9,<2"];
@@ -35,12 +37,13 @@ pub(crate) fn wheel(workspace: &Workspace, library: &Library) -> Result<PathBuf>
     ensure!(licence.is_file(), "DuckDB's licence is not beside its library in {}", folder.display());
     copy_as(&licence, &data.join("share/licenses/drayage/LICENSE-DUCKDB"))?;
 
-    let linux = cfg!(target_os = "linux");
+    let musl = cfg!(target_env = "musl");
+    let glibc = cfg!(target_os = "linux") && !musl;
     let venv = work.join("venv");
     if !venv.join("bin").join("pip").is_file() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     }
-    let builder = if linux { BUILDERS[0] } else { BUILDERS[1] };
+    let builder = if glibc { BUILDERS[0] } else { BUILDERS[1] };
     run(Command::new(venv.join("bin").join("pip")).args([
         "install",
         "--quiet",
@@ -52,8 +55,11 @@ pub(crate) fn wheel(workspace: &Workspace, library: &Library) -> Result<PathBuf>
     maturin.current_dir(workspace.root()).args(["build", "--locked", "--out"]).arg(&dist);
     // maturin would put libraries that it finds into a place of its own, where the program does not look for them.
     maturin.args(["--auditwheel", "skip"]);
-    if linux {
+    if glibc {
         maturin.args(["--zig", "--compatibility", GLIBC]);
+    } else if musl {
+        // A static program could not load DuckDB's library.
+        maturin.args(["--compatibility", MUSL]).env("RUSTFLAGS", "-C target-feature=-crt-static");
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(venv.join("bin")).chain(std::env::split_paths(&path));
