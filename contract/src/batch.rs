@@ -1,6 +1,7 @@
 //! `batch.json`, a batch's description: written last, so that its presence means that the batch is complete.
 //! All that the load needs to know of a stream travels in it; the load never reads a manifest.
 
+use crate::evidence::Evidence;
 use crate::run_id::RunId;
 use crate::unit::Unit;
 use chrono::{DateTime, Utc};
@@ -91,8 +92,11 @@ pub struct Batch {
     pub mode: BatchMode,
     /// The range of a `window` batch.
     pub window: Option<Window>,
-    /// Whether a snapshot is known to be whole (design, section 7). Only then may the load delete.
+    /// Whether the reading is known to be whole: what `evidence` comes to, in one word.
     pub stable: bool,
+    /// What the reading has proven; none in batches of before, which tell `stable` alone.
+    #[serde(default)]
+    pub evidence: Option<Evidence>,
     /// The state that the extract began with: what the warehouse must have already. None for a first or full reading.
     #[serde(default)]
     pub state_before: Option<Value>,

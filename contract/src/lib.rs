@@ -2,6 +2,7 @@
 //! run reports, work units, exit codes and telemetry. It knows no API, no warehouse and no cloud client beyond the landing zone.
 
 pub mod batch;
+pub mod evidence;
 pub mod exit;
 pub mod google;
 pub mod landing;

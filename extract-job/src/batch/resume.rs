@@ -7,6 +7,7 @@ use crate::read::page::ReadError;
 use crate::read::slice::SliceOutcome;
 use chrono::{DateTime, FixedOffset, Utc};
 use contract::batch::Part;
+use contract::evidence::Evidence;
 use contract::landing::{Landing, paths};
 use contract::run_id::RunId;
 use contract::stored::{self, StoredError};
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The version of the format; another one is not used, and everything is read again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// A try that comes later than this begins anew.
 const LONGEST_PAUSE: chrono::TimeDelta = chrono::TimeDelta::hours(12);
 /// No more slices than this are noted: the others are read again.
@@ -33,8 +34,7 @@ pub(crate) struct StoredSlice {
     records: u64,
     bytes: u64,
     highest: Option<DateTime<FixedOffset>>,
-    shifted: bool,
-    unproven: bool,
+    evidence: Evidence,
 }
 
 /// What the windows were cut from: slices of another plan are not the same slices.
@@ -67,7 +67,7 @@ pub(crate) struct Resume {
 
 impl StoredSlice {
     pub(super) fn new(slice: String, outcome: &SliceOutcome, records: u64, bytes: u64) -> Self {
-        Self { slice, records, bytes, highest: outcome.highest, shifted: outcome.shifted, unproven: outcome.unproven }
+        Self { slice, records, bytes, highest: outcome.highest, evidence: outcome.evidence.clone() }
     }
 }
 
@@ -128,9 +128,7 @@ impl Resume {
             records: stored.records,
             highest: stored.highest,
             last_token: None,
-            shifted: stored.shifted,
-            unproven: stored.unproven,
-            complete: true,
+            evidence: stored.evidence.clone(),
         })
     }
 

@@ -116,6 +116,11 @@ pub(crate) struct Keying {
 }
 
 impl Keying {
+    /// The key's place in a parent's record, as the manifest spells it.
+    pub(crate) fn key(&self) -> String {
+        self.key.join("/")
+    }
+
     /// The partition of a record; `parent` is the partition that the record itself was read in.
     pub(crate) fn partition(&self, record: &Tree, parent: &Partition) -> Option<Partition> {
         let value = record.at(&self.key).filter(|value| !value.is_null())?.to_value();

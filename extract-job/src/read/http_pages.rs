@@ -4,6 +4,7 @@ use super::cpu::Cpu;
 use super::memory::Estimate;
 use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError};
 use super::slice::Slice;
+use super::tally::PageProof;
 use crate::components::datetime_based_cursor::DatetimeBasedCursor;
 use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::expression::Scope;
@@ -234,20 +235,19 @@ impl StreamPages {
         let (received, fingerprint) = (extracted.received, extracted.fingerprint);
         let response = first_of_list(extracted.rest.clone());
         let proof = match &extracted.verdict {
-            Verdict::Records | Verdict::Empty => Proof::Whole,
-            _ if says_nothing => Proof::Whole,
+            Verdict::Records | Verdict::Empty => Proof::Of(PageProof::Whole),
+            _ if says_nothing => Proof::Of(PageProof::Whole),
             other => {
                 let seen = scope.clone().with(Names::RESPONSE, &response).with(Names::HEADERS, &headers);
                 match retriever.selector.extractor.path().is_empty_when(&seen) {
-                    Ok(true) => Proof::Whole,
+                    Ok(true) => Proof::Of(PageProof::Whole),
                     Ok(false) => self.proof(other, answer.named, answer.kept, was_vague)?,
                     Err(error) => return Ok(Err(ReadError(format!("`x-empty-when`: {error}")))),
                 }
             }
         };
-        let proves_nothing = match proof {
-            Proof::Whole => false,
-            Proof::None => true,
+        let proof = match proof {
+            Proof::Of(proof) => proof,
             Proof::Mistaken(why) => return Ok(Err(ReadError(why))),
         };
         let keys = match &retriever.paginator {
@@ -271,7 +271,8 @@ impl StreamPages {
             body: Arc::new(PageBody { bytes: refined.body, reservation: None }),
             records: refined.records,
             received,
-            proves_nothing,
+            filtered: refined.filtered,
+            proof,
             came_out: refined.came_out,
             last: refined.last,
             is_past: refined.is_past,
@@ -288,11 +289,11 @@ impl StreamPages {
     fn proof(&self, verdict: &Verdict, named: bool, kept: bool, was_vague: &AtomicBool) -> Result<Proof, Undecoded> {
         let place = if self.path.is_empty() { "records".to_owned() } else { format!("`{}`", self.path.join(".")) };
         match verdict {
-            Verdict::Records | Verdict::Empty => Ok(Proof::Whole),
+            Verdict::Records | Verdict::Empty => Ok(Proof::Of(PageProof::Whole)),
             // The manifest's error handler knows such answers, and lets them pass.
             Verdict::Error(_) | Verdict::Elsewhere(_) if named => {
                 self.warn("answers that tell an error were passed over, as the error handler says".into());
-                Ok(Proof::None)
+                Ok(Proof::Of(PageProof::PassedOver))
             }
             Verdict::Error(why) => Err(Undecoded::Malformed(self.for_people(why))),
             Verdict::Elsewhere(why) => Ok(Proof::Mistaken(self.for_people(why))),
@@ -308,7 +309,7 @@ impl StreamPages {
                     "answers without {place} were taken for empty lists, which they do not prove: if the API writes an empty list so, \
                      say it by `x-empty-when` in the extractor"
                 ));
-                Ok(Proof::None)
+                Ok(Proof::Of(PageProof::NoPlace))
             }
         }
     }
@@ -330,10 +331,8 @@ impl StreamPages {
 
 /// What an answer proves.
 enum Proof {
-    /// Its records are all that the page has.
-    Whole,
-    /// That it has none is not proven.
-    None,
+    /// It is a page.
+    Of(PageProof),
     /// The manifest looks for records where there are none; why.
     Mistaken(String),
 }

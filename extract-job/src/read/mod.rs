@@ -11,5 +11,5 @@ pub(crate) mod progress;
 pub(crate) mod read_ahead;
 pub(crate) mod slice;
 pub(crate) mod slice_reader;
-pub(crate) mod stability;
 pub(crate) mod stream_reader;
+pub(crate) mod tally;

@@ -1,6 +1,7 @@
 //! One page of a stream: its body, where the records are in it, and what the templates of the paginator see of it.
 
 use super::memory::Reservation;
+use super::tally::PageProof;
 use crate::components::expression::Scope;
 use crate::components::http_response_filter::PagingAction;
 use crate::http::buffers::Buffer;
@@ -45,8 +46,10 @@ pub(crate) struct Page {
     pub(crate) last: Option<Value>,
     /// The page ends before the start of the window: in a newest-first feed nothing follows that is wanted.
     pub(crate) is_past: bool,
-    /// The answer lacks the place for records: it was taken for an empty list, but is no proof of one.
-    pub(crate) proves_nothing: bool,
+    /// How many a filter left out.
+    pub(crate) filtered: u64,
+    /// Whether the answer shows that these are all.
+    pub(crate) proof: PageProof,
     /// The body without the records.
     pub(crate) response: Value,
     pub(crate) headers: Value,

@@ -7,15 +7,17 @@ use super::slice::{Slice, SliceOutcome};
 use super::stream_reader::{Opened, Plan, RecordSink, SliceSink, StreamReader};
 use crate::components::expression::Scope;
 use crate::components::grouping_partition_router::GroupingPartitionRouter;
-use crate::components::partition_router::{Partition, PartitionRouter};
+use crate::components::partition_router::{Partition, PartitionRouter, identity};
 use crate::components::substream_partition_router::{Keying, ParentStreamConfig, SubstreamPartitionRouter};
 use crate::record::tree::Tree;
 use async_trait::async_trait;
+use contract::evidence::{Doubt, Evidence};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -24,15 +26,15 @@ const PARENT_MEMORY: usize = 8 * 1024 * 1024;
 /// Partitions that wait to be read.
 const WAITING: usize = 256;
 
-/// What reading the parents has told.
+/// What making the partitions has told.
 #[derive(Debug, Default)]
 pub(crate) struct Parents {
     /// Each parent's state, for those whose changes alone are read.
     pub(crate) states: Map<String, Value>,
-    /// A parent's pages have shifted: a partition may be missing.
-    pub(crate) shifted: bool,
-    /// What a parent gave is not sure to be all, for another reason.
-    pub(crate) unproven: bool,
+    /// Whether all partitions are known: what the parents' readings have proven, and the lists.
+    pub(crate) evidence: Evidence,
+    /// What people should know of the parents.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What one reading of partitions needs to know.
@@ -56,12 +58,16 @@ impl Source<'_> {
         async move {
             match router {
                 PartitionRouter::List(list) => {
-                    for partition in list.partitions(self.scope).map_err(ReadError)? {
+                    let partitions = list.partitions(self.scope).map_err(ReadError)?;
+                    let mut parents = Parents::default();
+                    let values = partitions.iter().map(|partition| identity(&partition.keys));
+                    parents.evidence.scope.lists(self.reader.stream_name(), values);
+                    for partition in partitions {
                         if into.send(partition).await.is_err() {
                             break;
                         }
                     }
-                    Ok(Parents::default())
+                    Ok(parents)
                 }
                 PartitionRouter::Substream(substream) => self.substream(substream, into).await,
                 PartitionRouter::Grouping(grouping) => self.grouping(grouping, into).await,
@@ -84,15 +90,22 @@ impl Source<'_> {
             }
             let name = parent.stream.name.clone();
             let keying = parent.keying(self.scope).map_err(ReadError)?;
-            let sink = ParentSink { keying, into: into.clone(), seen: seen.clone() };
+            let keyless = Arc::new(AtomicU64::new(0));
+            let sink = ParentSink { keying, into: into.clone(), seen: seen.clone(), keyless: keyless.clone() };
             let reader = self.reader.parent(parent.stream.clone(), PageMemory::new(PARENT_MEMORY));
             let outcome = match reader.read(&self.parent_plan(parent), &sink).await {
                 Ok(outcome) => outcome,
                 Err(_) if into.is_closed() => break,
                 Err(error) => return Err(ReadError(format!("the parent stream `{name}`: {error}"))),
             };
-            parents.shifted |= outcome.shifted;
-            parents.unproven |= !outcome.stable && !outcome.shifted;
+            parents.evidence.add_parent(&name, &outcome.evidence);
+            parents.warnings.extend(outcome.warnings.iter().map(|text| format!("the parent stream `{name}`: {text}")));
+            let keyless = keyless.load(Ordering::Relaxed);
+            if keyless > 0 {
+                let text = format!("{keyless} records of the parent stream `{name}` have no `{}`", sink.keying.key());
+                parents.warnings.push(format!("{text}: what belongs to them is not read"));
+                parents.evidence.doubt(Doubt::NoPartition, || text);
+            }
             if parent.incremental_dependency
                 && let Some(state) = outcome.state_after
             {
@@ -167,8 +180,8 @@ impl Source<'_> {
 impl Parents {
     fn add(&mut self, other: Self) {
         self.states.extend(other.states);
-        self.shifted |= other.shifted;
-        self.unproven |= other.unproven;
+        self.evidence.add(&other.evidence);
+        self.warnings.extend(other.warnings);
     }
 }
 
@@ -199,6 +212,8 @@ struct ParentSink {
     into: Sender<Partition>,
     /// Hashes of the partitions so far, over all parents.
     seen: Arc<Mutex<HashSet<u64>>>,
+    /// Records that have no key, and make no partition.
+    keyless: Arc<AtomicU64>,
 }
 
 #[async_trait]
@@ -209,6 +224,7 @@ impl RecordSink for ParentSink {
             parent: slice.partition.clone(),
             into: self.into.clone(),
             seen: self.seen.clone(),
+            keyless: self.keyless.clone(),
         })))
     }
 }
@@ -218,6 +234,7 @@ struct ParentSlice {
     parent: Arc<Partition>,
     into: Sender<Partition>,
     seen: Arc<Mutex<HashSet<u64>>>,
+    keyless: Arc<AtomicU64>,
 }
 
 #[async_trait]
@@ -227,7 +244,12 @@ impl SliceSink for ParentSlice {
         for range in &page.records {
             let record = Tree::parse(page.body.bytes.get(range.clone()).unwrap_or_default());
             let record = record.map_err(|error| ReadError(format!("a record cannot be read: {error}")))?;
-            partitions.extend(self.keying.partition(&record, &self.parent));
+            match self.keying.partition(&record, &self.parent) {
+                Some(partition) => partitions.push(partition),
+                None => {
+                    self.keyless.fetch_add(1, Ordering::Relaxed);
+                }
+            }
         }
         // The page's memory must be free before this waits for whoever takes the partitions.
         drop(page);

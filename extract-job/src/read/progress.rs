@@ -5,6 +5,7 @@ use super::partition_states::PartitionStates;
 use super::slice::{SliceNumber, SliceOutcome};
 use crate::components::datetime_based_cursor::DatetimeBasedCursor;
 use chrono::{DateTime, FixedOffset};
+use contract::evidence::Evidence;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -25,12 +26,9 @@ struct Partition {
 #[derive(Debug, Default)]
 struct Known {
     partitions: BTreeMap<usize, Partition>,
-    slices: u64,
     records: u64,
     last_token: Option<Value>,
-    shifted: bool,
-    unproven: bool,
-    cut: bool,
+    evidence: Evidence,
 }
 
 /// Gathers what the slices of one stream give.
@@ -42,14 +40,9 @@ pub(crate) struct Progress {
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Totals {
-    pub(crate) slices: u64,
     pub(crate) records: u64,
     pub(crate) last_token: Option<Value>,
-    pub(crate) shifted: bool,
-    /// What an ignored error has hidden.
-    pub(crate) unproven: bool,
-    /// No slice was cut off by a limit.
-    pub(crate) complete: bool,
+    pub(crate) evidence: Evidence,
 }
 
 impl Progress {
@@ -72,15 +65,12 @@ impl Progress {
     /// A slice has been read.
     pub(crate) fn done(&self, number: SliceNumber, outcome: &SliceOutcome) {
         let mut known = self.known();
-        known.slices += 1;
         known.records += outcome.records;
-        known.shifted |= outcome.shifted;
-        known.unproven |= outcome.unproven;
-        known.cut |= !outcome.complete;
+        known.evidence.add(&outcome.evidence);
         if outcome.last_token.is_some() {
             known.last_token.clone_from(&outcome.last_token);
         }
-        if outcome.complete
+        if !outcome.evidence.is_limited()
             && let Some(partition) = known.partitions.get_mut(&number.partition)
         {
             partition.done.insert(number.window, outcome.highest);
@@ -89,14 +79,13 @@ impl Progress {
 
     pub(crate) fn totals(&self) -> Totals {
         let known = self.known();
-        Totals {
-            slices: known.slices,
-            records: known.records,
-            last_token: known.last_token.clone(),
-            shifted: known.shifted,
-            unproven: known.unproven,
-            complete: !known.cut,
-        }
+        let Known { records, last_token, evidence, .. } = &*known;
+        Totals { records: *records, last_token: last_token.clone(), evidence: evidence.clone() }
+    }
+
+    /// Notes what is known of the reading beside its slices.
+    pub(crate) fn note(&self, note: impl FnOnce(&mut Evidence)) {
+        note(&mut self.known().evidence);
     }
 
     /// The state of a stream that is not partitioned.
@@ -143,14 +132,7 @@ mod tests {
     }
 
     fn outcome(highest: Option<u32>) -> SliceOutcome {
-        SliceOutcome {
-            records: 1,
-            highest: highest.map(at),
-            last_token: None,
-            shifted: false,
-            unproven: false,
-            complete: true,
-        }
+        SliceOutcome { records: 1, highest: highest.map(at), last_token: None, evidence: Evidence::default() }
     }
 
     #[test]

@@ -3,10 +3,11 @@
 
 use super::memory::{Estimate, PageMemory, Reservation};
 use super::page::{Ask, Fetched, Page, PageSource, ReadError};
-use super::stability::Tally;
+use super::tally::{PageProof, Tally};
 use crate::components::default_paginator::{DefaultPaginator, Strategy, Total};
 use crate::components::expression::Scope;
 use crate::components::http_response_filter::PagingAction;
+use contract::evidence::Evidence;
 use serde_json::Value;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -131,8 +132,19 @@ impl<'a> PageReader<'a> {
         self.estimate
     }
 
-    pub(crate) fn tally(&self) -> Tally {
-        self.tally
+    /// The total as the API told it last.
+    pub(crate) fn total(&self) -> Option<u64> {
+        self.tally.total()
+    }
+
+    /// What its pages have proven.
+    pub(crate) fn evidence(&self) -> Evidence {
+        self.tally.evidence()
+    }
+
+    /// The rest of the pages is not wanted, though there is more.
+    pub(crate) fn stop(&mut self) {
+        self.tally.stopped();
     }
 
     /// The last token that the API gave: the state of a stream that keeps it.
@@ -199,18 +211,16 @@ impl<'a> PageReader<'a> {
         };
         // A proven empty list needs no total: 204 has no place for one.
         let total = match total {
-            Total::Unusable(_) if page.received == 0 && !page.proves_nothing => Total::NotDeclared,
+            Total::Unusable(_) if page.received == 0 && page.proof == PageProof::Whole => Total::NotDeclared,
             total => total,
         };
-        self.tally.page(&total, page.received);
+        self.tally.page(&total, page.received, page.filtered);
         if let Total::Unusable(kind) = &total {
             self.source
                 .warn(format!("`x-total` gives {kind}, which is no whole number: no row can be taken for deleted"));
         }
         let total = total.told();
-        if page.proves_nothing {
-            self.tally.proves_nothing();
-        }
+        self.tally.proof(page.proof, ask.index == 0);
         self.offset += page.received;
         if let Some(size) =
             self.paginator.map(|paginator| paginator.page_size(&scope)).transpose().map_err(ReadError)?

@@ -3,6 +3,7 @@
 use crate::components::partition_router::{Partition, identity};
 use crate::components::windows::Window;
 use chrono::{DateTime, FixedOffset};
+use contract::evidence::Evidence;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -32,12 +33,8 @@ pub(crate) struct SliceOutcome {
     pub(crate) highest: Option<DateTime<FixedOffset>>,
     /// The last page token that the API gave.
     pub(crate) last_token: Option<Value>,
-    /// Pages have shifted while they were read, twice in a row.
-    pub(crate) shifted: bool,
-    /// An error that the manifest ignores has hidden what there may be.
-    pub(crate) unproven: bool,
-    /// Read to its end, not cut off by a limit.
-    pub(crate) complete: bool,
+    /// What its reading has proven.
+    pub(crate) evidence: Evidence,
 }
 
 impl Slice {

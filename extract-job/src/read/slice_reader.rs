@@ -6,7 +6,6 @@ use super::memory::PageMemory;
 use super::page::ReadError;
 use super::read_ahead::PageReader;
 use super::slice::{Slice, SliceOutcome};
-use super::stability::Tally;
 use super::stream_reader::SliceSink;
 use crate::components::datetime_based_cursor::DatetimeBasedCursor;
 use crate::components::declarative_stream::DeclarativeStream;
@@ -14,6 +13,7 @@ use crate::components::http_response_filter::PagingAction;
 use crate::components::pagination_reset::ResetWay;
 use crate::components::windows::Window;
 use chrono::{DateTime, FixedOffset};
+use contract::evidence::{Doubt, Evidence};
 use contract::unit::Unit;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -46,8 +46,7 @@ struct Pass {
     records: u64,
     highest: Option<DateTime<FixedOffset>>,
     last_token: Option<Value>,
-    tally: Tally,
-    is_cut: bool,
+    evidence: Evidence,
     /// Why it has to be paged in another way.
     paging: Option<(PagingAction, String)>,
 }
@@ -55,11 +54,10 @@ struct Pass {
 /// What all pieces have given.
 #[derive(Default)]
 struct Sum {
-    outcome: Option<Pass>,
+    last_token: Option<Value>,
     records: u64,
     highest: Option<DateTime<FixedOffset>>,
-    shifted: bool,
-    unproven: bool,
+    evidence: Evidence,
 }
 
 impl SliceReader<'_> {
@@ -67,8 +65,11 @@ impl SliceReader<'_> {
     pub(super) async fn read(&self, sink: &mut dyn SliceSink) -> Result<SliceOutcome, ReadError> {
         let left = self.left.map(|left| left.load(Ordering::Relaxed));
         let mut outcome = self.attempt(sink).await?;
-        if outcome.complete && outcome.shifted {
-            tracing::warn!(unit = %self.unit, "pages have shifted while they were read; reading once more");
+        let may_heal = |doubt: Doubt| doubt.may_pass() && (self.snapshot || doubt.holds_state());
+        if !outcome.evidence.is_limited()
+            && let Some(reason) = outcome.evidence.reasons(may_heal)
+        {
+            tracing::warn!(unit = %self.unit, %reason, "pages have shifted while they were read; reading once more");
             sink.restart().await?;
             self.shared.ask_anew();
             if let (Some(counter), Some(left)) = (self.left, left) {
@@ -91,22 +92,16 @@ impl SliceReader<'_> {
                 continue;
             }
             sink.keep().await?;
-            sum.add(&pass, self.snapshot);
-            let is_cut = pass.is_cut;
-            sum.outcome = Some(pass);
-            if is_cut {
+            sum.add(&pass);
+            let is_limited = pass.evidence.is_limited();
+            sum.last_token.clone_from(&pass.last_token);
+            if is_limited {
                 break;
             }
         }
-        let last = sum.outcome.unwrap_or_default();
-        Ok(SliceOutcome {
-            records: sum.records,
-            highest: sum.highest,
-            last_token: last.last_token,
-            shifted: sum.shifted,
-            unproven: sum.unproven,
-            complete: !last.is_cut,
-        })
+        // The pieces are one slice.
+        let evidence = Evidence { slices: 1, ..sum.evidence };
+        Ok(SliceOutcome { records: sum.records, highest: sum.highest, last_token: sum.last_token, evidence })
     }
 
     /// The pieces that take the place of one that cannot be paged to its end.
@@ -154,7 +149,7 @@ impl SliceReader<'_> {
                     }
                     // Records up to the highest value stay; those of the very moment come once more.
                     sink.keep().await?;
-                    sum.add(pass, false);
+                    sum.add(pass);
                     Ok(vec![Piece { window: Some(Window { start: highest, end: window.end }), resets }])
                 }
                 Some(ResetWay::Again) if piece.resets == 0 => {
@@ -197,32 +192,32 @@ impl SliceReader<'_> {
             }
             pass.records += page.count();
             pass.highest = pass.highest.max(page.highest);
-            let total = reader.tally().total();
+            let total = reader.total();
             sink.page(page, total).await?;
             if self.left.is_some_and(|left| left.load(Ordering::Relaxed) == 0) {
-                pass.is_cut = true;
-                break;
+                // What the pages that came have shown is of no weight: the rest of them did not come.
+                pass.evidence.doubt(Doubt::Limited, || "a limit cut the reading off".into());
+                return Ok(pass);
             }
             if most.is_some_and(|most| pass.records >= most) && reader.has_more() {
                 pass.paging = Some((PagingAction::Reset, "the limit of records was reached".into()));
-                pass.tally = reader.tally();
-                pass.tally.stopped();
+                reader.stop();
+                pass.evidence = reader.evidence();
                 return Ok(pass);
             }
         }
         pass.paging = reader.take_paging();
         self.shared.learn(reader.estimate());
-        pass.tally = reader.tally();
+        pass.evidence = reader.evidence();
         pass.last_token = reader.last_token().cloned();
         Ok(pass)
     }
 }
 
 impl Sum {
-    fn add(&mut self, pass: &Pass, snapshot: bool) {
+    fn add(&mut self, pass: &Pass) {
         self.records += pass.records;
         self.highest = self.highest.max(pass.highest);
-        self.shifted |= !pass.is_cut && pass.tally.has_shifted(snapshot);
-        self.unproven |= !pass.is_cut && pass.tally.is_unproven(snapshot);
+        self.evidence.add(&pass.evidence);
     }
 }

@@ -20,11 +20,12 @@ use crate::record::redaction::Redaction;
 use crate::template::Names;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use contract::evidence::{Doubt, Evidence};
 use contract::unit::Unit;
 use futures::StreamExt;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
 
@@ -83,14 +84,10 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) records: u64,
-    /// How many slices there were.
-    pub(crate) slices: u64,
     /// The state for the next run; none for streams without one.
     pub(crate) state_after: Option<Value>,
-    /// Nothing speaks against the records being all there are.
-    pub(crate) stable: bool,
-    /// Pages have shifted while they were read.
-    pub(crate) shifted: bool,
+    /// What the reading has proven.
+    pub(crate) evidence: Evidence,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -116,8 +113,6 @@ struct Reading<'a> {
     pages: Arc<StreamPages>,
     /// Records that may still come before the limit.
     left: Option<AtomicU64>,
-    /// A snapshot that has an end: what has changed since then is not in it, though it is not gone.
-    ends_early: AtomicBool,
 }
 
 impl StreamReader {
@@ -205,38 +200,27 @@ impl StreamReader {
         let (sender, receiver) = channel(WAITING);
         let (parents, ()) =
             futures::try_join!(self.send_slices(&reading, sender), self.read_slices(&reading, receiver, sink))?;
-        let totals = progress.totals();
-        let shifted = totals.complete && (totals.shifted || parents.shifted);
+        let Totals { records, last_token, mut evidence } = progress.totals();
+        evidence.add(&parents.evidence);
+        evidence.is_partitioned = self.is_partitioned();
         let mut warnings = reading.pages.warnings();
-        if shifted && plan.snapshot {
-            warnings.push("pages have shifted twice while they were read: deletes are held back".to_owned());
-        } else if shifted {
-            warnings.push(
-                "pages have shifted twice while they were read: the next run starts where this one did".to_owned(),
-            );
+        warnings.extend(parents.warnings.iter().cloned());
+        if !evidence.is_limited() {
+            let (held, matters): (_, fn(Doubt) -> bool) = if plan.snapshot {
+                ("deletes are held back", |_| true)
+            } else {
+                ("the next run starts where this one did", Doubt::holds_state)
+            };
+            warnings.extend(evidence.reasons(matters).map(|reasons| format!("{held}: {reasons}")));
         }
-        let unproven = totals.complete && (totals.unproven || parents.unproven);
-        if unproven {
-            let held = if plan.snapshot { "deletes are held back" } else { "the next run starts where this one did" };
-            warnings.push(format!(
-                "some answers proved nothing (errors that are ignored, or no place for records): {held}"
-            ));
-        }
-        let is_doubtful = shifted || unproven;
-        let state_after = match (plan.snapshot || plan.backfill.is_some() || !totals.complete, is_doubtful) {
-            (true, _) => None,
-            (false, true) => plan.state.clone(),
-            (false, false) => self.state_after(plan, &reading, &totals, parents, started)?,
+        let state_after = if plan.snapshot || plan.backfill.is_some() || evidence.is_limited() {
+            None
+        } else if evidence.moves_state() {
+            self.state_after(plan, &reading, last_token.as_ref(), parents, started)?
+        } else {
+            plan.state.clone()
         };
-        let ends_early = reading.ends_early.load(Ordering::Relaxed);
-        if ends_early {
-            warnings.push(
-                "the stream is read up to a moment, and rows may have changed since: deletes are held back".to_owned(),
-            );
-        }
-        let stable = totals.complete && !is_doubtful && !ends_early;
-        let (records, slices) = (totals.records, totals.slices);
-        Ok(Outcome { records, slices, state_after, stable, shifted, warnings })
+        Ok(Outcome { records, state_after, evidence, warnings })
     }
 
     fn reading<'a>(&self, plan: &'a Plan, progress: &'a Progress) -> Result<Reading<'a>, ReadError> {
@@ -247,8 +231,12 @@ impl StreamReader {
             states.make_global();
         }
         let left = plan.limit.map(AtomicU64::new);
-        let ends_early = AtomicBool::new(false);
-        Ok(Reading { plan, states, progress, pages: self.pages()?, left, ends_early })
+        Ok(Reading { plan, states, progress, pages: self.pages()?, left })
+    }
+
+    /// The stream's name in the manifest.
+    pub(super) fn stream_name(&self) -> &str {
+        &self.stream.name
     }
 
     fn is_partitioned(&self) -> bool {
@@ -320,10 +308,16 @@ impl StreamReader {
             (None, false) => Range::Since { state, least_lookback: lookback },
         };
         let slices = cursor.slices(&scope, range, self.now).map_err(ReadError)?;
+        let start = slices.windows.first().map_or(slices.floor, |window| window.start);
         // A parent's row that changes at this very moment is too rare to hold back all of its children's deletes for ever.
-        if plan.snapshot && (slices.ends_early || (slices.ends_now && !self.as_parent)) {
-            reading.ends_early.store(true, Ordering::Relaxed);
-        }
+        let ends_early = plan.snapshot && (slices.ends_early || (slices.ends_now && !self.as_parent));
+        reading.progress.note(|evidence| {
+            evidence.scope.starts_at(&self.stream.name, start.to_utc());
+            if ends_early {
+                let text = "the stream is read up to a moment, and rows may have changed since";
+                evidence.doubt(Doubt::EndsEarly, || text.into());
+            }
+        });
         let ceiling = slices.windows.last().map(|window| window.end);
         reading.progress.begin(number, partition.keys.clone(), slices.floor, ceiling);
         let windows = slices.windows.into_iter().enumerate();
@@ -387,12 +381,12 @@ impl StreamReader {
         &self,
         plan: &Plan,
         reading: &Reading<'_>,
-        totals: &Totals,
+        last_token: Option<&Value>,
         parents: Parents,
         started: Instant,
     ) -> Result<Option<Value>, ReadError> {
         if self.stream.keeps_token() {
-            return Ok(totals.last_token.as_ref().map(|token| json!({ TOKEN: token })).or_else(|| plan.state.clone()));
+            return Ok(last_token.map(|token| json!({ TOKEN: token })).or_else(|| plan.state.clone()));
         }
         let Some(cursor) = &self.stream.cursor else { return Ok(None) };
         let field = cursor.field(&self.scope).map_err(ReadError)?;

@@ -40,6 +40,8 @@ pub(crate) struct Refined {
     pub(crate) last: Option<Value>,
     /// How many came out.
     pub(crate) came_out: u64,
+    /// How many the filter left out.
+    pub(crate) filtered: u64,
     /// The last record is older than the start of the bounds: all that follow in a newest-first feed are.
     pub(crate) is_past: bool,
 }
@@ -49,6 +51,7 @@ struct Collector<'a> {
     refinement: &'a Refinement<'a>,
     highest: Option<Highest<'a>>,
     came_out: u64,
+    filtered: u64,
     is_past: bool,
 }
 
@@ -89,7 +92,10 @@ impl Refinement<'_> {
         for range in records {
             let tree =
                 Tree::parse(&body[range.clone()]).map_err(|error| format!("a record cannot be read: {error}"))?;
-            let Some(mut tree) = self.shape(tree)? else { continue };
+            let Some(mut tree) = self.shape(tree)? else {
+                collector.filtered += 1;
+                continue;
+            };
             let value = self.cursor_field.and_then(|field| tree.get(field)?.as_text()).map(Cow::Owned);
             let (came_out, stays) = collector.see(value);
             if came_out && self.wants_last {
@@ -144,7 +150,7 @@ impl Refinement<'_> {
 
     fn collector(&self) -> Collector<'_> {
         let highest = self.stream.cursor.as_ref().map(Highest::new);
-        Collector { refinement: self, highest, came_out: 0, is_past: false }
+        Collector { refinement: self, highest, came_out: 0, filtered: 0, is_past: false }
     }
 }
 
@@ -179,6 +185,7 @@ impl Collector<'_> {
 
     fn done(self, body: Buffer, records: Vec<Range<usize>>, last: Option<Value>) -> Refined {
         let highest = self.highest.as_ref().and_then(Highest::instant);
-        Refined { body, records, highest, last, came_out: self.came_out, is_past: self.is_past }
+        let Self { came_out, filtered, is_past, .. } = self;
+        Refined { body, records, highest, last, came_out, filtered, is_past }
     }
 }

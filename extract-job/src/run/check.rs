@@ -75,7 +75,7 @@ pub async fn check_pipeline(
             let reader =
                 StreamReader::new(account.clone(), stream, unit, now, shared.memory.clone(), shared.cpu.clone());
             match reader.read(&Plan { limit: Some(1), ..Plan::default() }, &Nowhere).await {
-                Ok(outcome) if outcome.slices == 0 => {
+                Ok(outcome) if outcome.evidence.slices == 0 => {
                     checked.failed.push(format!("{label}: there is nothing to read: the parent stream is empty"));
                 }
                 Ok(_) => checked.passed.push(format!("{label}: connected")),

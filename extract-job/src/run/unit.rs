@@ -11,6 +11,7 @@ use crate::read::stream_reader::{Outcome, Plan, StreamReader};
 use chrono::{DateTime, Utc};
 use contract::TOOL_VERSION;
 use contract::batch::{BATCH_VERSION, Batch, BatchMode, Window};
+use contract::evidence::Evidence;
 use contract::landing::paths;
 use contract::pipeline::StreamMode;
 use contract::report::{UnitReport, UnitStatus};
@@ -177,8 +178,8 @@ fn describe(
         cursor_field,
         mode: way.mode,
         window: way.backfill.map(|Backfill { from, to }| Window { from, to }),
-        // Only a snapshot can be unstable; whatever else there is never deletes.
-        stable: way.mode != BatchMode::Snapshot || outcome.stable,
+        stable: outcome.evidence.is_whole(),
+        evidence: Some(Evidence { scope: outcome.evidence.scope.shortened(), ..outcome.evidence }),
         state_before: plan.state,
         state_after: if way.mode == BatchMode::Window { None } else { outcome.state_after },
         records: stored.records,

@@ -446,6 +446,7 @@ async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Unit, run: &Ru
         mode: given.mode,
         window: None,
         stable: given.stable,
+        evidence: None,
         state_before: None,
         state_after: given.state.clone(),
         records: given.lines.len() as u64,
