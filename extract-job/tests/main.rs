@@ -24,6 +24,7 @@ mod resume;
 mod servicetitan;
 mod servicetitan_days;
 mod shares;
+mod short_pages;
 mod slices;
 mod stability;
 mod support;

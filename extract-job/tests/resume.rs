@@ -145,7 +145,8 @@ async fn another_try_reads_what_is_missing_and_no_more() {
         let report = bench.extract_as(&run).await;
         assert_eq!(of(&report, "days").status, UnitStatus::Done, "{report:?}");
         let asked = bench.take_asked();
-        let pages = if has_large_days { [3, 1, 3, 1] } else { [1; 4] };
+        // One page more than there are: the first short one of a try is not believed.
+        let pages = if has_large_days { [3, 1, 3, 1] } else { [2, 1, 1, 1] };
         assert_eq!(asked_days(&days, &asked), [6, 7, 8, 9]);
         assert_eq!([6, 7, 8, 9].map(|day| asked.iter().filter(|asked| days.day(asked) == day).count()), pages);
         let last = asked.iter().map(|asked| asked.get("until")).max().unwrap();

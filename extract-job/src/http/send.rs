@@ -93,6 +93,8 @@ pub(crate) struct Call<'a> {
     pub(crate) expected: usize,
     /// Other streams ask for the same: a successful answer is kept for the run, and taken from there.
     pub(crate) cached: bool,
+    /// Whether there is anything to be had is not known: it is worth no more than one other try.
+    pub(crate) is_probe: bool,
 }
 
 /// What a request is for.
@@ -195,6 +197,7 @@ impl Call<'_> {
 
     async fn repeat<T>(&self, purpose: Purpose, decode: Decode<'_, T>) -> Result<Sent<T>, SendError> {
         let retries = self.requester.error_handler.retries(self.scope).map_err(|why| self.unsent(&why))?;
+        let retries = if self.is_probe { retries.min(1) } else { retries };
         let mut tries = Tries::new(self.account.waits, retries);
         let (mut login, mut outdated, mut vague) = (Login::NotRefused, 0, false);
         loop {

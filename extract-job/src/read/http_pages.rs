@@ -3,6 +3,7 @@
 use super::cpu::Cpu;
 use super::memory::Estimate;
 use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError};
+use super::shown_size::ShownSize;
 use super::slice::Slice;
 use super::tally::PageProof;
 use crate::components::datetime_based_cursor::DatetimeBasedCursor;
@@ -41,8 +42,9 @@ pub(crate) struct StreamPages {
     cpu: Cpu,
     /// Answers are kept for others that ask for the same.
     cached: AtomicBool,
-    /// What slices have learned of the size of pages.
+    /// What slices have learned of the size of pages: in bytes, and in records.
     estimate: Mutex<Estimate>,
+    size: Arc<ShownSize>,
     /// Shapes of answers that tell nothing, and did so twice.
     vague: Mutex<HashSet<String>>,
     warnings: Mutex<BTreeSet<String>>,
@@ -85,6 +87,7 @@ impl StreamPages {
             cpu,
             cached,
             estimate: Mutex::default(),
+            size: Arc::default(),
             vague: Mutex::default(),
             warnings: Mutex::default(),
         })
@@ -106,6 +109,11 @@ impl StreamPages {
 
     pub(crate) fn estimate(&self) -> Estimate {
         *self.estimate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What pages have shown of how many records they hold.
+    pub(crate) fn size(&self) -> Arc<ShownSize> {
+        self.size.clone()
     }
 
     /// The next slice uses what this one has learned.
@@ -190,13 +198,16 @@ impl PageSource for HttpPages {
             injections: &injections,
             expected,
             cached: shared.cached.load(Ordering::Relaxed),
+            is_probe: ask.is_probe,
         };
         let was_vague = Arc::new(AtomicBool::new(false));
+        let is_probe = ask.is_probe;
         let decode = |answer: Answer| {
             let (pages, scope, bounds, was_vague) = (shared.clone(), scope.clone(), self.bounds, was_vague.clone());
             async move {
                 let cpu = pages.cpu.clone();
-                cpu.run(move || pages.page(answer, &scope, bounds, &was_vague)).await?
+                let page = move || pages.page(answer, &scope, bounds, (!is_probe).then_some(&*was_vague));
+                cpu.run(page).await?
             }
             .boxed()
         };
@@ -214,13 +225,13 @@ impl PageSource for HttpPages {
 
 impl StreamPages {
     /// Makes a page of an answer; the whole body must be well-formed. `was_vague` tells whether the answer before, to the same request, told
-    /// nothing.
+    /// nothing; none for a page that need not be there, of which such an answer says enough.
     fn page(
         &self,
         answer: Answer,
         scope: &Scope,
         bounds: Option<Window>,
-        was_vague: &AtomicBool,
+        was_vague: Option<&AtomicBool>,
     ) -> Result<Result<Page, ReadError>, Undecoded> {
         let headers = page_headers(&answer.headers);
         let mut body = answer.body;
@@ -286,7 +297,13 @@ impl StreamPages {
 
     /// What an answer without a place for records proves. One that tells nothing is asked for once more; a shape that has told nothing twice
     /// is taken as it is from then on.
-    fn proof(&self, verdict: &Verdict, named: bool, kept: bool, was_vague: &AtomicBool) -> Result<Proof, Undecoded> {
+    fn proof(
+        &self,
+        verdict: &Verdict,
+        named: bool,
+        kept: bool,
+        was_vague: Option<&AtomicBool>,
+    ) -> Result<Proof, Undecoded> {
         let place = if self.path.is_empty() { "records".to_owned() } else { format!("`{}`", self.path.join(".")) };
         match verdict {
             Verdict::Records | Verdict::Empty => Ok(Proof::Of(PageProof::Whole)),
@@ -298,6 +315,7 @@ impl StreamPages {
             Verdict::Error(why) => Err(Undecoded::Malformed(self.for_people(why))),
             Verdict::Elsewhere(why) => Ok(Proof::Mistaken(self.for_people(why))),
             Verdict::Nothing { shape } => {
+                let Some(was_vague) = was_vague else { return Ok(Proof::Of(PageProof::NoPlace)) };
                 let mut known = self.vague.lock().unwrap_or_else(PoisonError::into_inner);
                 if !named && !kept && !known.contains(shape) && !was_vague.swap(true, Ordering::Relaxed) {
                     return Err(Undecoded::Vague(format!(

@@ -2,6 +2,7 @@
 //! Pages are read ahead; what they hold at once in memory is bounded for the whole process.
 
 pub(crate) mod cpu;
+mod endless;
 pub(crate) mod http_pages;
 pub(crate) mod memory;
 pub(crate) mod page;
@@ -9,6 +10,7 @@ pub(crate) mod partition_states;
 pub(crate) mod partitions;
 pub(crate) mod progress;
 pub(crate) mod read_ahead;
+pub(crate) mod shown_size;
 pub(crate) mod slice;
 pub(crate) mod slice_reader;
 pub(crate) mod stream_reader;

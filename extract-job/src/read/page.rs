@@ -23,6 +23,8 @@ pub(crate) struct Ask {
     /// From 0 within its slice.
     pub(crate) index: u64,
     pub(crate) token: Option<Value>,
+    /// Whether there is such a page is not known; that there is none is no error.
+    pub(crate) is_probe: bool,
 }
 
 /// The bytes of a page, and the memory that was reserved for them.

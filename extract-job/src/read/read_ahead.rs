@@ -1,8 +1,10 @@
 //! The pages of one slice, in page order, read ahead where their numbers are known beforehand.
 //! After a full page the window opens (1, 2, 4, 8; at once where the total is known); a page beyond the end is thrown away.
 
+use super::endless::Endless;
 use super::memory::{Estimate, PageMemory, Reservation};
 use super::page::{Ask, Fetched, Page, PageSource, ReadError};
+use super::shown_size::ShownSize;
 use super::tally::{PageProof, Tally};
 use crate::components::default_paginator::{DefaultPaginator, Strategy, Total};
 use crate::components::expression::Scope;
@@ -12,14 +14,8 @@ use serde_json::Value;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::JoinHandle;
-
-/// The most pages of one slice.
-const MOST_PAGES: u64 = 1_000_000;
-/// The most empty pages in a row.
-const MOST_EMPTY: u64 = 1_000;
-/// So many records more than twice the total that the API tells are too many: lists grow while they are read, but not so.
-const MOST_BEYOND: u64 = 10_000;
 
 /// Reads the pages of one slice.
 pub(crate) struct PageReader<'a> {
@@ -38,13 +34,14 @@ pub(crate) struct PageReader<'a> {
     /// Records received so far: where the next offset starts.
     offset: u64,
     tally: Tally,
-    /// Fingerprints of the pages so far.
-    previous: Option<u64>,
-    pages: HashSet<u64>,
-    /// The same by the keys of their records.
-    keys: HashSet<u64>,
-    /// Empty pages in a row.
-    empty: u64,
+    endless: Endless,
+    size: Arc<ShownSize>,
+    /// Records that may still come before a limit.
+    left: Option<&'a AtomicU64>,
+    /// The page that was handed out last is shorter than was asked for, and only that says that it is the last.
+    ends_by_size: bool,
+    /// A page that has come before its turn.
+    probed: Option<(Ask, Page)>,
     tokens: HashSet<u64>,
     last_token: Option<Value>,
     paging: Option<(PagingAction, String)>,
@@ -81,7 +78,7 @@ impl<'a> PageReader<'a> {
         let page_size =
             paginator.map(|paginator| paginator.page_size(&scope)).transpose().map_err(ReadError)?.flatten();
         let token = token.or_else(|| paginator?.strategy().first_token());
-        let head = Some(Ask { index: 0, token: token.clone() });
+        let head = Some(Ask { index: 0, token: token.clone(), is_probe: false });
         let reader = Self {
             source,
             paginator,
@@ -95,10 +92,11 @@ impl<'a> PageReader<'a> {
             head,
             offset: 0,
             tally: Tally::default(),
-            previous: None,
-            pages: HashSet::new(),
-            keys: HashSet::new(),
-            empty: 0,
+            endless: Endless::default(),
+            size: Arc::default(),
+            left: None,
+            ends_by_size: false,
+            probed: None,
             tokens: HashSet::new(),
             last_token: token,
             paging: None,
@@ -118,9 +116,21 @@ impl<'a> PageReader<'a> {
         self
     }
 
+    /// Uses what the stream has shown of the size of its pages.
+    pub(crate) fn with_size(mut self, size: Arc<ShownSize>) -> Self {
+        self.size = size;
+        self
+    }
+
+    /// No page is wanted beyond so many records.
+    pub(crate) fn within(mut self, left: Option<&'a AtomicU64>) -> Self {
+        self.left = left;
+        self
+    }
+
     /// Whether another page follows.
     pub(crate) fn has_more(&self) -> bool {
-        self.head.is_some()
+        self.head.is_some() || self.probed.is_some()
     }
 
     /// Why the pages have ended, if an answer asked for another way of paging.
@@ -157,6 +167,11 @@ impl<'a> PageReader<'a> {
     /// # Errors
     /// A page that cannot be had, a template that cannot be evaluated, a page or a token that repeats.
     pub(crate) async fn next(&mut self) -> Result<Option<Page>, ReadError> {
+        if let Some((ask, page)) = self.probed.take() {
+            self.advance(&ask, &page)?;
+            self.doubt_the_end(&ask, &page).await?;
+            return Ok(Some(page));
+        }
         let Some(head) = self.head.take() else { return Ok(None) };
         if self.in_flight.is_empty() {
             // Nothing of this stream is held up here: its earlier pages are on their way out by themselves.
@@ -183,7 +198,54 @@ impl<'a> PageReader<'a> {
         };
         self.settle(&mut page, reservation);
         self.advance(&head, &page)?;
+        self.doubt_the_end(&head, &page).await?;
         Ok(Some(page))
+    }
+
+    /// Asks for one page more where the size of this one alone says that it is the last, and the stream has not shown yet that its pages
+    /// have the size that is asked for. Whatever is no page with other records ends the slice.
+    async fn doubt_the_end(&mut self, ask: &Ask, page: &Page) -> Result<(), ReadError> {
+        let is_enough = self.left.is_some_and(|left| left.load(Ordering::Relaxed) <= page.count());
+        if !std::mem::take(&mut self.ends_by_size) || is_enough {
+            return Ok(());
+        }
+        let (size, Some(asked)) = (self.size.clone(), self.page_size) else { return Ok(()) };
+        let _turn = size.turn().await;
+        let is_short = page.received < size.full(asked);
+        if is_short && size.believes(page.received) {
+            return Ok(());
+        }
+        let token = self.paginator.and_then(|paginator| self.token_after(paginator, ask.index));
+        let Some(token) = token else { return Ok(()) };
+        let next = Ask { index: ask.index + 1, token: Some(token), is_probe: is_short };
+        if !is_short {
+            // Another slice has shown meanwhile that pages of this size are full ones.
+            self.head = Some(next);
+            return Ok(());
+        }
+        let reservation = self.memory.try_reserve(self.estimate.bytes());
+        match self.source.fetch(&next, self.estimate.expected()).await {
+            Ok(Fetched::Page(more)) if more.received > 0 && !self.endless.knows(&more) => {
+                let mut more = *more;
+                size.more_came_after(page.received);
+                self.settle(&mut more, reservation);
+                self.probed = Some((next, more));
+            }
+            other => {
+                tracing::debug!(error = other.err().map(|error| error.to_string()), "nothing follows the short page");
+                size.ended_after(page.received);
+            }
+        }
+        Ok(())
+    }
+
+    /// The token of the page after that with this index.
+    fn token_after(&self, paginator: &DefaultPaginator, index: u64) -> Option<Value> {
+        match paginator.strategy() {
+            Strategy::Page(strategy) => strategy.token(index + 1),
+            Strategy::Offset(strategy) => strategy.token(self.offset),
+            Strategy::Cursor(_) => None,
+        }
     }
 
     fn start(&mut self, ask: Ask, reservation: Option<Reservation>) {
@@ -227,16 +289,20 @@ impl<'a> PageReader<'a> {
         {
             self.page_size = size;
         }
+        if let Some(asked) = self.page_size {
+            self.size.saw(page.received, asked);
+        }
         let next = self.next_token(ask, page, &scope)?;
-        self.refuse_repetition(page, next.is_some())?;
+        let by_token = matches!(self.paginator.map(DefaultPaginator::strategy), Some(Strategy::Cursor(_)));
+        self.endless.refuse_repetition(page, next.is_some(), by_token)?;
         if next.is_some() {
-            self.refuse_to_read_for_ever(ask, page, total)?;
+            self.endless.refuse_to_go_on(page, ask.index + 1, self.offset, total)?;
         }
         let Some(token) = next else {
             self.in_flight.clear();
             return Ok(());
         };
-        let next = Ask { index: ask.index + 1, token: Some(token) };
+        let next = Ask { index: ask.index + 1, token: Some(token), is_probe: false };
         if self.in_flight.front().is_some_and(|flight| flight.ask != next) {
             // A short page in the middle: what was asked for ahead starts at the wrong place.
             self.in_flight.clear();
@@ -286,67 +352,28 @@ impl<'a> PageReader<'a> {
             Some(more) => more,
             // A short page is the last one, unless the API tells that there is more: it may cap the size of pages.
             None => {
-                let is_short = self.page_size.is_some_and(|size| page.received < size);
-                page.received > 0 && (!is_short || self.tally.total().is_some_and(|total| self.offset < total))
+                let is_short = self.page_size.is_some_and(|asked| page.received < self.size.full(asked));
+                let total = self.tally.total();
+                let is_told = total.is_some_and(|total| self.offset < total);
+                if is_short && is_told {
+                    self.size.more_came_after(page.received);
+                }
+                self.ends_by_size = page.received > 0 && is_short && total.is_none();
+                page.received > 0 && (!is_short || is_told)
             }
         };
         if !more {
             return Ok(None);
         }
-        match paginator.strategy() {
-            Strategy::Page(strategy) => Ok(strategy.token(ask.index + 1)),
-            Strategy::Offset(_) if page.received == 0 => {
-                Err(ReadError("the API says that more follows, but gives no records".into()))
-            }
-            Strategy::Offset(strategy) => Ok(strategy.token(self.offset)),
-            Strategy::Cursor(_) => Ok(None),
+        if matches!(paginator.strategy(), Strategy::Offset(_)) && page.received == 0 {
+            return Err(ReadError("the API says that more follows, but gives no records".into()));
         }
-    }
-
-    /// The same records once more, and still more to come: the API pays no heed to the page that was asked for.
-    fn refuse_repetition(&mut self, page: &Page, continues: bool) -> Result<(), ReadError> {
-        let in_a_row = self.previous.replace(page.fingerprint) == Some(page.fingerprint);
-        // Records without keys can be alike by chance, one by one; whole pages of them are not.
-        let again = page.received > 1 && !self.pages.insert(page.fingerprint);
-        if !again && page.keys.is_some_and(|keys| !self.keys.insert(keys)) {
-            return Err(ReadError(
-                "a page holds the same keys as an earlier one, though the records differ: the API seems to ignore which page is asked for, \
-                 and reading would never end"
-                    .into(),
-            ));
-        }
-        let by_token = matches!(self.paginator.map(DefaultPaginator::strategy), Some(Strategy::Cursor(_)));
-        // Export feeds may give several empty pages in a row, each with a token of its own.
-        if again || (continues && in_a_row && !(by_token && page.received == 0)) {
-            return Err(ReadError("a page repeats an earlier one: reading would never end, or miss records".into()));
-        }
-        Ok(())
-    }
-
-    /// What neither repeats nor ends: bounds that no list of records comes near.
-    fn refuse_to_read_for_ever(&mut self, ask: &Ask, page: &Page, total: Option<u64>) -> Result<(), ReadError> {
-        self.empty = if page.received == 0 { self.empty + 1 } else { 0 };
-        if self.empty >= MOST_EMPTY {
-            return Err(ReadError(format!("{MOST_EMPTY} pages in a row hold no records, and each names a next one")));
-        }
-        if ask.index + 1 >= MOST_PAGES {
-            return Err(ReadError(format!("the slice has more than {MOST_PAGES} pages")));
-        }
-        match total {
-            // Some APIs cap the total that they tell: where keys tell repetition, it is no bound.
-            Some(total) if page.keys.is_none() && self.offset > total.saturating_mul(2).saturating_add(MOST_BEYOND) => {
-                Err(ReadError(format!(
-                    "the API tells a total of {total} records, but has given {} and goes on",
-                    self.offset
-                )))
-            }
-            _ => Ok(()),
-        }
+        Ok(self.token_after(paginator, ask.index))
     }
 
     fn open_window(&mut self, page: &Page, total: Option<u64>) {
         let most = self.paginator.map_or(1, DefaultPaginator::read_ahead);
-        let is_full = self.page_size.is_some_and(|size| page.received >= size);
+        let is_full = self.page_size.is_some_and(|asked| page.received >= self.size.full(asked));
         self.width = match total {
             Some(_) if self.page_size.is_some() => most,
             _ if is_full => (self.width * 2).min(most),
@@ -375,16 +402,16 @@ impl<'a> PageReader<'a> {
         let index = next.index + ahead;
         let token = match self.paginator?.strategy() {
             Strategy::Page(strategy) => strategy.token(index),
-            Strategy::Offset(strategy) => strategy.token(self.offset + ahead * self.page_size?),
+            Strategy::Offset(strategy) => strategy.token(self.offset + ahead * self.size.full(self.page_size?)),
             Strategy::Cursor(_) => None,
         }?;
-        Some(Ask { index, token: Some(token) })
+        Some(Ask { index, token: Some(token), is_probe: false })
     }
 
     /// Whether the total leaves room for a page that many after the next.
     fn may_exist(&self, ahead: u64, total: Option<u64>) -> bool {
         match (total, self.page_size) {
-            (Some(total), Some(size)) => self.offset + ahead * size < total,
+            (Some(total), Some(asked)) => self.offset + ahead * self.size.full(asked) < total,
             _ => true,
         }
     }

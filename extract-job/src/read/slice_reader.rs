@@ -181,7 +181,8 @@ impl SliceReader<'_> {
         let is_feed = self.stream.cursor.as_ref().is_some_and(DatetimeBasedCursor::is_data_feed);
         let (memory, token) = (self.memory.clone(), self.slice.token.clone());
         let reader = PageReader::new(pages, retriever.paginator.as_ref(), scope, memory, token)?;
-        let mut reader = reader.with_estimate(self.shared.estimate()).stopping_when_past(is_feed);
+        let reader = reader.with_estimate(self.shared.estimate()).with_size(self.shared.size());
+        let mut reader = reader.stopping_when_past(is_feed).within(self.left);
         let most = retriever.reset.and_then(|reset| reset.limit);
         let mut pass = Pass::default();
         while let Some(mut page) = reader.next().await? {

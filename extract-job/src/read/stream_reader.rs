@@ -176,7 +176,7 @@ impl StreamReader {
         let pages = reading.pages.slice(&slice)?;
         let paginator = self.stream.retriever.paginator.as_ref();
         let token = slice.token.clone().or_else(|| paginator?.strategy().first_token());
-        pages.preview(&Ask { index: 0, token }).map(Some)
+        pages.preview(&Ask { index: 0, token, is_probe: false }).map(Some)
     }
 
     /// Reads the stream into the sink.

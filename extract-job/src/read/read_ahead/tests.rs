@@ -165,7 +165,7 @@ async fn the_window_opens_to_its_most_and_the_total_makes_it_exact() {
 
     let fake = Arc::new(Fake::new(5, 10));
     read(&fake, &paginator(PAGES), PLENTY).await.unwrap();
-    assert_eq!(fake.requests(), 1, "a short first page opens nothing");
+    assert_eq!(fake.requests(), 2, "a short first page is doubted, and opens nothing");
 }
 
 #[tokio::test(start_paused = true)]
