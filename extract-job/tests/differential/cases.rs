@@ -66,6 +66,7 @@ cases! {
     offset_increment_told_size
     page_increment
     page_increment_ends
+    page_size_capped
     page_token_places
     pagination_reset
     parameter_number
