@@ -22,6 +22,8 @@ pub enum BatchMode {
     Incremental,
     /// A backfill of a range; it never moves the checkpoint.
     Window,
+    /// Rows that a reading lacked, asked for one by one; it never moves the checkpoint.
+    Confirm,
 }
 
 impl BatchMode {
@@ -31,6 +33,7 @@ impl BatchMode {
             Self::Snapshot => "snapshot",
             Self::Incremental => "incremental",
             Self::Window => "window",
+            Self::Confirm => "confirm",
         }
     }
 }
@@ -114,6 +117,9 @@ pub struct Batch {
     pub finished_at: DateTime<Utc>,
     /// The program's version.
     pub tool_version: String,
+    /// Keys that the API says it does not have: of a batch that asked for rows one by one. Each is the texts of the key's fields.
+    #[serde(default)]
+    pub gone: Vec<Vec<String>>,
     /// How to write it, where the manifest or the pipeline file says so.
     #[serde(default)]
     pub write: Option<Write>,
@@ -126,6 +132,11 @@ impl Batch {
     /// The unit it belongs to.
     pub fn unit(&self) -> Unit {
         Unit { source: self.source.clone(), account: self.account.clone(), stream: self.stream.clone() }
+    }
+
+    /// Whether the reading is known to hold every row of its range.
+    pub fn is_whole(&self) -> bool {
+        self.evidence.as_ref().map_or(self.stable, Evidence::is_whole)
     }
 
     /// How the load writes it: as told, or by the presence of a key.

@@ -71,6 +71,9 @@ pub struct UnitReport {
     /// Rows marked as deleted in the target.
     #[serde(default)]
     pub rows_deleted: u64,
+    /// Live rows that the batch lacks, and that are not marked as deleted before they are missing once more.
+    #[serde(default)]
+    pub rows_suspected: u64,
     /// Rows whose content was the same.
     #[serde(default)]
     pub rows_unchanged: u64,
@@ -113,6 +116,7 @@ impl UnitReport {
             rows_inserted: 0,
             rows_updated: 0,
             rows_deleted: 0,
+            rows_suspected: 0,
             rows_unchanged: 0,
             rows_rejected: 0,
             bytes: 0,

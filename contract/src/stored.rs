@@ -2,8 +2,10 @@
 //! A file that is no such JSON, or of a newer version, is refused; it is never taken for absent.
 
 use crate::batch::{BATCH_VERSION, Batch};
+use crate::evidence::ReadingScope;
 use crate::landing::{Landing, LandingError, PutMode, paths};
 use crate::report::{Plan, RunReport};
+use crate::round::RunFolder;
 use crate::run_id::RunId;
 use crate::unit::{Task, Unit};
 use bytes::Bytes;
@@ -38,6 +40,9 @@ pub struct Checkpoint {
     pub state: Value,
     /// When the load moved it.
     pub updated_at: DateTime<Utc>,
+    /// How far back the rows reach that were loaded; none in checkpoints of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered: Option<ReadingScope>,
 }
 
 /// `runs/latest.json`: the newest run whose extract has finished, with the durations that balance the next one.
@@ -80,7 +85,11 @@ pub(crate) fn encode<T: Serialize>(path: &str, value: &T) -> Result<Bytes, Store
 ///
 /// # Errors
 /// The zone refuses, the file is broken, of a newer version, or describes another unit.
-pub async fn read_batch(landing: &dyn Landing, unit: &Unit, run: &RunId) -> Result<Option<Batch>, StoredError> {
+pub async fn read_batch(
+    landing: &dyn Landing,
+    unit: &Unit,
+    run: &impl RunFolder,
+) -> Result<Option<Batch>, StoredError> {
     let path = paths::batch(unit, run);
     let Some(raw) = read::<Value>(landing, &path).await? else { return Ok(None) };
     let malformed = |message: String| StoredError::Malformed { path: path.clone(), message };
@@ -89,7 +98,7 @@ pub async fn read_batch(landing: &dyn Landing, unit: &Unit, run: &RunId) -> Resu
         return Err(malformed(format!("its version is {version}; this program reads version {BATCH_VERSION}")));
     }
     let batch: Batch = serde_json::from_value(raw).map_err(|error| malformed(error.to_string()))?;
-    if batch.unit() != *unit || batch.run_id != *run {
+    if batch.unit() != *unit || batch.run_id != *run.run() {
         return Err(malformed(format!("it describes {} of run {}", batch.unit(), batch.run_id)));
     }
     let counted: u64 = batch.parts.iter().map(|part| part.records).sum();
@@ -113,7 +122,7 @@ pub async fn read_checkpoint(landing: &dyn Landing, unit: &Unit) -> Result<Optio
 /// The zone refuses or the file is broken.
 pub async fn read_report(
     landing: &dyn Landing,
-    run: &RunId,
+    run: &impl RunFolder,
     stage: &str,
     task: Task,
 ) -> Result<Option<RunReport>, StoredError> {
@@ -124,7 +133,7 @@ pub async fn read_report(
 ///
 /// # Errors
 /// The zone refuses, or the file is broken.
-pub async fn extend_plan(landing: &dyn Landing, run: &RunId, add: &Plan) -> Result<Plan, StoredError> {
+pub async fn extend_plan(landing: &dyn Landing, run: &impl RunFolder, add: &Plan) -> Result<Plan, StoredError> {
     let path = paths::plan(run);
     for _ in 0..50 {
         let found = landing.get(&path).await?;

@@ -102,6 +102,10 @@ pub struct ExtractArgs {
     /// Stops each stream after so many records; the batch then deletes nothing and moves no checkpoint
     #[arg(long, env = "DRAYAGE_LIMIT", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// Reads once more those streams alone whose rows were missing when this run was loaded: the load then marks as deleted what is still
+    /// missing. An orchestrator does so by itself
+    #[arg(long, env = "DRAYAGE_CONFIRM", requires = "run_id", conflicts_with_all = ["full_refresh", "from", "to", "limit"], value_parser = FalseyValueParser::new())]
+    confirm: bool,
     /// Prints what would be requested, and sends nothing
     #[arg(long, env = "DRAYAGE_DRY_RUN", value_parser = FalseyValueParser::new())]
     dry_run: bool,
@@ -278,6 +282,7 @@ impl PipelineArgs {
             full_refresh: false,
             range: None,
             limit: None,
+            confirm: false,
             task: Task::ONLY,
             wait: false,
             wait_factor: self.wait_factor,
@@ -299,6 +304,7 @@ impl ExtractArgs {
             full_refresh: self.full_refresh,
             range,
             limit,
+            confirm: self.confirm,
             task,
             wait: self.wait,
             ..self.pipeline.options()?

@@ -16,6 +16,9 @@ USING (
         ON s._etl_account = c._etl_account AND s._etl_seq = c._etl_seq
     WHERE c._etl_account NOT IN UNNEST(@excluded)
         AND NOT (c._etl_action = 'DELETE' AND c._etl_account IN UNNEST(@keep))
+{% if spare %}
+        AND NOT (c._etl_action = 'DELETE' AND TO_JSON_STRING([c._etl_account{% for key in keys %}, CAST(c.key_{{ loop.index0 }} AS STRING){% endfor %}]) IN UNNEST(@spare))
+{% endif %}
 ) AS s
 ON _etl_t._etl_account = s._etl_account{% for key in keys %} AND {% if key.kind == "json" %}TO_JSON_STRING(_etl_t.{{ key.name | id }}){% elif key.kind == "float" %}CAST(_etl_t.{{ key.name | id }} AS STRING){% else %}_etl_t.{{ key.name | id }}{% endif %} = s._etl_key_{{ loop.index0 }}{% endfor %}
 

@@ -64,8 +64,16 @@ WHERE
         s._etl_account IS NOT NULL
         AND (t._etl_account IS NULL OR t._etl_operation = 'DELETE' OR t._etl_row_hash <> s._etl_row_hash{% if rewrite %} OR TRUE{% endif %})
     )
-    -- Live rows that are absent from a whole snapshot of their account.
-    OR (s._etl_account IS NULL AND t._etl_operation <> 'DELETE' AND t._etl_account IN UNNEST(@may_delete))
+    -- Live rows that are absent, where such rows are looked for.
+    OR (
+        s._etl_account IS NULL AND t._etl_operation <> 'DELETE' AND t._etl_account IN UNNEST(@may_delete)
+{% if named %}
+        AND (
+            t._etl_account NOT IN UNNEST(@named_accounts)
+            OR TO_JSON_STRING([t._etl_account{% for key in keys %}, CAST(t.key_{{ loop.index0 }} AS STRING){% endfor %}]) IN UNNEST(@named)
+        )
+{% endif %}
+    )
 {% else %}
 SELECT
     s._etl_account,

@@ -31,6 +31,20 @@ pub struct PipelineFile {
     /// The secret that goes into the hashes of redacted fields: `${env:REDACT_SALT}`. With another salt the same value has another hash.
     #[serde(default)]
     pub redact_salt: Option<String>,
+    /// When rows that a reading lacked are looked for once more, so that they can be marked as deleted (default `same_run`).
+    #[serde(default)]
+    pub confirm_deletes: Option<ConfirmDeletes>,
+}
+
+/// When rows that a complete reading lacked are looked for once more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmDeletes {
+    /// The orchestrator reads the streams with such rows once more, in the same run.
+    #[default]
+    SameRun,
+    /// The next run reads them anyway.
+    NextRun,
 }
 
 /// The landing zone, as a path or as a map.
@@ -223,6 +237,9 @@ pub struct StreamSettings {
     /// BigQuery: partitions a new table by this field, which must become a DATE, DATETIME or TIMESTAMP column.
     #[serde(default)]
     pub partition_by: Option<PartitionEntry>,
+    /// When rows that a reading lacked are looked for once more (default: as the whole pipeline has it).
+    #[serde(default)]
+    pub confirm_deletes: Option<ConfirmDeletes>,
 }
 
 /// What becomes of a field that must not be stored as it is.

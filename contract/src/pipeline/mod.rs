@@ -8,9 +8,9 @@ mod problem;
 mod schema;
 
 pub use file::{
-    AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, LandingEntry, LauncherEntry, LauncherKind,
-    LauncherMap, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery, PartitionMap, PipelineFile, Redact,
-    SourceEntry, StreamEntry, StreamMode, StreamSettings, WarehouseEntry,
+    AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, ConfirmDeletes, LandingEntry,
+    LauncherEntry, LauncherKind, LauncherMap, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery,
+    PartitionMap, PipelineFile, Redact, SourceEntry, StreamEntry, StreamMode, StreamSettings, WarehouseEntry,
 };
 pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use schema::{check, pipeline_schema};
@@ -40,6 +40,8 @@ pub struct Pipeline {
     pub sources: Vec<Source>,
     /// Units side by side in one task.
     pub concurrency: usize,
+    /// When rows that a reading lacked are looked for once more, where a stream does not say otherwise.
+    confirm_deletes: ConfirmDeletes,
     /// How a run is started.
     pub orchestrator: OrchestratorEntry,
     /// Who is told.
@@ -75,6 +77,13 @@ impl Source {
 }
 
 impl Pipeline {
+    /// When rows that a reading of a stream lacked are looked for once more.
+    pub fn confirm_deletes(&self, source: &str, stream: &str) -> ConfirmDeletes {
+        let source = self.sources.iter().find(|known| known.name == source);
+        let own = source.and_then(|source| source.stream(stream).confirm_deletes);
+        own.unwrap_or(self.confirm_deletes)
+    }
+
     /// Reads a pipeline file of this machine.
     ///
     /// # Errors
@@ -146,6 +155,7 @@ impl Pipeline {
             concurrency: file.concurrency.unwrap_or(DEFAULT_CONCURRENCY),
             orchestrator: file.orchestrator,
             notify: file.notify,
+            confirm_deletes: file.confirm_deletes.unwrap_or_default(),
             redact_salt: file.redact_salt,
             dotenv,
             document,

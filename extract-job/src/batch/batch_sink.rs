@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use contract::batch::Part;
 use contract::landing::{Landing, LandingError};
 use contract::pipeline::Compression;
-use contract::run_id::RunId;
+use contract::round::RunRound;
 use contract::unit::Unit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +36,7 @@ pub(crate) struct BatchSink {
 pub(super) struct Shared {
     pub(super) landing: Arc<dyn Landing>,
     pub(super) unit: Unit,
-    pub(super) run: RunId,
+    pub(super) run: RunRound,
     pub(super) compression: Compression,
     pub(super) cpu: Cpu,
     pub(super) buffers: Buffers,
@@ -88,7 +88,7 @@ impl BatchSink {
     pub(crate) fn new(
         landing: Arc<dyn Landing>,
         unit: Unit,
-        run: RunId,
+        run: RunRound,
         compression: Compression,
         cpu: Cpu,
         buffers: Buffers,

@@ -5,7 +5,7 @@ use super::block::Block;
 use bytes::Bytes;
 use contract::batch::Part;
 use contract::landing::{Landing, LandingError, ObjectWriter, paths};
-use contract::run_id::RunId;
+use contract::round::RunRound;
 use contract::unit::Unit;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,7 +54,7 @@ pub(super) fn number_of(part: &Part) -> Option<usize> {
 pub(crate) struct PartWriter {
     landing: Arc<dyn Landing>,
     unit: Unit,
-    run: RunId,
+    run: RunRound,
     extension: &'static str,
     part_bytes: u64,
     numbers: PartNumbers,
@@ -141,7 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let landing = contract::landing::open(folder.path().to_str().unwrap()).unwrap();
         let unit = Unit::new("s", "a", "t").unwrap();
-        let run: RunId = "20260101T000000Z-aaaaaa".parse().unwrap();
+        let run = RunRound::first("20260101T000000Z-aaaaaa".parse().unwrap());
         let numbers = PartNumbers::default();
         let writer = || PartWriter {
             landing: landing.clone(),

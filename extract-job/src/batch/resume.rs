@@ -9,7 +9,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use contract::batch::Part;
 use contract::evidence::Evidence;
 use contract::landing::{Landing, paths};
-use contract::run_id::RunId;
+use contract::round::RunRound;
 use contract::stored::{self, StoredError};
 use contract::unit::Unit;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ impl Resume {
     pub(crate) async fn read(
         landing: &dyn Landing,
         unit: &Unit,
-        run: &RunId,
+        run: &RunRound,
         basis: Basis,
     ) -> Result<Self, StoredError> {
         let found = match stored::read::<File>(landing, &paths::progress(unit, run)).await {
@@ -163,7 +163,7 @@ impl Resume {
 }
 
 /// The batch is complete: nobody goes on with it.
-pub(crate) async fn remove(landing: &dyn Landing, unit: &Unit, run: &RunId) {
+pub(crate) async fn remove(landing: &dyn Landing, unit: &Unit, run: &RunRound) {
     if let Err(error) = landing.remove(&paths::progress(unit, run)).await {
         tracing::debug!(%unit, %error, "the progress file stays");
     }

@@ -11,6 +11,7 @@ use crate::read::stream_reader::{Opened, Plan, RecordSink, SliceSink, StreamRead
 use async_trait::async_trait;
 use chrono::Utc;
 use contract::pipeline::Pipeline;
+use contract::round::RunRound;
 use contract::run_id::RunId;
 use contract::secret::SecretSource;
 use contract::unit::Unit;
@@ -58,7 +59,7 @@ pub async fn check_pipeline(
         }
         return Ok(checked);
     }
-    let shared = shared(&pipeline, options, RunId::new(now), now)?;
+    let shared = shared(&pipeline, options, RunRound::first(RunId::new(now)), now)?;
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     for account_plan in &accounts {
         let account = account_plan.open(&client, Waits { factor: options.wait_factor });

@@ -6,6 +6,7 @@ use crate::http::client::Client;
 use crate::http::retry::Waits;
 use chrono::Utc;
 use contract::pipeline::Pipeline;
+use contract::round::RunRound;
 use contract::run_id::RunId;
 use contract::secret::SecretSource;
 use serde::Serialize;
@@ -36,7 +37,7 @@ pub async fn preview(options: &Options, from: &(dyn SecretSource + Sync)) -> Res
     let now = Utc::now();
     let pipeline = Pipeline::open(&options.pipeline, from).await?;
     let accounts = plan::plan(&pipeline, &options.selection, None, from).await?;
-    let shared = shared(&pipeline, options, RunId::new(now), now)?;
+    let shared = shared(&pipeline, options, RunRound::first(RunId::new(now)), now)?;
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let mut previews = Vec::new();
     for account_plan in &accounts {

@@ -1,6 +1,7 @@
 //! A run's extract: the units of this task side by side, each by itself; the report after every one of them.
 
 pub(crate) mod check;
+mod confirm;
 pub(crate) mod dry_run;
 pub(crate) mod plan;
 pub(crate) mod read;
@@ -20,6 +21,7 @@ use contract::landing::{self, Landing, LandingError};
 use contract::lease::{Lease, LeaseError};
 use contract::pipeline::{Compression, Pipeline, Problems};
 use contract::report::{Plan as RunPlan, RunReport, TaskStatus, UnitReport};
+use contract::round::{Round, RunRound};
 use contract::run_id::RunId;
 use contract::secret::SecretSource;
 use contract::shutdown::Shutdown;
@@ -46,6 +48,8 @@ pub struct Options {
     pub range: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Stop each unit after so many records; the batch then never deletes and moves no checkpoint.
     pub limit: Option<u64>,
+    /// The run's confirming round: only units whose reading in the first round lacked rows.
+    pub confirm: bool,
     /// Which task of how many this is.
     pub task: Task,
     /// Wait for another run to end instead of giving up.
@@ -98,7 +102,7 @@ pub(crate) struct Modes {
 /// What all units of a task share.
 pub(crate) struct Shared {
     pub(crate) landing: Arc<dyn Landing>,
-    pub(crate) run: RunId,
+    pub(crate) run: RunRound,
     pub(crate) modes: Modes,
     pub(crate) compression: Compression,
     pub(crate) memory: PageMemory,
@@ -117,11 +121,12 @@ pub async fn extract(
 ) -> Result<RunReport, ExtractError> {
     let now = Utc::now();
     let pipeline = Pipeline::open(&options.pipeline, from).await?;
-    let run = options.run_id.clone().unwrap_or_else(|| RunId::new(now));
+    let round = if options.confirm { Round::Confirm } else { Round::First };
+    let run = RunRound { run: options.run_id.clone().unwrap_or_else(|| RunId::new(now)), round };
     // What is wrong is told before anything is started, also while another run holds the lease.
     let early = Job::plan(&pipeline, options, &run, from).await?;
     let shared = shared(&pipeline, options, run, now)?;
-    let lease = Lease::take(shared.landing.clone(), &shared.run, "extract-job", options.wait, shutdown).await?;
+    let lease = Lease::take(shared.landing.clone(), &shared.run.run, "extract-job", options.wait, shutdown).await?;
     let report = match early.after_the_wait(&pipeline, options, &shared, from).await {
         Ok(job) => run_task(&pipeline, options, job, shared, shutdown).await,
         Err(error) => Err(error),
@@ -143,7 +148,7 @@ impl Job {
     async fn plan(
         pipeline: &Pipeline,
         options: &Options,
-        run: &RunId,
+        run: &RunRound,
         from: &(dyn SecretSource + Sync),
     ) -> Result<Self, ExtractError> {
         // Alone, it needs no durations to know its share, and so no landing zone to find out what is wrong with the files.
@@ -184,7 +189,7 @@ impl Job {
 pub(crate) fn shared(
     pipeline: &Pipeline,
     options: &Options,
-    run: RunId,
+    run: RunRound,
     now: DateTime<Utc>,
 ) -> Result<Shared, ExtractError> {
     let backfill = options.range.map(|(from, to)| Backfill { from, to });
@@ -207,20 +212,28 @@ async fn run_task(
     shutdown: &Shutdown,
 ) -> Result<RunReport, ExtractError> {
     let Job { accounts, share, latest } = job;
-    // What has no part in a backfill leaves nothing for the load to look for.
+    let awaited = match shared.run.round {
+        Round::First => None,
+        Round::Confirm => Some(confirm::awaited(pipeline, &accounts, &share, &shared).await?),
+    };
+    let has_part = |work: &WorkUnit| match &awaited {
+        // What has no part in a backfill leaves nothing for the load to look for.
+        None => unit::Way::new(work, &shared.modes).is_some(),
+        Some(awaited) => awaited.contains_key(&work.unit),
+    };
     let works = accounts.iter().flat_map(|account| &account.units);
-    let units: Vec<Unit> =
-        works.filter(|work| unit::Way::new(work, &shared.modes).is_some()).map(|work| work.unit.clone()).collect();
+    let units: Vec<Unit> = works.filter(|work| has_part(work)).map(|work| work.unit.clone()).collect();
     let task = options.task;
     let durations_ms = latest.durations_ms.clone();
-    let plan = RunPlan { run_id: shared.run.clone(), tasks: task.count, units, durations_ms };
+    let plan = RunPlan { run_id: shared.run.run.clone(), tasks: task.count, units, durations_ms };
     stored::extend_plan(shared.landing.as_ref(), &shared.run, &plan).await?;
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let waits = Waits { factor: options.wait_factor };
     let mut mine: Vec<(Arc<Account>, &WorkUnit)> = Vec::new();
     for account in accounts.iter().filter(|account| share.contains(&(account.source.clone(), account.id.clone()))) {
         let open = account.open(&client, waits);
-        mine.extend(account.units.iter().map(|work| (open.clone(), work)));
+        let works = account.units.iter().filter(|work| awaited.is_none() || has_part(work));
+        mine.extend(works.map(|work| (open.clone(), work)));
     }
     // Accounts in turns, since each has a budget of its own; then the longest first, so that none of them is left alone at the end.
     let mut turns: BTreeMap<String, usize> = BTreeMap::new();
@@ -245,7 +258,9 @@ async fn run_task(
         .await;
     let status = if shutdown.is_requested() { TaskStatus::Interrupted } else { TaskStatus::Finished };
     let report = reporter.finish(status).await?;
-    report::update_latest(shared.landing.as_ref(), &shared.run, task).await?;
+    if shared.run.round == Round::First {
+        report::update_latest(shared.landing.as_ref(), &shared.run.run, task).await?;
+    }
     Ok(report)
 }
 

@@ -5,6 +5,7 @@ use chrono::Utc;
 use contract::TOOL_VERSION;
 use contract::landing::{Landing, paths};
 use contract::report::{Plan, RunReport, TaskStatus, UnitReport, UnitStatus};
+use contract::round::RunFolder;
 use contract::run_id::RunId;
 use contract::stored::{self, Latest, StoredError};
 use contract::unit::Task;
@@ -28,7 +29,7 @@ impl Reporter {
     pub(crate) async fn start(shared: Arc<Shared>, task: Task) -> Result<Self, ExtractError> {
         let report = RunReport {
             version: REPORT_VERSION,
-            run_id: shared.run.clone(),
+            run_id: shared.run.run.clone(),
             stage: STAGE.into(),
             task_index: task.index,
             task_count: task.count,
@@ -72,7 +73,7 @@ pub(crate) async fn read_latest(landing: &dyn Landing) -> Result<Latest, StoredE
 
 /// What the run's units are dealt by: what its first task found, else the newest run's durations.
 /// They must stay: the newest run is this one itself as soon as all its tasks have finished, also for one that is tried again.
-pub(crate) async fn read_balance(landing: &dyn Landing, run: &RunId) -> Result<Latest, StoredError> {
+pub(crate) async fn read_balance(landing: &dyn Landing, run: &impl RunFolder) -> Result<Latest, StoredError> {
     match stored::read::<Plan>(landing, &paths::plan(run)).await? {
         Some(plan) => Ok(Latest { durations_ms: plan.durations_ms, ..no_latest() }),
         None => read_latest(landing).await,

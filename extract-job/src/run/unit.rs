@@ -169,7 +169,7 @@ fn describe(
     let cursor_field = work.stream.cursor.as_ref().and_then(|cursor| cursor.plain_field());
     Batch {
         version: BATCH_VERSION,
-        run_id: shared.run.clone(),
+        run_id: shared.run.run.clone(),
         source: work.unit.source.clone(),
         account: work.unit.account.clone(),
         stream: work.unit.stream.clone(),
@@ -188,6 +188,7 @@ fn describe(
         started_at,
         finished_at: Utc::now(),
         tool_version: TOOL_VERSION.into(),
+        gone: Vec::new(),
         write: work.write,
         schema: work.schema.clone(),
     }

@@ -353,7 +353,11 @@ fn take_outcome(
 fn account_change(batch: &Batch, unit: &UnitReport) -> AccountChange {
     // A rejected record may be one of the rows that would be deleted.
     let whole = batch.mode == BatchMode::Snapshot && batch.stable && unit.rows_rejected == 0;
-    AccountChange { account: batch.account.clone(), may_delete: whole && unit.status != UnitStatus::Failed }
+    AccountChange {
+        account: batch.account.clone(),
+        may_delete: whole && unit.status != UnitStatus::Failed,
+        named: None,
+    }
 }
 
 /// Takes the counts over into the report, holds deletes back, and fails the unit if it would delete too much.
@@ -400,6 +404,7 @@ fn move_checkpoint(batch: &Batch, run_id: &RunId, workers: &Workers<'_>) -> Resu
         run_id: run_id.clone(),
         state: batch.state_after.clone().unwrap_or(Value::Null),
         updated_at: Utc::now(),
+        covered: None,
     };
     let path = contract::landing::paths::checkpoint(&batch.unit());
     Ok(workers.runtime.block_on(stored::write(workers.landing, &path, &checkpoint))?)

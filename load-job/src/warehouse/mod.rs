@@ -117,8 +117,10 @@ impl Spent {
 pub struct AccountChange {
     /// The account.
     pub account: String,
-    /// Whether what is absent may be deleted: a stable snapshot.
+    /// Whether live rows that are absent are looked for.
     pub may_delete: bool,
+    /// Only these of them: each the JSON list of its account and the texts of its key.
+    pub named: Option<Vec<String>>,
 }
 
 /// All that a change set follows from, beside the staged rows.
@@ -166,6 +168,8 @@ pub struct Decision {
     pub excluded: Vec<String>,
     /// Accounts whose deletes are held back.
     pub keep: Vec<String>,
+    /// Absent rows of other accounts that stay as they are, as [`Warehouse::absent`] names them.
+    pub spare: Vec<String>,
 }
 
 /// What is written in the same transaction as the rows, or right after it.
@@ -207,6 +211,12 @@ pub trait Warehouse: Send {
     /// # Errors
     /// A statement fails.
     fn change_set(&mut self, request: &ChangeRequest) -> Result<Vec<Counts>, WarehouseError>;
+
+    /// The live rows that the change set would mark as deleted, each as the JSON list of its account and the texts of its key.
+    ///
+    /// # Errors
+    /// A statement fails.
+    fn absent(&mut self, request: &ChangeRequest) -> Result<Vec<String>, WarehouseError>;
 
     /// Applies the change set, less what was decided, together with the schema changes and the log rows, all or nothing.
     ///

@@ -182,6 +182,7 @@ impl BigQuery {
                 sum.deleted += if decision.keep.contains(account) { 0 } else { counts.deleted };
             }
         }
+        sum.deleted = sum.deleted.saturating_sub(decision.spare.len() as u64);
         let columns: Vec<Value> =
             plan.columns.iter().map(|column| json!({ "name": column.name, "type": column.ty.name() })).collect();
         let mut names = json!({
@@ -199,6 +200,7 @@ impl BigQuery {
         }
         names["keys"] = self.keys(request).into();
         names["deletions"] = (sum.deleted > 0).into();
+        names["spare"] = (!decision.spare.is_empty()).into();
         let partitioning = self.partitioning(request);
         names["partition"] = partitioning.as_ref().map(|partitioning| partitioning.column.clone()).into();
         if let Some(partitioning) = partitioning {
@@ -318,6 +320,7 @@ impl Warehouse for BigQuery {
             "partition": partitioning.as_ref().map(|partitioning| partitioning.column.clone()),
             "partition_type": partitioning.as_ref().map(|partitioning| partitioning.ty.name()),
             "write": request.write,
+            "named": request.accounts.iter().any(|account| account.named.is_some()),
         });
         let (template, params): (&str, Vec<(&str, Param<'_>)>) = match (request.write, request.table_exists) {
             (_, false) => (changes_template(request.write), Vec::new()),
@@ -328,6 +331,15 @@ impl Warehouse for BigQuery {
             ),
         };
         let text = render(template, &names)?;
+        let is_named = |account: &&crate::warehouse::AccountChange| account.named.is_some();
+        let named_accounts: Vec<String> =
+            request.accounts.iter().filter(is_named).map(|account| account.account.clone()).collect();
+        let named: Vec<String> =
+            request.accounts.iter().filter_map(|account| account.named.as_ref()).flatten().cloned().collect();
+        let mut params = params;
+        if text.contains("@named_accounts") {
+            params.extend([("named_accounts", Param::Texts(&named_accounts)), ("named", Param::Texts(&named))]);
+        }
         self.client.statement(&what, "changes", &text, &params)?;
         let text = render("counts", &names)?;
         let rows = self.client.rows(&what, "counts", &text, &[("accounts", Param::Texts(&accounts))])?;
@@ -339,6 +351,14 @@ impl Warehouse for BigQuery {
         };
         self.work.counts = accounts.into_iter().zip(found.iter().copied()).collect();
         Ok(found)
+    }
+
+    fn absent(&mut self, request: &ChangeRequest) -> Result<Vec<String>, WarehouseError> {
+        let names = json!({ "changes": self.path(&self.work.changes), "keys": self.keys(request) });
+        let text = render("absent", &names)?;
+        let what = format!("list the rows that are missing from {}", request.table);
+        let rows = self.client.rows(&what, "absent", &text, &[])?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
     }
 
     fn apply(
@@ -368,6 +388,9 @@ impl Warehouse for BigQuery {
                 vec![("synced", Param::Instant(commit.synced)), ("excluded", Param::Texts(&decision.excluded))];
             if text.contains("@keep") {
                 params.push(("keep", Param::Texts(&decision.keep)));
+            }
+            if text.contains("@spare") {
+                params.push(("spare", Param::Texts(&decision.spare)));
             }
             // The last moment: a lost lease means that another run may be at work.
             if let Some(reason) = self.client.shutdown.reason() {

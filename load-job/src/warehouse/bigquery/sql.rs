@@ -17,6 +17,7 @@ macro_rules! templates {
 
 /// Every template by its file's name.
 pub(super) const TEMPLATES: &[(&str, &str)] = templates![
+    "absent",
     "add_column",
     "append_changes",
     "changed_partitions",

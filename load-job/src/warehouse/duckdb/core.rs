@@ -54,10 +54,23 @@ impl DuckDb {
     fn units(&self, accounts: &[AccountChange]) -> Result<(), WarehouseError> {
         self.client.batch("list the accounts", &render("units", &json!({}))?)?;
         for account in accounts {
-            let sql = "INSERT INTO temp.units VALUES (?, ?)";
-            self.client.execute("list the accounts", sql, params![account.account, account.may_delete])?;
+            let sql = "INSERT INTO temp.units VALUES (?, ?, ?)";
+            let is_named = account.named.is_some();
+            self.client.execute("list the accounts", sql, params![account.account, account.may_delete, is_named])?;
+            self.list("named", account.named.iter().flatten())?;
         }
         Ok(())
+    }
+
+    /// Fills a temporary table of names.
+    fn list<'n>(&self, table: &str, names: impl IntoIterator<Item = &'n String>) -> Result<(), WarehouseError> {
+        let what = "list rows by their keys";
+        let appender = self.client.connection.appender_to_catalog_and_db(table, "temp", "main");
+        let mut appender = appender.map_err(|error| failed(what, &error))?;
+        for name in names {
+            appender.append_row(params![name]).map_err(|error| failed(what, &error))?;
+        }
+        appender.flush().map_err(|error| failed(what, &error))
     }
 
     fn has_duplicates(&self, keys: &[String]) -> Result<bool, WarehouseError> {
@@ -210,7 +223,9 @@ impl Warehouse for DuckDb {
                 let merge = with(&names, json!({ "keys": keys, "rewrite": request.rewrite }));
                 self.client.batch(&what, &render("merge_changes", &merge)?)?;
                 if deletes(request) {
-                    self.client.batch(&what, &render("deletions", &with(&names, json!({ "keys": keys })))?)?;
+                    let named = request.accounts.iter().any(|account| account.named.is_some());
+                    let deletions = with(&names, json!({ "keys": keys, "named": named }));
+                    self.client.batch(&what, &render("deletions", &deletions)?)?;
                 }
                 "temp.winners"
             }
@@ -243,6 +258,14 @@ impl Warehouse for DuckDb {
         Ok(request.accounts.iter().map(|account| of(&account.account).unwrap_or_default()).collect())
     }
 
+    fn absent(&mut self, request: &ChangeRequest) -> Result<Vec<String>, WarehouseError> {
+        if !deletes(request) {
+            return Ok(Vec::new());
+        }
+        self.client
+            .query("list the rows that are missing", "SELECT _etl_name FROM temp.deletions", [], |row| row.get(0))
+    }
+
     fn apply(
         &mut self,
         request: &ChangeRequest,
@@ -263,6 +286,11 @@ impl Warehouse for DuckDb {
         for (table, account) in removals {
             let sql = render("exclude_accounts", &json!({ "table": table }))?;
             self.client.execute("leave out an account", &sql, params![account])?;
+        }
+        if deletes(request) && !decision.spare.is_empty() {
+            self.list("spare", &decision.spare)?;
+            let sql = "DELETE FROM temp.deletions WHERE _etl_name IN (FROM temp.spare)";
+            self.client.batch("leave out rows that are suspects", sql)?;
         }
         self.client.transaction(|| {
             self.alter(request, plan)?;
