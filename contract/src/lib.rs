@@ -17,6 +17,7 @@ mod segment;
 pub mod shutdown;
 pub mod stored;
 pub mod suspects;
+pub mod table_name;
 pub mod telemetry;
 pub mod unit;
 pub mod yaml;

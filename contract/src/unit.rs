@@ -18,12 +18,16 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// A unit, if its three parts can stand in a path.
+    /// A unit, if its source and account can stand in a path. A stream may have any name: it comes from a manifest that is perhaps not
+    /// the user's to change, and is escaped in paths.
     ///
     /// # Errors
     /// The part that cannot, by name.
     pub fn new(source: &str, account: &str, stream: &str) -> Result<Self, String> {
-        for (what, text) in [("source", source), ("account", account), ("stream", stream)] {
+        if stream.is_empty() {
+            return Err("a stream needs a name".into());
+        }
+        for (what, text) in [("source", source), ("account", account)] {
             if !is_safe_segment(text) {
                 return Err(format!(
                     "the {what} name `{text}` cannot stand in a path: use letters, digits, `_`, `-` and `.`"

@@ -28,4 +28,5 @@ mod short_pages;
 mod slices;
 mod stability;
 mod support;
+mod tables;
 mod zones;

@@ -41,7 +41,7 @@ impl FolderLanding {
     }
 
     fn file(&self, path: &str) -> Result<PathBuf, LandingError> {
-        let safe = path.split('/').all(super::paths::is_safe_segment);
+        let safe = path.split('/').all(super::paths::is_path_segment);
         if safe { Ok(self.root.join(path)) } else { Err(LandingError::Unsupported(format!("unsafe path `{path}`"))) }
     }
 

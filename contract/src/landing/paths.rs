@@ -2,15 +2,18 @@
 //! Nothing is found by listing; every path follows from the pipeline file and the run id.
 
 use crate::round::RunFolder;
+use crate::segment::escaped;
 use crate::unit::{Task, Unit};
 
+pub(crate) use crate::segment::is_path_segment;
 pub use crate::segment::is_safe_segment;
 
 fn unit_path(kind: &str, unit: &Unit) -> String {
-    format!("{kind}/{}/{}/{}", unit.source, unit.account, unit.stream)
+    format!("{kind}/{}/{}/{}", unit.source, unit.account, escaped(&unit.stream))
 }
 
-/// `batches/<source>/<account>/<stream>/<run_id>`; for a confirming round a folder in that.
+/// `batches/<source>/<account>/<stream>/<run_id>`; for a confirming round a folder in that. A stream's name is escaped where it cannot
+/// stand in a path.
 pub fn batch_folder(unit: &Unit, run: &impl RunFolder) -> String {
     format!("{}/{run}", unit_path("batches", unit))
 }

@@ -5,6 +5,7 @@ use super::problem::{Problem, key_path};
 use super::source_name;
 use crate::landing::paths::is_safe_segment;
 use crate::secret::references;
+use crate::table_name::table_name_problem;
 use crate::yaml::{Kind, Node};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -58,6 +59,9 @@ pub(super) fn conflicts(document: &Node) -> Vec<Problem> {
         let mut streams = BTreeSet::new();
         for (t, stream) in source.get("streams").map(Node::items).unwrap_or_default().iter().enumerate() {
             let Some(name) = stream.as_str().or_else(|| stream.get("name").and_then(Node::as_str)) else { continue };
+            if let Some(message) = stream.get("table").and_then(Node::as_str).and_then(table_name_problem) {
+                add(stream.line_of("table"), format!("sources[{s}].streams[{t}].table"), message);
+            }
             if !streams.insert(name.to_owned()) {
                 add(stream.line, format!("sources[{s}].streams[{t}]"), format!("the stream `{name}` is listed twice"));
             }

@@ -212,7 +212,7 @@ pub enum StreamEntry {
 pub struct StreamSettings {
     /// The stream's name in the manifest.
     pub name: String,
-    /// The target table (default: the stream's name).
+    /// The target table (default: the stream's name, in letters, digits and underscores).
     #[serde(default)]
     pub table: Option<String>,
     /// How the table is written.

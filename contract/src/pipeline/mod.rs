@@ -6,6 +6,7 @@ mod file;
 mod open;
 mod problem;
 mod schema;
+mod tables;
 
 pub use file::{
     AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, ConfirmDeletes, LandingEntry,
@@ -14,6 +15,7 @@ pub use file::{
 };
 pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use schema::{check, pipeline_schema};
+pub use tables::TablePlace;
 
 use crate::secret::{self, Dotenv, Secret, SecretSource, Unresolved, WithDotenv};
 use crate::yaml::{self, Node};
@@ -117,14 +119,18 @@ impl Pipeline {
         if name.starts_with("gs://") {
             list.extend(conflicts::without_folder(&document, &value));
         }
+        // With what is wrong elsewhere the file may not fit its types; then that is told first.
+        let file: Result<PipelineFile, _> = serde_json::from_value(value);
+        let pipeline = file.map(|file| Self::build(name, base, file, document, dotenv));
+        if let Ok(pipeline) = &pipeline {
+            list.extend(pipeline.table_problems(Source::listed));
+        }
         if !list.is_empty() {
             list.sort();
             list.dedup();
             return Err(Problems { file: name.into(), list });
         }
-        let file: PipelineFile =
-            serde_json::from_value(value).map_err(|error| Problems::one(name, 0, "", error.to_string()))?;
-        Ok(Self::build(name, base, file, document, dotenv))
+        pipeline.map_err(|error| Problems::one(name, 0, "", error.to_string()))
     }
 
     fn build(name: &str, base: &Path, file: PipelineFile, document: Node, dotenv: Dotenv) -> Self {

@@ -69,6 +69,24 @@ fn the_message_names_line_key_and_remedy() {
         ("account twice", with("      - id: acme\n", "      - id: acme\n      - id: acme\n")),
         ("source twice", GOOD.to_owned() + "  - connector: servicetitan\n    accounts: [{id: b}]\n"),
         ("stream twice", with("[jobs]", "[jobs, {name: jobs}]")),
+        ("two streams for one table", with("[jobs]", "[{name: jobs, table: work}, {name: Work}, \"a-b\", a.b]")),
+        (
+            "one account by two sources",
+            GOOD.to_owned() + "  - {connector: servicetitan, name: two, accounts: [{id: acme}], streams: [jobs]}\n",
+        ),
+        (
+            "one table for two connectors",
+            GOOD.to_owned() + "  - {connector: gong, accounts: [{id: other}], streams: [{name: users, table: JOBS}]}\n",
+        ),
+        (
+            "no table names",
+            with("[jobs]", "[{name: jobs, table: my-jobs}, {name: b, table: 1st}, {name: c, table: _ETL_c}]"),
+        ),
+        (
+            "the log's own table",
+            with("path: w.duckdb", "path: w.duckdb, schema: Management")
+                .replace("[jobs]", "[{name: jobs, table: etl_logs}]"),
+        ),
         ("stream map, unknown key", with("[jobs]", "[{name: jobs, tabel: x}]")),
         (
             "stream map, wrong words",

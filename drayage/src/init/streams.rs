@@ -3,6 +3,7 @@
 use super::ask::{Ask, Question};
 use super::stop::Stop;
 use contract::pipeline::{StreamMode, did_you_mean};
+use contract::table_name::table_name;
 use extract_job::StreamDescription;
 
 /// So many names are enough in a message.
@@ -67,15 +68,11 @@ pub(crate) fn first_to_load(chosen: &[StreamDescription]) -> usize {
     chosen.iter().position(|stream| stream.mode == StreamMode::Snapshot).unwrap_or_default()
 }
 
-/// The table of each stream: its name, or what the load takes for one, where the name has characters that no table can have.
+/// The table of each stream: the one that its name gives it, numbered where two streams would share it.
 pub(crate) fn tables(streams: &[StreamDescription]) -> Vec<String> {
     let mut tables: Vec<String> = Vec::new();
     for stream in streams {
-        let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        let mut wanted: String = stream.name.chars().map(letter).collect();
-        if wanted.starts_with(|c: char| c.is_ascii_digit()) {
-            wanted.insert(0, '_');
-        }
+        let wanted = table_name(&stream.name);
         // A stream whose own name it is keeps it.
         let is_taken = |table: &str, tables: &[String]| {
             tables.iter().any(|known| known.eq_ignore_ascii_case(table))

@@ -32,12 +32,8 @@ impl DeclarativeStream {
             return None;
         }
         let name = reader.text("name").filter(|name| !name.is_empty());
-        match &name {
-            None => reader.error("DeclarativeStream needs `name`"),
-            Some(name) if !contract::landing::paths::is_safe_segment(name) => {
-                reader.error_at("name", "cannot stand in a path: use letters, digits, `_`, `-` and `.`");
-            }
-            Some(_) => {}
+        if name.is_none() {
+            reader.error("DeclarativeStream needs `name`");
         }
         let primary_key = read_key(reader);
         let retriever = reader.required_child("retriever").and_then(|child| SimpleRetriever::read(&child));

@@ -120,7 +120,7 @@ pub(crate) async fn plan(
     }
     let mut manifests: BTreeMap<&str, Option<Arc<Manifest>>> = BTreeMap::new();
     let mut accounts = Vec::new();
-    // Of which source there is which stream.
+    // Of which source there is which stream. What the settings of an account make is known of those that are selected.
     let mut known = BTreeSet::new();
     for (source, entry) in pairs {
         let manifest = manifests.entry(&source.name).or_insert_with(|| load(pipeline, source, &mut wrong));
@@ -147,6 +147,10 @@ pub(crate) async fn plan(
             unknown_streams(pipeline, source, manifest, &known, &mut wrong);
         }
     }
+    wrong.extend_list(
+        &pipeline.name,
+        pipeline.table_problems(|source| streams_of(pipeline, source, &manifests, &known)),
+    );
     let is_listed = |source: &str, name: &str| {
         let source = pipeline.sources.iter().find(|entry| entry.name == source);
         source.and_then(|source| source.streams.as_ref()).is_none_or(|list| list.iter().any(|s| s.name == name))
@@ -160,6 +164,26 @@ pub(crate) async fn plan(
         }
     }
     if wrong.0.is_empty() { Ok(accounts) } else { Err(PlanError(wrong.0)) }
+}
+
+/// The streams of a source, for the judgement of the whole file: also of one that is not selected. A manifest that cannot be read brings
+/// no rows.
+fn streams_of(
+    pipeline: &Pipeline,
+    source: &Source,
+    manifests: &BTreeMap<&str, Option<Arc<Manifest>>>,
+    known: &BTreeSet<(String, String)>,
+) -> Vec<String> {
+    if source.streams.is_some() {
+        return source.listed();
+    }
+    let manifest = match manifests.get(source.name.as_str()) {
+        Some(loaded) => loaded.clone(),
+        None => Manifest::load(&source.connector, &pipeline.base).ok().map(Arc::new),
+    };
+    let of_manifest = manifest.iter().flat_map(|manifest| manifest.source.streams.iter().map(|s| s.name.clone()));
+    let made = known.iter().filter(|(of, _)| *of == source.name).map(|(_, name)| name.clone());
+    of_manifest.chain(made).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The accounts that the selection names.
@@ -184,6 +208,12 @@ impl Wrong {
         match self.0.iter_mut().find(|have| have.file == problems.file) {
             Some(have) => have.list.extend(problems.list),
             None => self.0.push(problems),
+        }
+    }
+
+    fn extend_list(&mut self, file: &str, list: Vec<Problem>) {
+        if !list.is_empty() {
+            self.extend(Problems { file: file.into(), list });
         }
     }
 
@@ -324,7 +354,7 @@ fn work_unit(source: &Source, unit: Unit, stream: &Arc<DeclarativeStream>, salt:
     let settings = source.stream(&stream.name);
     let mode = settings.mode.unwrap_or_else(|| stream.mode());
     let write = settings.write.or((mode == StreamMode::Append).then_some(Write::Append));
-    let table = settings.table.unwrap_or_else(|| stream.name.clone());
+    let table = source.table(&stream.name);
     let redaction = (!settings.redact.is_empty())
         .then(|| Arc::new(Redaction::new(&settings.redact, salt.map(Secret::expose).unwrap_or_default())));
     let schema = stream.schema.clone().map(|schema| redaction::schema(schema, &settings.redact));

@@ -5,11 +5,12 @@ use super::{Options, RunError, TableGroup, UnitWork};
 use crate::warehouse::TableName;
 use crate::warehouse::bigquery::Place;
 use contract::landing::{Landing, paths};
-use contract::pipeline::{AccountWarehouse, Pipeline, WarehouseEntry, did_you_mean};
+use contract::pipeline::{AccountWarehouse, Pipeline, TablePlace, WarehouseEntry, did_you_mean};
 use contract::program;
 use contract::report::{Plan, RunReport};
 use contract::run_id::RunId;
 use contract::stored::{self, Latest, StoredError};
+use contract::table_name::table_name;
 use contract::unit::{Task, Unit, shares};
 use std::collections::{BTreeMap, HashMap};
 use tokio::runtime::Handle;
@@ -83,22 +84,11 @@ pub(super) fn groups(
         };
         let settings = source.stream(&unit.stream);
         let batch_table = extracted.get(unit).map(|report| report.table.clone()).filter(|table| !table.is_empty());
+        // A report of an earlier version may name a table that cannot be.
         let name = settings.table.clone().or(batch_table).unwrap_or_else(|| unit.stream.clone());
-        if !is_table_name(&name) {
-            return Err(RunError::Usage(format!(
-                "table `{name}` of {unit}: use letters, digits and underscores, not starting with a digit"
-            )));
-        }
         let place = place_of(&pipeline.warehouse, &account.warehouse);
-        let schema = match (&pipeline.warehouse, &place) {
-            (WarehouseEntry::Duckdb { schema, .. }, _) => {
-                account.warehouse.schema.clone().unwrap_or_else(|| schema.clone())
-            }
-            (WarehouseEntry::Bigquery { dataset, .. }, place) => {
-                place.as_ref().map_or_else(|| dataset.clone(), |place| place.dataset.clone())
-            }
-        };
-        let table = TableName { project: place.as_ref().map(|place| place.project.clone()), schema, table: name };
+        let TablePlace { project, schema } = pipeline.table_place(account);
+        let table = TableName { project, schema, table: table_name(&name) };
         owners.entry((table.to_string().to_lowercase(), &unit.account)).or_default().push(unit);
         let is_asked =
             accounts.iter().any(|(source, account)| source.name == unit.source && account.id == unit.account);
@@ -134,7 +124,7 @@ pub(super) fn groups(
 }
 
 /// BigQuery: the project and datasets of an account; what it does not say comes from the pipeline's warehouse.
-fn place_of(warehouse: &WarehouseEntry, account: &AccountWarehouse) -> Option<Place> {
+pub(super) fn place_of(warehouse: &WarehouseEntry, account: &AccountWarehouse) -> Option<Place> {
     let WarehouseEntry::Bigquery { project, dataset, staging_dataset, log_dataset, location, .. } = warehouse else {
         return None;
     };
@@ -146,11 +136,4 @@ fn place_of(warehouse: &WarehouseEntry, account: &AccountWarehouse) -> Option<Pl
         log_dataset: or(&account.log_dataset, log_dataset),
         location: account.location.clone().or_else(|| location.clone()),
     })
-}
-
-fn is_table_name(name: &str) -> bool {
-    let first = name.bytes().next();
-    first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && name.len() <= 200
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }

@@ -12,6 +12,7 @@ on_each_warehouse! {
     damaged_parts_fail_their_unit_alone,
     a_missing_part_or_a_broken_batch_json_is_named,
     an_empty_stream_is_zero_rows,
+    a_table_that_cannot_be_called_so_stops_nothing,
 }
 
 fn one() -> crate::world::Given {
@@ -116,4 +117,20 @@ fn an_empty_stream_is_zero_rows(new: fn() -> World) {
     assert_eq!((units[0].rows_extracted, units[0].rows_inserted), (0, 0));
     world.run(&[snapshot("a", &[json!({"id": 1})])]);
     assert_eq!(world.lines("SELECT id FROM bronze.things"), ["1"]);
+}
+
+/// An earlier version took the stream's name for the table's, whatever it was.
+fn a_table_that_cannot_be_called_so_stops_nothing(new: fn() -> World) {
+    let mut world = new();
+    let run = world.extract(&[one(), snapshot("b", &[json!({"id": 1, "v": "x"})])]);
+    let report = world.object(&format!("runs/{run}/extract-0-of-1.json"));
+    let mut told: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    let of_a = told["units"].as_array_mut().unwrap().iter_mut().find(|unit| unit["account"] == "a").unwrap();
+    of_a["table"] = "order-items".into();
+    std::fs::write(&report, told.to_string()).unwrap();
+    for unit in world.load_with(&run, &Options::default()) {
+        assert_eq!(unit.error, None);
+    }
+    assert_eq!(world.lines("SELECT _etl_account FROM bronze.things"), ["b"]);
+    assert_eq!(world.lines("SELECT DISTINCT _etl_account FROM bronze.order_items"), ["a"]);
 }

@@ -2,7 +2,7 @@
 //! A name that could mean another object than it seems to is refused before anything is sent.
 
 use crate::landing::LandingError;
-use crate::segment::is_safe_segment;
+use crate::segment::{is_path_segment, is_safe_segment};
 use std::net::Ipv4Addr;
 
 /// The longest prefix; with it every path of the landing zone stays below the 1,024 bytes of an object's name.
@@ -54,7 +54,7 @@ impl Location {
     /// # Errors
     /// A path that could leave the prefix.
     pub(super) fn object(&self, path: &str) -> Result<ObjectName, LandingError> {
-        if !path.split('/').all(is_safe_segment) {
+        if !path.split('/').all(is_path_segment) {
             return Err(LandingError::Unsupported(format!("unsafe path `{path}`")));
         }
         let name = format!("{}{path}", self.prefix);
