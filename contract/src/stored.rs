@@ -43,6 +43,9 @@ pub struct Checkpoint {
     /// How far back the rows reach that were loaded; none in checkpoints of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covered: Option<ReadingScope>,
+    /// The identity of the table that the rows went into; `None` if there was none to write into yet, or the load was one that knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
 }
 
 /// `runs/latest.json`: the newest run whose extract has finished, with the durations that balance the next one.

@@ -241,7 +241,8 @@ impl Bench {
     }
 
     pub(crate) async fn set_checkpoint(&self, stream: &str, state: Value) {
-        let checkpoint = Checkpoint { run_id: RunId::new(chrono::Utc::now()), state, updated_at: chrono::Utc::now() };
+        let checkpoint =
+            Checkpoint { run_id: RunId::new(chrono::Utc::now()), state, updated_at: chrono::Utc::now(), table: None };
         stored::write(self.landing().as_ref(), &paths::checkpoint(&unit(stream)), &checkpoint).await.unwrap();
     }
 

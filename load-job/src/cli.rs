@@ -50,6 +50,9 @@ pub struct LoadArgs {
     /// Write every row of the batch anew, also where its content is the same (after a change of hints).
     #[arg(long, env = "DRAYAGE_REWRITE")]
     pub rewrite: bool,
+    /// Let a stream write rows that another source or stream has written so far.
+    #[arg(long, env = "DRAYAGE_TAKE_OVER")]
+    pub take_over: bool,
     /// Show what would change, and change nothing.
     #[arg(long, env = "DRAYAGE_DRY_RUN")]
     pub dry_run: bool,
@@ -118,6 +121,7 @@ async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
         allow_mass_delete: cli.allow_mass_delete,
         force: cli.force,
         rewrite: cli.rewrite,
+        take_over: cli.take_over,
         dry_run: cli.dry_run,
         bigquery: None,
     };

@@ -28,6 +28,7 @@ fn modes(stage: Stage, options: &RunOptions) -> Vec<String> {
             ("--allow-mass-delete", options.allow_mass_delete),
             ("--force", options.force),
             ("--rewrite", options.rewrite),
+            ("--take-over", options.take_over),
         ],
     };
     let mut words: Vec<String> = modes.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect();
@@ -96,6 +97,7 @@ mod tests {
             allow_mass_delete: true,
             force: true,
             rewrite: true,
+            take_over: true,
             ..RunOptions::default()
         };
         let common = format!("--pipeline p.yaml --run-id {ID} --source=s1 --source=s2 --account=-a --stream=jobs");
@@ -104,7 +106,7 @@ mod tests {
         let table = [
             (Stage::Extract, &RunOptions::default(), format!("--pipeline p.yaml --run-id {ID}")),
             (Stage::Extract, &all, format!("{common} {window}")),
-            (Stage::Load, &all, format!("{common} --allow-mass-delete --force --rewrite")),
+            (Stage::Load, &all, format!("{common} --allow-mass-delete --force --rewrite --take-over")),
             (Stage::Extract, &refresh, format!("--pipeline p.yaml --run-id {ID} --full-refresh")),
             (Stage::Load, &refresh, format!("--pipeline p.yaml --run-id {ID}")),
         ];

@@ -108,6 +108,9 @@ struct Selection {
     /// Write every row of the batch anew, for example after a change of column hints
     #[arg(long, env = "DRAYAGE_REWRITE", value_parser = FalseyValueParser::new())]
     rewrite: bool,
+    /// Let a stream write rows that another source or stream has written so far
+    #[arg(long, env = "DRAYAGE_TAKE_OVER", value_parser = FalseyValueParser::new())]
+    take_over: bool,
     /// Wait for a run that is going on instead of refusing (exit code 3)
     #[arg(long, env = "DRAYAGE_WAIT", value_parser = FalseyValueParser::new())]
     wait: bool,
@@ -131,6 +134,7 @@ impl Selection {
             allow_mass_delete: self.allow_mass_delete,
             force: self.force,
             rewrite: self.rewrite,
+            take_over: self.take_over,
             wait: self.wait,
             extract_tasks: self.extract_tasks.map(usize::from),
         }
@@ -252,7 +256,7 @@ mod tests {
     fn flags_are_read() {
         let read = options(
             "--source a --source b --account x,y --stream jobs --from 2026-01-01 --to 2026-02-01T00:00:00+01:00 \
-             --allow-mass-delete --force --rewrite --wait --extract-tasks 3 --run-id 20260131T235900Z-a1b2c3",
+             --allow-mass-delete --force --rewrite --take-over --wait --extract-tasks 3 --run-id 20260131T235900Z-a1b2c3",
         )
         .unwrap();
         assert_eq!(read.sources, ["a", "b"]);
@@ -263,7 +267,9 @@ mod tests {
             (from.to_rfc3339(), to.to_rfc3339()),
             ("2026-01-01T00:00:00+00:00".into(), "2026-01-31T23:00:00+00:00".into())
         );
-        assert!(read.allow_mass_delete && read.force && read.rewrite && read.wait && !read.full_refresh);
+        assert!(
+            read.allow_mass_delete && read.force && read.rewrite && read.take_over && read.wait && !read.full_refresh
+        );
         assert_eq!(read.extract_tasks, Some(3));
         assert!(matches!(read.run_id, Some(RunChoice::Id(_))));
     }

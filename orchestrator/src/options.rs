@@ -38,6 +38,7 @@ pub(crate) fn conflict(options: &RunOptions, spelling: Spelling) -> Option<Strin
         (spelling.of("allow_mass_delete"), options.allow_mass_delete),
         (spelling.of("force"), options.force),
         (spelling.of("rewrite"), options.rewrite),
+        (spelling.of("take_over"), options.take_over),
     ];
     let (useless, stage) = match options.only {
         Some(Stage::Extract) => (&of_load[..], Stage::Load),

@@ -63,6 +63,8 @@ pub struct RunOptions {
     pub force: bool,
     /// Write every row of the batch anew.
     pub rewrite: bool,
+    /// Let a stream write rows that another one has written so far.
+    pub take_over: bool,
     /// Wait for another run instead of refusing.
     pub wait: bool,
     /// Extract tasks; `None`: as the pipeline file says, or 1.

@@ -24,6 +24,7 @@ fn stages_run_in_order_with_filters_and_their_own_modes() {
         "--allow-mass-delete",
         "--force",
         "--rewrite",
+        "--take-over",
     ]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let calls = world.calls();
@@ -33,7 +34,7 @@ fn stages_run_in_order_with_filters_and_their_own_modes() {
         calls,
         [
             format!("extract 0/1 {run} {common} --from 2026-01-01T00:00:00Z --to 2026-01-02T00:00:00Z"),
-            format!("load 0/1 {run} {common} --allow-mass-delete --force --rewrite"),
+            format!("load 0/1 {run} {common} --allow-mass-delete --force --rewrite --take-over"),
         ]
     );
     assert!(ended.out.contains(&format!("run {run}: 1 unit done, 0 failed in ")), "{}", ended.out);

@@ -38,12 +38,12 @@ acted AS (
 ),
 live AS (
 {% if table_exists %}
-    SELECT _etl_account, COUNT(*) AS live
+    SELECT _etl_account, COUNTIF(_etl_operation <> 'DELETE') AS live, MAX(_etl_synced) AS newest
     FROM {{ target | path }}
-    WHERE _etl_operation <> 'DELETE' AND _etl_account IN UNNEST(@accounts)
+    WHERE _etl_account IN UNNEST(@accounts)
     GROUP BY _etl_account
 {% else %}
-    SELECT _etl_account, 0 AS live
+    SELECT _etl_account, 0 AS live, CAST(NULL AS TIMESTAMP) AS newest
     FROM staged
 {% endif %}
 )
@@ -54,7 +54,8 @@ SELECT
     COALESCE(acted.inserted, 0),
     COALESCE(acted.updated, 0),
     COALESCE(acted.deleted, 0),
-    COALESCE(live.live, 0)
+    COALESCE(live.live, 0),
+    UNIX_MICROS(live.newest)
 FROM UNNEST(@accounts) AS u
 LEFT JOIN staged ON staged._etl_account = u
 LEFT JOIN different ON different._etl_account = u

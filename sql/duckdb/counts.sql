@@ -30,13 +30,12 @@ net AS (
 {% endif %}
 live AS (
 {% if table_exists %}
-    SELECT t._etl_account, count(*) AS live
+    SELECT t._etl_account, count(*) FILTER (t._etl_operation <> 'DELETE') AS live, max(t._etl_synced) AS newest
     FROM {{ schema | id }}.{{ table | id }} AS t
     JOIN temp.units USING (_etl_account)
-    WHERE t._etl_operation <> 'DELETE'
     GROUP BY t._etl_account
 {% else %}
-    SELECT NULL::VARCHAR AS _etl_account, 0::BIGINT AS live WHERE false
+    SELECT NULL::VARCHAR AS _etl_account, 0::BIGINT AS live, NULL::TIMESTAMP AS newest WHERE false
 {% endif %}
 ),
 different AS (
@@ -59,7 +58,8 @@ SELECT
     {% if deletions %}coalesce(net.deleted, 0){% else %}0{% endif %}::UBIGINT AS deleted,
     greatest(coalesce(different, 0) - coalesce(acted.inserted, 0) - coalesce(acted.updated, 0), 0)::UBIGINT AS unchanged,
 {% endif %}
-    coalesce(live, 0)::UBIGINT AS live
+    coalesce(live, 0)::UBIGINT AS live,
+    epoch_us(newest)::BIGINT AS newest
 FROM temp.units AS u
 LEFT JOIN staged USING (_etl_account)
 LEFT JOIN acted USING (_etl_account)

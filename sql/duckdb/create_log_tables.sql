@@ -32,6 +32,19 @@ CREATE TABLE IF NOT EXISTS {{ log_schema | id }}.schema_changes (
     changed_at TIMESTAMP NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS {{ log_schema | id }}.applied_batches (
+    table_name VARCHAR NOT NULL,
+    table_id VARCHAR,
+    source VARCHAR NOT NULL,
+    account VARCHAR NOT NULL,
+    stream VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    mode VARCHAR NOT NULL,
+    state VARCHAR,
+    synced TIMESTAMP,
+    applied_at TIMESTAMP NOT NULL
+);
+
 {% for schema in schemas %}
 CREATE SCHEMA IF NOT EXISTS {{ schema | id }};
 {% endfor %}

@@ -1,6 +1,7 @@
 //! A load run: which units, grouped by target table, this task's share, one table after the other, and the report.
 //! One table's failure never stops the others.
 
+mod continuity;
 mod error;
 mod reject;
 mod select;
@@ -47,6 +48,8 @@ pub struct Options {
     pub force: bool,
     /// Writes rows of the same content anew.
     pub rewrite: bool,
+    /// Lets a stream write rows that another one has written so far.
+    pub take_over: bool,
     /// Computes the change set and changes nothing.
     pub dry_run: bool,
     /// Where BigQuery is reached; `None`: as the environment says.

@@ -1,12 +1,16 @@
 //! The load of one target table: batches checked, staged together, compared, guarded, applied in one transaction.
 //! A batch that fails its checks is left out, the others go on (design, section 7).
 
+use super::continuity::{self, Known};
 use super::error::LoadError;
 use super::stage::{self, AskWarehouse, Input, Outcome, Workers};
 use super::{Options, TableGroup, UnitWork};
 use crate::shape::{BatchContext, TablePlan, hints};
-use crate::warehouse::{AccountChange, ChangeRequest, Commit, Counts, Decision, TableName, Warehouse, WarehouseError};
-use chrono::Utc;
+use crate::warehouse::{
+    AccountChange, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, FULL, Identity, Remember, TableId,
+    TableName, Warehouse, WarehouseError, state_digest,
+};
+use chrono::{DateTime, Utc};
 use contract::batch::{Batch, BatchMode, Write};
 use contract::report::{UnitReport, UnitStatus};
 use contract::run_id::RunId;
@@ -23,6 +27,9 @@ struct Candidate {
     work: UnitWork,
     batch: Batch,
     report: UnitReport,
+    memory: Remember,
+    /// When the newest rows were written that the batch takes for granted.
+    newest: Option<DateTime<Utc>>,
 }
 
 /// Loads a table; one report a unit, in any order. A warehouse that is out of reach is the only error.
@@ -35,11 +42,21 @@ pub(super) fn load(
 ) -> Result<Vec<UnitReport>, WarehouseError> {
     let mut reports = Vec::new();
     let mut candidates: Vec<Candidate> = Vec::new();
+    let begin = |work: &UnitWork| UnitReport::start(&work.unit, &group.table.table, Utc::now());
+    let existing = match warehouse.describe(&group.table) {
+        Ok(existing) => existing,
+        Err(error @ WarehouseError::Unreachable { .. }) => return Err(error),
+        Err(error) => {
+            let fail = |work: &UnitWork| begin(work).fail(error.to_string(), Utc::now());
+            return Ok(group.units.iter().map(fail).collect());
+        }
+    };
+    let target = Target { table: &group.table, existing: existing.as_ref() };
     for work in group.units {
-        let report = UnitReport::start(&work.unit, &group.table.table, Utc::now());
-        let checked = check(&work, options, run_id, workers, warehouse);
-        match checked.and_then(|batch| fits_with(&candidates, &work, batch)) {
-            Ok(batch) => candidates.push(Candidate { work, batch, report }),
+        let report = begin(&work);
+        let checked = check(&work, target, options, run_id, workers, warehouse);
+        match checked.and_then(|(batch, known)| Ok((fits_with(&candidates, &work, batch)?, known))) {
+            Ok((batch, (memory, newest))) => candidates.push(Candidate { work, batch, report, memory, newest }),
             Err(LoadError::Warehouse(error @ WarehouseError::Unreachable { .. })) => return Err(error),
             Err(error) => reports.push(report.fail(error.to_string(), Utc::now())),
         }
@@ -47,7 +64,7 @@ pub(super) fn load(
     let mut units: Vec<UnitReport> = candidates.iter().map(|candidate| candidate.report.clone()).collect();
     if !candidates.is_empty() {
         let mut unreachable = None;
-        let result = load_candidates(&group.table, candidates, options, run_id, workers, warehouse, &mut units);
+        let result = load_candidates(target, candidates, options, run_id, workers, warehouse, &mut units);
         if let Err(error) = result {
             let message = error.to_string();
             if let LoadError::Warehouse(error @ WarehouseError::Unreachable { .. }) = error {
@@ -73,14 +90,33 @@ pub(super) fn load(
     Ok(reports)
 }
 
-/// The unit's batch, if it is there and may be loaded.
+/// The table that is loaded, as it is before.
+#[derive(Debug, Clone, Copy)]
+struct Target<'a> {
+    table: &'a TableName,
+    existing: Option<&'a ExistingTable>,
+}
+
+impl Target<'_> {
+    /// The identity that the table has, or gets with this load.
+    fn identity(self) -> Identity {
+        match self.existing {
+            None => Identity { id: TableId::of_new_table(), is_new: true },
+            Some(ExistingTable { id: Some(id), .. }) => Identity { id: id.clone(), is_new: false },
+            Some(_) => Identity { id: TableId::of_old_table(), is_new: true },
+        }
+    }
+}
+
+/// The unit's batch, if it is there and may be loaded, and what is to be remembered of it then.
 fn check(
     work: &UnitWork,
+    target: Target<'_>,
     options: &Options,
     run_id: &RunId,
     workers: &Workers<'_>,
     warehouse: &mut dyn Warehouse,
-) -> Result<Batch, LoadError> {
+) -> Result<(Batch, (Remember, Option<DateTime<Utc>>)), LoadError> {
     let unit = &work.unit;
     if let Some(rival) = &work.rival {
         return Err(LoadError::Refused(format!(
@@ -91,7 +127,22 @@ fn check(
         LoadError::Refused(format!("run {run_id} has no complete batch of {unit}: its extract failed or was not run; the table is left as it is"))
     })?;
     let checkpoint = workers.runtime.block_on(stored::read_checkpoint(workers.landing, unit))?;
-    let applied = checkpoint.map(|checkpoint| checkpoint.run_id).max(warehouse.last_applied(unit)?);
+    let last = warehouse.last_applied(unit)?;
+    let remembered = warehouse.remembered(target.existing.and_then(|table| table.id.as_ref()), unit)?;
+    let known = Known {
+        table: target.table,
+        existing: target.existing,
+        remembered: &remembered,
+        checkpoint: checkpoint.as_ref(),
+        loaded_before: last.is_some(),
+    };
+    if let Some(other) = known.other_writer(unit).filter(|_| !options.take_over) {
+        return Err(LoadError::Refused(format!(
+            "the rows of account {} in table {} were written by {other}, and now {unit} would write them; give one of the streams another `table`, or load with --take-over if {unit} is to have them from now on",
+            unit.account, target.table
+        )));
+    }
+    let applied = checkpoint.as_ref().map(|checkpoint| checkpoint.run_id.clone()).max(last);
     // The six letters of a run id are no order: of two runs in one second neither is older.
     let second = |run: &RunId| run.as_str().split('-').next().unwrap_or_default().to_owned();
     if let Some(applied) = applied.filter(|applied| second(applied) > second(run_id) && !options.force) {
@@ -99,14 +150,34 @@ fn check(
             "run {run_id} is older than run {applied}, which was applied already; load that one, or use --force to apply the older batch over it"
         )));
     }
-    let continues =
-        batch.mode == BatchMode::Incremental && batch.state_before.as_ref().is_some_and(|state| !state.is_null());
-    if continues && warehouse.last_applied(unit)?.is_none() {
-        return Err(LoadError::Refused(
-            "the batch holds only what changed since an earlier run, but this warehouse has nothing of that run; extract the stream again with --full-refresh".into(),
-        ));
+    if let Some(gap) = known.gap(&batch) {
+        return Err(LoadError::Refused(gap));
     }
-    Ok(batch)
+    let memory = Remember {
+        supersedes: known.is_superseded_by(&batch),
+        claims: known.has_unclaimed(),
+        at: Utc::now(),
+        applied: Applied { synced: known.written_by(&batch), ..applied_batch(target, &batch) },
+    };
+    let newest = known.newest_written(&batch);
+    Ok((batch, (memory, newest)))
+}
+
+fn applied_batch(target: Target<'_>, batch: &Batch) -> Applied {
+    let state = batch.state_after.as_ref().filter(|state| !state.is_null() && batch.mode != BatchMode::Window);
+    Applied {
+        table: target.table.in_schema(),
+        table_id: target.existing.and_then(|table| table.id.clone()),
+        unit: batch.unit(),
+        run_id: batch.run_id.clone(),
+        mode: match batch.mode {
+            BatchMode::Incremental if continuity::continues(batch).is_none() => FULL,
+            mode => mode.as_str(),
+        }
+        .to_owned(),
+        state: state.map(state_digest),
+        synced: None,
+    }
 }
 
 /// Whether a batch can go into the table together with the others.
@@ -140,7 +211,7 @@ fn write_mode(candidate: &Candidate) -> Write {
 
 /// Loads what passed the checks; fills in `units`, which are in the order of `candidates`.
 fn load_candidates(
-    table: &TableName,
+    target: Target<'_>,
     candidates: Vec<Candidate>,
     options: &Options,
     run_id: &RunId,
@@ -148,10 +219,12 @@ fn load_candidates(
     warehouse: &mut dyn Warehouse,
     units: &mut [UnitReport],
 ) -> Result<(), LoadError> {
-    let existing = warehouse.describe(table)?;
+    let (table, existing) = (target.table, target.existing);
     let write = candidates.first().map_or(Write::Merge, write_mode);
     let hints =
         candidates.first().map(|c| hints(c.batch.schema.as_ref(), &c.work.settings.columns)).unwrap_or_default();
+    let newest: Vec<_> = candidates.iter().map(|candidate| candidate.newest).collect();
+    let memory: Vec<Remember> = candidates.iter().map(|candidate| candidate.memory.clone()).collect();
     let (inputs, works): (Vec<Input>, Vec<UnitWork>) = candidates
         .into_iter()
         .map(|candidate| {
@@ -163,7 +236,7 @@ fn load_candidates(
     let mut clock = Clock::start(table);
     let (plan, outcomes) = stage::stage(workers, &inputs, warehouse, |warehouse, observed| {
         let mut widening = AskWarehouse { warehouse, table };
-        Ok(TablePlan::make(existing.as_deref(), &hints, observed, &mut widening)?)
+        Ok(TablePlan::make(existing.map(|table| table.columns.as_slice()), &hints, observed, &mut widening)?)
     })?;
 
     clock.phase("staged");
@@ -187,7 +260,7 @@ fn load_candidates(
         inputs.first().map(|input| input.context.keys.iter().map(column).collect()).unwrap_or_default();
     // Without a single accepted record there may be no key column yet; then there is nothing to compare either.
     let Some(keys) = keys else {
-        return finish_empty(table, &inputs, &works, units, run_id, workers, warehouse, options);
+        return finish_empty(target, &inputs, memory, units, run_id, workers, warehouse, options);
     };
     let request = ChangeRequest {
         table: table.clone(),
@@ -200,8 +273,15 @@ fn load_candidates(
     };
     let counts = with_memory(warehouse, |warehouse| warehouse.change_set(&request))?;
     clock.phase("compared");
-    for (((unit, work), input), counts) in units.iter_mut().zip(&works).zip(&inputs).zip(&counts) {
-        if unit.status != UnitStatus::Failed {
+    for ((((unit, work), input), counts), newest) in units.iter_mut().zip(&works).zip(&inputs).zip(&counts).zip(newest)
+    {
+        if unit.status == UnitStatus::Failed {
+            continue;
+        }
+        if let Some(problem) = continuity::set_back(table, newest, counts) {
+            *unit = unit.clone().fail(problem, Utc::now());
+            decision.excluded.push(input.batch.account.clone());
+        } else {
             judge(unit, work, &input.batch, *counts, write, options, &mut decision);
         }
     }
@@ -213,8 +293,12 @@ fn load_candidates(
         .filter(|unit| unit.status != UnitStatus::Failed)
         .map(|unit| unit.clone().finish(Utc::now()))
         .collect();
+    let identity = target.identity();
     if !done.is_empty() {
-        commit(&request, &plan, &decision, &done, run_id, warehouse)?;
+        let synced = Utc::now();
+        let remember = of_units(memory, &done, synced);
+        let all = Commit { run_id, synced, units: &done, identity: Some(&identity), remember: &remember };
+        commit(&request, &plan, &decision, &all, warehouse)?;
         clock.phase("applied");
         let mut costs = done;
         warehouse.spent().share(&mut costs);
@@ -227,7 +311,7 @@ fn load_candidates(
     for ((unit, input), _) in units.iter_mut().zip(&inputs).zip(&works) {
         if unit.status != UnitStatus::Failed {
             *unit = unit.clone().finish(Utc::now());
-            if let Err(error) = move_checkpoint(&input.batch, run_id, workers) {
+            if let Err(error) = move_checkpoint(&input.batch, Some(&identity.id), workers) {
                 let message =
                     format!("its rows are committed, but its checkpoint was not moved: {error}; load the run again");
                 *unit = unit.clone().fail(message, Utc::now());
@@ -275,41 +359,57 @@ fn commit(
     request: &ChangeRequest,
     plan: &TablePlan,
     decision: &Decision,
-    done: &[UnitReport],
-    run_id: &RunId,
+    commit: &Commit<'_>,
     warehouse: &mut dyn Warehouse,
 ) -> Result<(), LoadError> {
-    let changed = done.iter().any(|unit| unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0);
+    let changed = commit.units.iter().any(|unit| unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0);
     if changed || !request.table_exists {
-        let commit = Commit { run_id, synced: Utc::now(), units: done };
-        with_memory(warehouse, |warehouse| warehouse.apply(request, plan, decision, &commit))?;
+        with_memory(warehouse, |warehouse| warehouse.apply(request, plan, decision, commit))?;
     } else {
-        warehouse.log(run_id, "load", done)?;
+        warehouse.record(&request.table, commit)?;
     }
     Ok(())
+}
+
+/// What is remembered of the units that are done; `synced` is the instant of the rows that they write.
+fn of_units(memory: Vec<Remember>, done: &[UnitReport], synced: DateTime<Utc>) -> Vec<Remember> {
+    let of_unit = |mut memory: Remember| {
+        let unit = done.iter().find(|unit| unit.unit() == memory.applied.unit)?;
+        // Rows that are only replaced by fewer leave nothing behind that has the instant.
+        if unit.rows_inserted + unit.rows_updated > 0 {
+            memory.applied.synced = Some(synced);
+        }
+        Some(memory)
+    };
+    memory.into_iter().filter_map(of_unit).collect()
 }
 
 /// All records were rejected or there were none, and the table has no key column: only the log and the checkpoints are left to do.
 #[expect(clippy::too_many_arguments, reason = "the tail of one function, split off because it is another case")]
 fn finish_empty(
-    table: &TableName,
+    target: Target<'_>,
     inputs: &[Input],
-    works: &[UnitWork],
+    memory: Vec<Remember>,
     units: &mut [UnitReport],
     run_id: &RunId,
     workers: &Workers<'_>,
     warehouse: &mut dyn Warehouse,
     options: &Options,
 ) -> Result<(), LoadError> {
-    tracing::info!(%table, units = works.len(), "no records and no columns yet: the table is made with the first record");
+    tracing::info!(table = %target.table, units = inputs.len(), "no records and no columns yet: the table is made with the first record");
     if options.dry_run {
         return Ok(());
     }
-    for (unit, input) in units.iter_mut().zip(inputs) {
+    let done = |unit: &&mut UnitReport| unit.status != UnitStatus::Failed;
+    units.iter_mut().filter(done).for_each(|unit| *unit = unit.clone().finish(Utc::now()));
+    let done: Vec<UnitReport> = units.iter().filter(|unit| unit.status != UnitStatus::Failed).cloned().collect();
+    let identity = target.existing.map(|_| target.identity());
+    let remember = of_units(memory, &done, Utc::now());
+    let commit = Commit { run_id, synced: Utc::now(), units: &done, identity: identity.as_ref(), remember: &remember };
+    warehouse.record(target.table, &commit)?;
+    for (unit, input) in units.iter().zip(inputs) {
         if unit.status != UnitStatus::Failed {
-            *unit = unit.clone().finish(Utc::now());
-            warehouse.log(run_id, "load", std::slice::from_ref(unit))?;
-            move_checkpoint(&input.batch, run_id, workers)?;
+            move_checkpoint(&input.batch, identity.as_ref().map(|identity| &identity.id), workers)?;
         }
     }
     Ok(())
@@ -396,15 +496,16 @@ fn judge(
 }
 
 /// Moves the unit's checkpoint to the batch that was just committed. A backfill never moves it.
-fn move_checkpoint(batch: &Batch, run_id: &RunId, workers: &Workers<'_>) -> Result<(), LoadError> {
+fn move_checkpoint(batch: &Batch, table: Option<&TableId>, workers: &Workers<'_>) -> Result<(), LoadError> {
     if batch.mode == BatchMode::Window {
         return Ok(());
     }
     let checkpoint = Checkpoint {
-        run_id: run_id.clone(),
+        run_id: batch.run_id.clone(),
         state: batch.state_after.clone().unwrap_or(Value::Null),
         updated_at: Utc::now(),
         covered: None,
+        table: table.map(|id| id.as_str().to_owned()),
     };
     let path = contract::landing::paths::checkpoint(&batch.unit());
     Ok(workers.runtime.block_on(stored::write(workers.landing, &path, &checkpoint))?)

@@ -4,6 +4,10 @@
 pub mod bigquery;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
+mod memory;
+
+pub(crate) use memory::FULL;
+pub use memory::{Applied, Identity, Remember, TableId, state_digest};
 
 use crate::shape::{ExistingColumn, TablePlan};
 use arrow::array::RecordBatch;
@@ -63,6 +67,13 @@ pub struct TableName {
     pub table: String,
 }
 
+impl TableName {
+    /// Schema (dataset) and table, as the log tables name it.
+    pub fn in_schema(&self) -> String {
+        format!("{}.{}", self.schema, self.table)
+    }
+}
+
 impl std::fmt::Display for TableName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(project) = &self.project {
@@ -70,6 +81,15 @@ impl std::fmt::Display for TableName {
         }
         write!(f, "{}.{}", self.schema, self.table)
     }
+}
+
+/// A table that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExistingTable {
+    /// Its identity; `None` for a table that has got none yet, or has lost it.
+    pub id: Option<TableId>,
+    /// Its columns, audit columns left out.
+    pub columns: Vec<ExistingColumn>,
 }
 
 /// What a table's load is for: names for jobs and labels, and how a new table is laid out.
@@ -159,6 +179,8 @@ pub struct Counts {
     pub unchanged: u64,
     /// Live rows of the account before.
     pub live: u64,
+    /// When the newest of the account's rows was written, live or not.
+    pub newest: Option<DateTime<Utc>>,
 }
 
 /// What is left of a change set after the checks.
@@ -181,6 +203,10 @@ pub struct Commit<'a> {
     pub synced: DateTime<Utc>,
     /// The unit reports for the log table.
     pub units: &'a [UnitReport],
+    /// The table's identity; `None` where there is no table and none is made.
+    pub identity: Option<&'a Identity>,
+    /// What is remembered of the batches.
+    pub remember: &'a [Remember],
 }
 
 /// A warehouse. Every method may be repeated; only `apply` and the logs change anything that lasts.
@@ -188,11 +214,17 @@ pub trait Warehouse: Send {
     /// Says which table the calls up to [`Warehouse::drop_staging`] are for.
     fn begin(&mut self, order: &TableOrder);
 
-    /// The columns of a table, audit columns left out; `None` if there is no such table.
+    /// A table and its columns; `None` if there is no such table.
     ///
     /// # Errors
     /// Out of reach; or the table lacks an audit column: it is not ours to write.
-    fn describe(&mut self, table: &TableName) -> Result<Option<Vec<ExistingColumn>>, WarehouseError>;
+    fn describe(&mut self, table: &TableName) -> Result<Option<ExistingTable>, WarehouseError>;
+
+    /// What is remembered of a unit, in whatever table, and of the rows of its account in the table of this identity.
+    ///
+    /// # Errors
+    /// The statement fails.
+    fn remembered(&mut self, id: Option<&TableId>, unit: &Unit) -> Result<Vec<Applied>, WarehouseError>;
 
     /// Whether all values of an INT64 column are exact as doubles.
     ///
@@ -218,7 +250,8 @@ pub trait Warehouse: Send {
     /// A statement fails.
     fn absent(&mut self, request: &ChangeRequest) -> Result<Vec<String>, WarehouseError>;
 
-    /// Applies the change set, less what was decided, together with the schema changes and the log rows, all or nothing.
+    /// Applies the change set, less what was decided, together with the schema changes, the log rows and the memory, all or nothing.
+    /// Where that takes several statements, the memory never has more than the table: it forgets before, and learns after.
     ///
     /// # Errors
     /// A statement fails; the target is then as before.
@@ -229,6 +262,12 @@ pub trait Warehouse: Send {
         decision: &Decision,
         commit: &Commit<'_>,
     ) -> Result<(), WarehouseError>;
+
+    /// Writes the log rows and the memory of batches that change nothing in the table.
+    ///
+    /// # Errors
+    /// A statement fails.
+    fn record(&mut self, table: &TableName, commit: &Commit<'_>) -> Result<(), WarehouseError>;
 
     /// What was read since [`Warehouse::begin`], the log's own statements left out; zero where reading costs nothing.
     fn spent(&self) -> Spent;

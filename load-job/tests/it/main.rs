@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bigquery;
+mod continuity;
 mod guard;
 mod idempotence;
 mod logs;

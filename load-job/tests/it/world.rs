@@ -29,6 +29,8 @@ pub(crate) struct World {
     /// The one of the clouds that a BigQuery world lives in.
     seat: Option<Seat>,
     pub(crate) runtime: tokio::runtime::Runtime,
+    /// The source's name, in the pipeline file and in the batches.
+    pub(crate) source: &'static str,
     pub(crate) streams: String,
     pub(crate) accounts: Vec<String>,
     /// More settings of a BigQuery warehouse: `, location: EU`.
@@ -47,6 +49,8 @@ pub(crate) struct Given {
     pub(crate) write: Option<Write>,
     pub(crate) schema: Option<Value>,
     pub(crate) lines: Vec<String>,
+    /// The state that the extract began with.
+    pub(crate) before: Option<Value>,
     pub(crate) state: Option<Value>,
 }
 
@@ -60,6 +64,7 @@ pub(crate) fn snapshot(account: &'static str, records: &[Value]) -> Given {
         write: None,
         schema: None,
         lines: records.iter().map(Value::to_string).collect(),
+        before: None,
         state: None,
     }
 }
@@ -96,6 +101,7 @@ impl World {
             project: None,
             seat: None,
             runtime: tokio::runtime::Runtime::new().unwrap(),
+            source: "test",
             streams: "[things]".into(),
             accounts: vec!["a".into(), "b".into()],
             warehouse: String::new(),
@@ -139,7 +145,8 @@ impl World {
             }
         };
         let text = format!(
-            "{places}\nsources:\n  - connector: test\n    accounts: [{}]\n    streams: {}\n",
+            "{places}\nsources:\n  - connector: test\n    name: {}\n    accounts: [{}]\n    streams: {}\n",
+            self.source,
             accounts.join(", "),
             self.streams
         );
@@ -174,7 +181,7 @@ impl World {
         let run = self.next_run();
         let landing = self.landing();
         let units: Vec<Unit> =
-            batches.iter().map(|given| Unit::new("test", given.account, "things").unwrap()).collect();
+            batches.iter().map(|given| Unit::new(self.source, given.account, "things").unwrap()).collect();
         let now = chrono::Utc::now();
         self.runtime.block_on(async {
             let plan = Plan { run_id: run.clone(), tasks: 1, units: units.clone(), durations_ms: Default::default() };
@@ -215,9 +222,13 @@ impl World {
 
     fn load(&self, run_id: &RunId, options: &Options, shutdown: &Shutdown) -> Result<RunReport, RunError> {
         let (pipeline, landing) = (self.pipeline(), self.landing());
-        let bigquery = self.project.as_ref().map(|_| plain(self.cloud().bigquery.url()));
-        let options = &Options { bigquery, ..options.clone() };
+        let options = &Options { bigquery: self.bigquery_endpoint(), ..options.clone() };
         run::load(&pipeline, &landing, options, run_id, Task::ONLY, shutdown, self.runtime.handle())
+    }
+
+    /// Where BigQuery is, in a world that has it.
+    pub(crate) fn bigquery_endpoint(&self) -> Option<Endpoint> {
+        self.project.as_ref().map(|_| plain(self.cloud().bigquery.url()))
     }
 
     pub(crate) fn load_with(&self, run_id: &RunId, options: &Options) -> Vec<UnitReport> {
@@ -447,7 +458,8 @@ async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Unit, run: &Ru
         window: None,
         stable: given.stable,
         evidence: None,
-        state_before: None,
+        gone: Vec::new(),
+        state_before: given.before.clone(),
         state_after: given.state.clone(),
         records: given.lines.len() as u64,
         bytes: given.lines.iter().map(|line| line.len() as u64 + 1).sum(),

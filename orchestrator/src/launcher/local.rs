@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Settings of this program that the jobs know too. They are handed on as arguments where they are meant for them.
-const OWN_SETTINGS: [&str; 25] = [
+const OWN_SETTINGS: [&str; 26] = [
     "DRAYAGE_PIPELINE",
     "DRAYAGE_MANIFEST",
     "DRAYAGE_CONFIG",
@@ -41,6 +41,7 @@ const OWN_SETTINGS: [&str; 25] = [
     "DRAYAGE_ALLOW_MASS_DELETE",
     "DRAYAGE_FORCE",
     "DRAYAGE_REWRITE",
+    "DRAYAGE_TAKE_OVER",
     "DRAYAGE_WAIT",
     "DRAYAGE_OUTPUT",
     "DRAYAGE_TOKEN",

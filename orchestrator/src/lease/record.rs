@@ -24,6 +24,8 @@ pub(super) struct Order {
     allow_mass_delete: bool,
     force: bool,
     rewrite: bool,
+    #[serde(default)]
+    take_over: bool,
 }
 
 /// An order that a run was begun with.
@@ -53,6 +55,7 @@ impl Order {
             allow_mass_delete: options.allow_mass_delete,
             force: options.force,
             rewrite: options.rewrite,
+            take_over: options.take_over,
         }
     }
 }

@@ -21,6 +21,7 @@ struct Body {
     allow_mass_delete: bool,
     force: bool,
     rewrite: bool,
+    take_over: bool,
 }
 
 /// The options that a body asks for.
@@ -52,6 +53,7 @@ pub(super) fn parse(body: &[u8]) -> Result<RunOptions, String> {
         allow_mass_delete: body.allow_mass_delete,
         force: body.force,
         rewrite: body.rewrite,
+        take_over: body.take_over,
         wait: false,
         extract_tasks: None,
     };
@@ -82,13 +84,15 @@ mod tests {
     #[test]
     fn all_options_are_read() {
         let body = r#"{"sources":["s"],"accounts":["a","b"],"streams":["jobs"],"from":"2026-01-01","to":"2026-01-02T00:00:00Z",
-            "allow_mass_delete":true,"force":true,"rewrite":true,"run_id":"20260131T235900Z-a1b2c3"}"#;
+            "allow_mass_delete":true,"force":true,"rewrite":true,"take_over":true,"run_id":"20260131T235900Z-a1b2c3"}"#;
         let options = parse(body.as_bytes()).unwrap();
         assert_eq!(
             (options.sources, options.accounts.len(), options.streams),
             (vec!["s".into()], 2, vec!["jobs".into()])
         );
-        assert!(options.allow_mass_delete && options.force && options.rewrite && !options.full_refresh);
+        assert!(
+            options.allow_mass_delete && options.force && options.rewrite && options.take_over && !options.full_refresh
+        );
         assert_eq!(options.window.unwrap().1, "2026-01-02T00:00:00Z".parse::<DateTime<Utc>>().unwrap());
         assert!(matches!(options.run_id, Some(RunChoice::Id(_))));
         assert_eq!(parse(br#"{"only":"load"}"#).unwrap().only, Some(Stage::Load));

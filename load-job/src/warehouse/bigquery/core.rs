@@ -6,15 +6,17 @@ use super::client::{Client, Param, Row};
 use super::cost;
 use super::job::JobOrder;
 use super::logs;
+use super::memory;
 use super::partition::Partitioning;
 use super::places::{Place, Prepared};
 use super::schema;
 use super::sql::{render, timestamp};
 use super::staging::{self, Staged};
 use super::table;
-use crate::shape::{ColumnPlan, ColumnType, ExistingColumn, TablePlan};
+use crate::shape::{ColumnPlan, ColumnType, TablePlan};
 use crate::warehouse::{
-    ChangeRequest, Commit, Counts, Decision, Spent, TableName, TableOrder, Warehouse, WarehouseError,
+    Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, Spent, TableId, TableName, TableOrder, Warehouse,
+    WarehouseError,
 };
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -211,6 +213,16 @@ impl BigQuery {
         Ok(Some((render("merge", &names)?, Some(sum.inserted + sum.updated + sum.deleted))))
     }
 
+    /// Gives a table that is there the identity that it lacks.
+    fn identify(&self, table: &TableName, commit: &Commit<'_>) -> Result<(), WarehouseError> {
+        match (&self.work.target, commit.identity) {
+            (Some(found), Some(identity)) if identity.is_new => {
+                memory::identify(&self.client, table, found, &identity.id)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The days of the rows that change, and whether some have none.
     fn changed_partitions(
         &mut self,
@@ -263,7 +275,7 @@ impl Warehouse for BigQuery {
         };
     }
 
-    fn describe(&mut self, table: &TableName) -> Result<Option<Vec<ExistingColumn>>, WarehouseError> {
+    fn describe(&mut self, table: &TableName) -> Result<Option<ExistingTable>, WarehouseError> {
         // First of all: another attempt of this run may have left its statement running. What it does must be seen by all that follows.
         let what = format!("look for earlier loads of {table}");
         if let Some(before) = self.noted_apply()?.filter(|stem| *stem != self.work.apply_stem) {
@@ -271,7 +283,17 @@ impl Warehouse for BigQuery {
         }
         self.work.apply_attempt = self.client.settle(&what, &self.work.apply_stem)?;
         self.work.target = self.client.table(&table.schema, &table.table)?;
-        self.work.target.as_ref().map(|found| table::columns(table, found)).transpose()
+        let described =
+            |found: &Value| Ok(ExistingTable { id: memory::identity(found), columns: table::columns(table, found)? });
+        self.work.target.as_ref().map(described).transpose()
+    }
+
+    fn remembered(&mut self, id: Option<&TableId>, unit: &Unit) -> Result<Vec<Applied>, WarehouseError> {
+        let is_meant = |applied: &&Applied| {
+            let is_of_table = id.is_some() && applied.table_id.as_ref() == id;
+            applied.unit == *unit || (is_of_table && applied.unit.account == unit.account)
+        };
+        Ok(self.prepared.memory.iter().filter(is_meant).cloned().collect())
     }
 
     fn is_exact_as_double(&mut self, table: &TableName, column: &str) -> Result<bool, WarehouseError> {
@@ -370,7 +392,11 @@ impl Warehouse for BigQuery {
     ) -> Result<(), WarehouseError> {
         let table = &request.table;
         let what = format!("write into {table}");
+        let log_dataset = self.place.log_dataset.clone();
+        let mut logging = self.client.clone();
+        memory::forget(&mut logging, &log_dataset, table, commit)?;
         if request.table_exists {
+            self.identify(table, commit)?;
             table::alter(&mut self.client, request, plan)?;
         } else {
             let partitioning = self.work.partition_by.as_ref().map(|(field, every)| {
@@ -378,10 +404,12 @@ impl Warehouse for BigQuery {
                 Partitioning::plan(column, field, *every)
                     .map_err(|message| WarehouseError::Table { table: table.to_string(), message })
             });
-            table::create(&self.client, request, plan, partitioning.transpose()?.as_ref())?;
+            let Some(identity) = commit.identity else {
+                let message = "internal error: a new table without an identity".to_owned();
+                return Err(WarehouseError::Table { table: table.to_string(), message });
+            };
+            table::create(&self.client, request, plan, &identity.id, partitioning.transpose()?.as_ref())?;
         }
-        let log_dataset = self.place.log_dataset.clone();
-        let mut logging = self.client.clone();
         logs::schema_changes(&mut logging, &log_dataset, request, plan, commit)?;
         if let Some((text, expected)) = self.statement(request, plan, decision)? {
             let mut params =
@@ -420,7 +448,17 @@ impl Warehouse for BigQuery {
         }
         let mut units = commit.units.to_vec();
         self.client.spent.share(&mut units);
-        logs::units(&mut logging, &log_dataset, commit.run_id, "load", &units)
+        logs::units(&mut logging, &log_dataset, commit.run_id, "load", &units)?;
+        memory::learn(&mut logging, &log_dataset, table, commit)
+    }
+
+    fn record(&mut self, table: &TableName, commit: &Commit<'_>) -> Result<(), WarehouseError> {
+        let log_dataset = self.place.log_dataset.clone();
+        let mut logging = self.client.clone();
+        memory::forget(&mut logging, &log_dataset, table, commit)?;
+        self.identify(table, commit)?;
+        logs::units(&mut logging, &log_dataset, commit.run_id, "load", commit.units)?;
+        memory::learn(&mut logging, &log_dataset, table, commit)
     }
 
     fn spent(&self) -> Spent {
@@ -468,11 +506,13 @@ fn changes_template(write: Write) -> &'static str {
 fn counts(row: Row, write: Write) -> Option<(String, Counts)> {
     let mut cells = row.into_iter();
     let account = cells.next()??;
+    let newest = cells.next_back()?;
+    let newest = newest.and_then(|text| DateTime::from_timestamp_micros(text.parse().ok()?));
     let numbers: Option<Vec<u64>> = cells.map(|cell| cell?.parse().ok()).collect();
     let [staged, distinct, inserted, updated, deleted, live]: [u64; 6] = numbers?.try_into().ok()?;
     let unchanged = match write {
         Write::Replace => staged.saturating_sub(inserted),
         Write::Merge | Write::Append => distinct.saturating_sub(inserted + updated),
     };
-    Some((account, Counts { staged, distinct, inserted, updated, deleted, unchanged, live }))
+    Some((account, Counts { staged, distinct, inserted, updated, deleted, unchanged, live, newest }))
 }

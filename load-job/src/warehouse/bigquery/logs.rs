@@ -13,6 +13,8 @@ use std::collections::HashMap;
 
 const ETL_LOGS: &str = "etl_logs";
 const SCHEMA_CHANGES: &str = "schema_changes";
+/// What the place remembers of its tables.
+pub(super) const APPLIED_BATCHES: &str = "applied_batches";
 
 /// Name, type, and whether it is required.
 type LogField = (&'static str, &'static str, bool);
@@ -20,7 +22,7 @@ type LogField = (&'static str, &'static str, bool);
 /// Makes the log tables where they are missing.
 pub(super) fn create(client: &Client, dataset: &str) -> Result<(), WarehouseError> {
     let field = |(name, ty, required): &(&str, &str, bool)| json!({ "name": name, "type": ty, "mode": if *required { "REQUIRED" } else { "NULLABLE" } });
-    let tables: [(&str, &[LogField], &[&str]); 2] = [
+    let tables: [(&str, &[LogField], &[&str]); 3] = [
         (
             ETL_LOGS,
             &[
@@ -60,6 +62,22 @@ pub(super) fn create(client: &Client, dataset: &str) -> Result<(), WarehouseErro
                 ("changed_at", "TIMESTAMP", true),
             ],
             &["run_id"],
+        ),
+        (
+            APPLIED_BATCHES,
+            &[
+                ("table_name", "STRING", true),
+                ("table_id", "STRING", false),
+                ("source", "STRING", true),
+                ("account", "STRING", true),
+                ("stream", "STRING", true),
+                ("run_id", "STRING", true),
+                ("mode", "STRING", true),
+                ("state", "STRING", false),
+                ("synced", "TIMESTAMP", false),
+                ("applied_at", "TIMESTAMP", true),
+            ],
+            &["table_id", "account"],
         ),
     ];
     for (table, fields, clustering) in tables {

@@ -7,6 +7,7 @@ mod cost;
 mod job;
 mod json;
 mod logs;
+mod memory;
 mod partition;
 mod places;
 mod schema;

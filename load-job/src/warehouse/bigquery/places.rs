@@ -4,7 +4,8 @@
 use super::client::Client;
 use super::core::BigQuery;
 use super::logs;
-use crate::warehouse::WarehouseError;
+use super::memory;
+use crate::warehouse::{Applied, WarehouseError};
 use contract::google::Rest;
 use contract::landing::Landing;
 use contract::run_id::RunId;
@@ -29,11 +30,12 @@ pub struct Place {
     pub location: Option<String>,
 }
 
-/// A place that is ready: a client for it, and the newest run that was applied to each unit.
+/// A place that is ready: a client for it, the newest run that was applied to each unit, and what is remembered of its tables.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) client: Client,
     pub(super) applied: HashMap<Unit, RunId>,
+    pub(super) memory: Vec<Applied>,
 }
 
 /// One slot a place, so that two places are prepared side by side, and one place once.
@@ -113,6 +115,7 @@ impl Places {
             logs::create(&client, &place.log_dataset)?;
         }
         let applied = logs::last_applied(&mut client, &place.log_dataset)?;
-        Ok(Prepared { client, applied })
+        let memory = memory::read(&mut client, &place.log_dataset)?;
+        Ok(Prepared { client, applied, memory })
     }
 }

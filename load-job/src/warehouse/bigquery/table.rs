@@ -2,11 +2,12 @@
 //! A table that someone else has changed is adapted to where nothing can be lost, else refused by name.
 
 use super::client::Client;
+use super::memory;
 use super::partition::Partitioning;
 use super::schema;
 use super::sql::render;
 use crate::shape::{AUDIT_COLUMNS, ColumnPlan, ColumnType, ExistingColumn, SchemaChangeKind, TablePlan};
-use crate::warehouse::{ChangeRequest, TableName, WarehouseError};
+use crate::warehouse::{ChangeRequest, TableId, TableName, WarehouseError};
 use contract::batch::Write;
 use serde_json::{Value, json};
 
@@ -50,10 +51,14 @@ pub(super) fn columns(name: &TableName, table: &Value) -> Result<Vec<ExistingCol
 }
 
 /// Makes the target table of a plan.
+///
+/// # Errors
+/// Someone else has made a table of that name meanwhile.
 pub(super) fn create(
     client: &Client,
     request: &ChangeRequest,
     plan: &TablePlan,
+    id: &TableId,
     partitioning: Option<&Partitioning>,
 ) -> Result<(), WarehouseError> {
     let table = &request.table;
@@ -61,7 +66,7 @@ pub(super) fn create(
     let keys: Vec<&ColumnPlan> = request.keys.iter().filter_map(of).collect();
     let mut body = json!({
         "schema": { "fields": schema::target_fields(&plan.columns) },
-        "labels": { "managed_by": "drayage" },
+        "labels": { "managed_by": "drayage", memory::LABEL: id.as_str() },
     });
     let mut clustering = vec!["_etl_account"];
     // Neither type can be clustered by.
@@ -79,7 +84,13 @@ pub(super) fn create(
     if let Some(partitioning) = partitioning {
         body["timePartitioning"] = partitioning.to_json();
     }
-    client.create_table(&table.schema, &table.table, body)
+    client.create_table(&table.schema, &table.table, body)?;
+    let made = client.table(&table.schema, &table.table)?;
+    if made.as_ref().and_then(memory::identity).as_ref() == Some(id) {
+        return Ok(());
+    }
+    let message = "someone else has made it meanwhile; load the run again".to_owned();
+    Err(WarehouseError::Table { table: table.to_string(), message })
 }
 
 /// Adds and widens columns. Each change may be repeated.

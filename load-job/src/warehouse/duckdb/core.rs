@@ -3,11 +3,13 @@
 
 use super::client::{Client, failed};
 use super::logs;
+use super::memory;
 use super::schema::{self, timestamp};
 use super::sql::render;
-use crate::shape::{ColumnPlan, ColumnType, ExistingColumn, SchemaChangeKind, TablePlan};
+use crate::shape::{ColumnPlan, ColumnType, SchemaChangeKind, TablePlan};
 use crate::warehouse::{
-    AccountChange, ChangeRequest, Commit, Counts, Decision, Spent, TableName, TableOrder, Warehouse, WarehouseError,
+    AccountChange, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, Spent, TableId, TableName,
+    TableOrder, Warehouse, WarehouseError,
 };
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
@@ -28,6 +30,7 @@ pub struct DuckDb {
     client: Client,
     log_schema: String,
     has_logs: bool,
+    has_memory: bool,
 }
 
 impl DuckDb {
@@ -46,8 +49,11 @@ impl DuckDb {
         let client = Client::open(path, memory_limit, &[schemas, &[log_schema.to_owned()]].concat())?;
         // A dry run makes no log tables, but reads those that are there.
         let find = render("describe_table", &json!({}))?;
-        let columns = client.query("read the catalogue", &find, params![log_schema, "etl_logs"], |_| Ok(()))?;
-        Ok(Self { client, log_schema: log_schema.to_owned(), has_logs: !columns.is_empty() })
+        let is_there = |table: &str| -> Result<bool, WarehouseError> {
+            Ok(!client.query("read the catalogue", &find, params![log_schema, table], |_| Ok(()))?.is_empty())
+        };
+        let (has_logs, has_memory) = (is_there("etl_logs")?, is_there(memory::TABLE)?);
+        Ok(Self { client, log_schema: log_schema.to_owned(), has_logs, has_memory })
     }
 
     /// The staged rows' accounts and whether they may delete, as a temporary table.
@@ -146,7 +152,7 @@ impl DuckDb {
     pub fn prepare(&mut self, schemas: &[String]) -> Result<(), WarehouseError> {
         let sql = render("create_log_tables", &json!({ "log_schema": self.log_schema, "schemas": schemas }))?;
         self.client.batch("create the log tables", &sql)?;
-        self.has_logs = true;
+        (self.has_logs, self.has_memory) = (true, true);
         Ok(())
     }
 }
@@ -154,7 +160,7 @@ impl DuckDb {
 impl Warehouse for DuckDb {
     fn begin(&mut self, _: &TableOrder) {}
 
-    fn describe(&mut self, table: &TableName) -> Result<Option<Vec<ExistingColumn>>, WarehouseError> {
+    fn describe(&mut self, table: &TableName) -> Result<Option<ExistingTable>, WarehouseError> {
         let sql = render("describe_table", &json!({}))?;
         let rows = self.client.query("read the catalogue", &sql, params![table.schema, table.table], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
@@ -170,11 +176,15 @@ impl Warehouse for DuckDb {
                 return Err(WarehouseError::Table { table: table.to_string(), message });
             }
         }
-        Ok(Some(
-            rows.into_iter()
-                .filter_map(|(name, ty, comment)| schema::existing(name, &ty, comment.as_deref()))
-                .collect(),
-        ))
+        let columns =
+            rows.into_iter().filter_map(|(name, ty, comment)| schema::existing(name, &ty, comment.as_deref()));
+        let comment = memory::comment(&self.client, table)?;
+        let id = comment.as_deref().and_then(TableId::in_comment);
+        Ok(Some(ExistingTable { id, columns: columns.collect() }))
+    }
+
+    fn remembered(&mut self, id: Option<&TableId>, unit: &Unit) -> Result<Vec<Applied>, WarehouseError> {
+        if self.has_memory { memory::read(&self.client, &self.log_schema, id, unit) } else { Ok(Vec::new()) }
     }
 
     fn is_exact_as_double(&mut self, table: &TableName, column: &str) -> Result<bool, WarehouseError> {
@@ -251,6 +261,7 @@ impl Warehouse for DuckDb {
                 deleted: row.get(5)?,
                 unchanged: row.get(6)?,
                 live: row.get(7)?,
+                newest: row.get::<_, Option<i64>>(8)?.and_then(DateTime::from_timestamp_micros),
             };
             Ok((row.get::<_, String>(0)?, counts))
         })?;
@@ -296,7 +307,15 @@ impl Warehouse for DuckDb {
             self.alter(request, plan)?;
             self.write(request, plan, commit.synced)?;
             logs::schema_changes(&self.client, &self.log_schema, request, plan, commit)?;
-            logs::units(&self.client, &self.log_schema, commit.run_id, "load", commit.units)
+            logs::units(&self.client, &self.log_schema, commit.run_id, "load", commit.units)?;
+            memory::write(&self.client, &self.log_schema, &request.table, commit)
+        })
+    }
+
+    fn record(&mut self, table: &TableName, commit: &Commit<'_>) -> Result<(), WarehouseError> {
+        self.client.transaction(|| {
+            logs::units(&self.client, &self.log_schema, commit.run_id, "load", commit.units)?;
+            memory::write(&self.client, &self.log_schema, table, commit)
         })
     }
 

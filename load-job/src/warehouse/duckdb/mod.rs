@@ -5,6 +5,7 @@ mod client;
 mod core;
 mod library;
 mod logs;
+mod memory;
 mod schema;
 mod sql;
 

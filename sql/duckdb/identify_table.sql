@@ -1,0 +1,1 @@
+COMMENT ON TABLE {{ schema | id }}.{{ table | id }} IS {{ comment | lit }}

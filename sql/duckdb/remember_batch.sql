@@ -1,0 +1,2 @@
+INSERT INTO {{ log_schema | id }}.applied_batches
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?::TIMESTAMP, ?::TIMESTAMP)
