@@ -53,6 +53,9 @@ pub struct LoadArgs {
     /// Let a stream write rows that another source or stream has written so far.
     #[arg(long, env = "DRAYAGE_TAKE_OVER")]
     pub take_over: bool,
+    /// Load what was read to confirm deletes: the second round of the run.
+    #[arg(long, env = "DRAYAGE_CONFIRM")]
+    pub confirm: bool,
     /// Show what would change, and change nothing.
     #[arg(long, env = "DRAYAGE_DRY_RUN")]
     pub dry_run: bool,
@@ -121,6 +124,7 @@ async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
         allow_mass_delete: cli.allow_mass_delete,
         force: cli.force,
         rewrite: cli.rewrite,
+        confirm: cli.confirm,
         take_over: cli.take_over,
         dry_run: cli.dry_run,
         bigquery: None,

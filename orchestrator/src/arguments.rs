@@ -22,9 +22,12 @@ fn filters(options: &RunOptions) -> Vec<String> {
 }
 
 fn modes(stage: Stage, options: &RunOptions) -> Vec<String> {
+    let confirm = ("--confirm", Stage::CONFIRM.contains(&stage));
     let modes = match stage {
         Stage::Extract => vec![("--full-refresh", options.full_refresh)],
-        Stage::Load => vec![
+        Stage::ConfirmExtract => vec![confirm],
+        Stage::Load | Stage::ConfirmLoad => vec![
+            confirm,
             ("--allow-mass-delete", options.allow_mass_delete),
             ("--force", options.force),
             ("--rewrite", options.rewrite),
@@ -46,7 +49,7 @@ pub(crate) fn join_again(pipeline: &str, run_id: &RunId, options: &RunOptions) -
     if let Some(stage) = options.only {
         words.push(format!("--only {stage}"));
     }
-    let modes = Stage::ALL.into_iter().flat_map(|stage| modes(stage, options));
+    let modes = Stage::FIRST.into_iter().flat_map(|stage| modes(stage, options));
     words.extend(filters(options).into_iter().chain(modes).map(|word| shell_word(&word)));
     words.join(" ")
 }

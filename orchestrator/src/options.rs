@@ -41,8 +41,8 @@ pub(crate) fn conflict(options: &RunOptions, spelling: Spelling) -> Option<Strin
         (spelling.of("take_over"), options.take_over),
     ];
     let (useless, stage) = match options.only {
-        Some(Stage::Extract) => (&of_load[..], Stage::Load),
-        Some(Stage::Load) => (&of_extract[..], Stage::Extract),
+        Some(Stage::Extract | Stage::ConfirmExtract) => (&of_load[..], Stage::Load),
+        Some(Stage::Load | Stage::ConfirmLoad) => (&of_extract[..], Stage::Extract),
         None => (&[][..], Stage::Extract),
     };
     if let Some((option, _)) = useless.iter().find(|(_, set)| *set) {

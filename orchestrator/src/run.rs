@@ -11,12 +11,13 @@ use crate::summary::{Ran, RunSummary};
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::exit::Exit;
 use contract::landing::{self, Landing, paths};
-use contract::pipeline::{LauncherEntry, Pipeline, WarehouseEntry};
-use contract::report::{Plan, RunReport};
+use contract::pipeline::{ConfirmDeletes, LauncherEntry, Pipeline, WarehouseEntry};
+use contract::report::{Plan, RunReport, UnitReport};
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
 use contract::stored;
 use contract::unit::{Task, Unit};
+use std::collections::VecDeque;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ impl RunOptions {
     }
 
     fn stages(&self) -> Vec<Stage> {
-        self.only.map_or_else(|| Stage::ALL.to_vec(), |stage| vec![stage])
+        self.only.map_or_else(|| Stage::FIRST.to_vec(), |stage| vec![stage])
     }
 
     fn selects(&self, unit: &Unit) -> bool {
@@ -87,14 +88,14 @@ impl RunOptions {
 
     pub(crate) fn tasks(&self, stage: Stage, pipeline: &Pipeline) -> usize {
         let orchestrator = &pipeline.orchestrator;
-        let tasks = match (&orchestrator.launcher, stage) {
+        let tasks = match (&orchestrator.launcher, stage.job()) {
             (LauncherEntry::Map(map), Stage::Extract) => self.extract_tasks.or(map.cloud_run.extract_tasks),
             (LauncherEntry::Kind(_), Stage::Extract) => self.extract_tasks.or(orchestrator.extract_tasks),
             // DuckDB takes one writing process.
             (LauncherEntry::Map(map), Stage::Load) if matches!(pipeline.warehouse, WarehouseEntry::Bigquery { .. }) => {
                 map.cloud_run.load_tasks
             }
-            (_, Stage::Load) => None,
+            _ => None,
         };
         tasks.unwrap_or(1).max(1)
     }
@@ -178,7 +179,8 @@ impl Running<'_> {
         let started_at = Utc::now();
         let mut results = Vec::new();
         let (mut not_started, mut goes_on) = (None, false);
-        for stage in self.options.stages() {
+        let mut stages: VecDeque<Stage> = self.options.stages().into();
+        while let Some(stage) = stages.pop_front() {
             if let Some(reason) = self.shutdown.reason() {
                 not_started = Some((stage, reason));
                 break;
@@ -196,12 +198,29 @@ impl Running<'_> {
             };
             goes_on |= result.end.left_running.is_some();
             let is_next = matches!(result.exit, Exit::Done | Exit::SomeFailed);
+            if stage == Stage::Load && self.options.only.is_none() && !goes_on && self.awaits_confirmation(&result) {
+                stages.extend(Stage::CONFIRM);
+            }
             results.push(result);
             if !is_next {
                 break;
             }
         }
         (Ok(self.summary(results, not_started, started_at).await), goes_on)
+    }
+
+    /// Whether rows are missing that this run itself is to look for once more.
+    fn awaits_confirmation(&self, load: &StageResult) -> bool {
+        let is_awaited = |unit: &&UnitReport| {
+            unit.rows_suspected > 0
+                && self.pipeline.confirm_deletes(&unit.source, &unit.stream) == ConfirmDeletes::SameRun
+        };
+        let awaited: Vec<&UnitReport> = load.units().filter(is_awaited).collect();
+        if !awaited.is_empty() {
+            let rows: u64 = awaited.iter().map(|unit| unit.rows_suspected).sum();
+            tracing::info!(run_id = %self.run_id, rows, streams = awaited.len(), "rows are missing: their streams are read once more before any is marked as deleted");
+        }
+        !awaited.is_empty()
     }
 
     async fn summary(
@@ -218,7 +237,9 @@ impl Running<'_> {
             again: join_again(&self.pipeline.name, &self.run_id, self.options),
             planned: self.planned().await,
             extract: results.next_if(|result| result.stage == Stage::Extract),
-            load: results.next(),
+            load: results.next_if(|result| result.stage == Stage::Load),
+            confirm_extract: results.next(),
+            confirm_load: results.next(),
             not_started,
             started_at,
             finished_at: Utc::now(),
@@ -265,7 +286,8 @@ impl Running<'_> {
         let mut reports = Vec::with_capacity(tasks);
         for index in 0..tasks {
             let task = Task { index, count: tasks };
-            reports.push(stored::read_report(self.landing.as_ref(), &order.run_id, order.stage.as_str(), task).await);
+            let (round, stage) = (order.stage.round_of(&order.run_id), order.stage.job());
+            reports.push(stored::read_report(self.landing.as_ref(), &round, stage.as_str(), task).await);
         }
         reports
     }

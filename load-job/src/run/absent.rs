@@ -98,7 +98,8 @@ impl Absence {
         let is_marked = |key: &Vec<String>| is_proven && (self.says == Says::Gone || known.contains(key));
         let (marked, others): (Vec<_>, Vec<_>) = absent.into_iter().partition(|(_, key)| is_marked(key));
         let (spare, mut keys): (Vec<String>, Vec<Vec<String>>) = others.into_iter().unzip();
-        let is_new = self.says == Says::Missing && !is_held && self.prior.as_ref().is_none_or(|p| is_before(p) || is_same(p));
+        let is_new =
+            self.says == Says::Missing && !is_held && self.prior.as_ref().is_none_or(|p| is_before(p) || is_same(p));
         let suspects = if is_new {
             Some(Suspects { keys, ..this })
         } else {

@@ -1,8 +1,11 @@
 //! A load run: which units, grouped by target table, this task's share, one table after the other, and the report.
 //! One table's failure never stops the others.
 
+mod absent;
+mod check;
 mod continuity;
 mod error;
+mod judge;
 mod reject;
 mod select;
 mod stage;
@@ -20,6 +23,7 @@ use contract::google::Endpoint;
 use contract::landing::{Landing, paths};
 use contract::pipeline::{Pipeline, StreamSettings};
 use contract::report::{RunReport, TaskStatus, UnitReport, UnitStatus};
+use contract::round::{Round, RunRound};
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
 use contract::stored::{self, StoredError};
@@ -48,6 +52,8 @@ pub struct Options {
     pub force: bool,
     /// Writes rows of the same content anew.
     pub rewrite: bool,
+    /// Loads the run's confirming round.
+    pub confirm: bool,
     /// Lets a stream write rows that another one has written so far.
     pub take_over: bool,
     /// Computes the change set and changes nothing.
@@ -75,6 +81,8 @@ pub enum RunError {
 pub(crate) struct UnitWork {
     pub(crate) unit: Unit,
     pub(crate) settings: StreamSettings,
+    /// The round of the run whose batch is loaded.
+    pub(crate) round: Round,
     /// Another unit that writes into the same table for the same account.
     pub(crate) rival: Option<Unit>,
 }
@@ -101,7 +109,9 @@ pub fn load(
     shutdown: &Shutdown,
     runtime: &Handle,
 ) -> Result<RunReport, RunError> {
-    let groups = select::groups(pipeline, landing.as_ref(), options, run_id, task, runtime)?;
+    let round = if options.confirm { Round::Confirm } else { Round::First };
+    let reading = RunRound { run: run_id.clone(), round };
+    let groups = select::groups(pipeline, landing.as_ref(), options, &reading, task, runtime)?;
     let warehouses = Warehouses::open(pipeline, landing, options, &groups, task, shutdown, runtime)?;
     let report = RunReport {
         version: 1,
@@ -120,13 +130,13 @@ pub fn load(
     let threads = (cores / side_by_side).max(1);
     let workers = Workers { landing: landing.as_ref(), runtime, threads, shutdown };
     if !options.dry_run {
-        warehouses.log_extract(landing.as_ref(), run_id, &groups, runtime);
-        store(landing.as_ref(), &report, runtime)?;
+        warehouses.log_extract(landing.as_ref(), &reading, &groups, runtime);
+        store(landing.as_ref(), &report, &reading, runtime)?;
     }
     let tables = groups.len();
     let task = Loading {
         options,
-        run_id,
+        reading: &reading,
         workers: &workers,
         warehouses: &warehouses,
         queue: Mutex::new(groups.into()),
@@ -150,7 +160,7 @@ pub fn load(
     report.status = if is_interrupted { TaskStatus::Interrupted } else { TaskStatus::Finished };
     report.finished_at = Utc::now();
     if !options.dry_run {
-        store(landing.as_ref(), &report, runtime)?;
+        store(landing.as_ref(), &report, &reading, runtime)?;
     }
     Ok(report)
 }
@@ -158,7 +168,7 @@ pub fn load(
 /// What the threads of a task share.
 struct Loading<'a> {
     options: &'a Options,
-    run_id: &'a RunId,
+    reading: &'a RunRound,
     workers: &'a Workers<'a>,
     warehouses: &'a Warehouses,
     queue: Mutex<VecDeque<TableGroup>>,
@@ -197,8 +207,8 @@ impl Loading<'_> {
             group.units.iter().map(|work| UnitReport::start(&work.unit, &group.table.table, Utc::now())).collect();
         let place = group.place.clone();
         let loaded = self.warehouses.with(place.as_ref(), |warehouse| {
-            warehouse.begin(&order(&group, self.run_id));
-            let units = table::load(group, self.options, self.run_id, self.workers, warehouse)?;
+            warehouse.begin(&order(&group, &self.reading.run));
+            let units = table::load(group, self.options, &self.reading.run, self.workers, warehouse)?;
             self.log_failures(warehouse, &units);
             Ok(units)
         });
@@ -216,7 +226,7 @@ impl Loading<'_> {
         progress.report.units.extend(units);
         progress.report.finished_at = Utc::now();
         if !self.options.dry_run
-            && let Err(error) = store(self.workers.landing, &progress.report, self.workers.runtime)
+            && let Err(error) = store(self.workers.landing, &progress.report, self.reading, self.workers.runtime)
         {
             progress.failure.get_or_insert(error.into());
             self.queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -226,7 +236,7 @@ impl Loading<'_> {
     fn log_failures(&self, warehouse: &mut dyn Warehouse, units: &[UnitReport]) {
         let failed: Vec<UnitReport> = units.iter().filter(|unit| unit.status == UnitStatus::Failed).cloned().collect();
         if !self.options.dry_run
-            && let Err(error) = warehouse.log(self.run_id, "load", &failed)
+            && let Err(error) = warehouse.log(&self.reading.run, &self.reading.round.stage("load"), &failed)
         {
             tracing::warn!(%error, "failed to write the log table");
         }
@@ -246,9 +256,9 @@ fn order(group: &TableGroup, run_id: &RunId) -> TableOrder {
     }
 }
 
-fn store(landing: &dyn Landing, report: &RunReport, runtime: &Handle) -> Result<(), StoredError> {
+fn store(landing: &dyn Landing, report: &RunReport, reading: &RunRound, runtime: &Handle) -> Result<(), StoredError> {
     let task = Task { index: report.task_index, count: report.task_count };
-    runtime.block_on(stored::write(landing, &paths::report(&report.run_id, &report.stage, task), report))
+    runtime.block_on(stored::write(landing, &paths::report(reading, &report.stage, task), report))
 }
 
 fn announce(unit: &UnitReport) {

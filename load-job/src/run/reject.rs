@@ -2,7 +2,7 @@
 //! One line a record: its reason, and the record as it was (text, where it is no JSON).
 
 use contract::landing::{Landing, LandingError, paths};
-use contract::run_id::RunId;
+use contract::round::RunRound;
 use contract::unit::Unit;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -53,7 +53,7 @@ impl Rejects {
         landing: &dyn Landing,
         runtime: &Handle,
         unit: &Unit,
-        run: &RunId,
+        run: &RunRound,
     ) -> Result<(), LandingError> {
         let Some(encoder) = self.file else { return Ok(()) };
         let path = paths::rejects(unit, run);

@@ -4,10 +4,12 @@
 use super::{Options, RunError, TableGroup, UnitWork};
 use crate::warehouse::TableName;
 use crate::warehouse::bigquery::Place;
+use contract::batch::BatchMode;
 use contract::landing::{Landing, paths};
 use contract::pipeline::{AccountWarehouse, Pipeline, TablePlace, WarehouseEntry, did_you_mean};
 use contract::program;
 use contract::report::{Plan, RunReport};
+use contract::round::{Round, RunRound};
 use contract::run_id::RunId;
 use contract::stored::{self, Latest, StoredError};
 use contract::table_name::table_name;
@@ -34,12 +36,12 @@ pub async fn select_run(landing: &dyn Landing, options: &Options) -> Result<RunI
 }
 
 /// The reports of all tasks of a run's extract.
-pub(super) async fn extract_reports(landing: &dyn Landing, run_id: &RunId) -> Result<Vec<RunReport>, StoredError> {
-    let plan: Option<Plan> = stored::read(landing, &paths::plan(run_id)).await?;
+pub(super) async fn extract_reports(landing: &dyn Landing, reading: &RunRound) -> Result<Vec<RunReport>, StoredError> {
+    let plan: Option<Plan> = stored::read(landing, &paths::plan(reading)).await?;
     let count = plan.map_or(0, |plan| plan.tasks);
     let mut reports = Vec::new();
     for index in 0..count {
-        reports.extend(stored::read_report(landing, run_id, "extract", Task { index, count }).await?);
+        reports.extend(stored::read_report(landing, reading, "extract", Task { index, count }).await?);
     }
     Ok(reports)
 }
@@ -49,15 +51,18 @@ pub(super) fn groups(
     pipeline: &Pipeline,
     landing: &dyn Landing,
     options: &Options,
-    run_id: &RunId,
+    reading: &RunRound,
     task: Task,
     runtime: &Handle,
 ) -> Result<Vec<TableGroup>, RunError> {
-    let plan: Option<Plan> = runtime.block_on(stored::read(landing, &paths::plan(run_id)))?;
+    let run_id = &reading.run;
+    let plan: Option<Plan> = runtime.block_on(stored::read(landing, &paths::plan(reading)))?;
+    let confirmed = confirmed(landing, reading, runtime)?;
     let plan = plan.ok_or_else(|| {
         RunError::Usage(format!(
-            "there is no run {run_id} in {}: nothing was extracted under that id",
-            landing.location()
+            "there is no run {run_id} in {}: nothing was extracted under that id{}",
+            landing.location(),
+            if reading.round == Round::Confirm { " to confirm deletes" } else { "" }
         ))
     })?;
     let accounts = pipeline.select(&options.sources, &options.accounts).map_err(RunError::Usage)?;
@@ -67,7 +72,7 @@ pub(super) fn groups(
             return Err(RunError::Usage(format!("--stream {stream}: run {run_id} has no such stream{near}")));
         }
     }
-    let reports = runtime.block_on(extract_reports(landing, run_id))?;
+    let reports = runtime.block_on(extract_reports(landing, reading))?;
     let extracted: HashMap<_, _> =
         reports.iter().flat_map(|report| &report.units).map(|unit| (unit.unit(), unit)).collect();
     let everyone = pipeline.select(&[], &[]).map_err(RunError::Usage)?;
@@ -110,7 +115,12 @@ pub(super) fn groups(
         let owners = owners.get(&(table.0.to_string().to_lowercase(), unit.account.as_str()));
         let rival = owners.into_iter().flatten().find(|owner| **owner != unit).map(|owner| (*owner).clone());
         *weights.entry(table.clone()).or_default() += extracted.get(unit).map_or(1, |report| report.bytes.max(1));
-        tables.entry(table).or_default().push(UnitWork { unit: unit.clone(), settings, rival });
+        tables.entry(table).or_default().push(UnitWork {
+            unit: unit.clone(),
+            settings,
+            rival,
+            round: if confirmed.contains(unit) { Round::Confirm } else { reading.round },
+        });
     }
     if tables.is_empty() && !plan.units.is_empty() {
         return Err(RunError::Usage(format!("run {run_id} has no unit of the sources and accounts asked for")));
@@ -121,6 +131,23 @@ pub(super) fn groups(
         tables.remove(&key).map(|units| TableGroup { table: key.0, place: key.1, units })
     };
     Ok(mine.into_iter().filter_map(group).collect())
+}
+
+/// The units whose confirming reading is whole: it is newer than that of the first round, and takes its place when the run is loaded again.
+fn confirmed(landing: &dyn Landing, reading: &RunRound, runtime: &Handle) -> Result<Vec<Unit>, StoredError> {
+    let second = RunRound { round: Round::Confirm, ..reading.clone() };
+    let plan: Option<Plan> = match reading.round {
+        Round::First => runtime.block_on(stored::read(landing, &paths::plan(&second)))?,
+        Round::Confirm => None,
+    };
+    let mut confirmed = Vec::new();
+    for unit in plan.into_iter().flat_map(|plan| plan.units) {
+        let batch = runtime.block_on(stored::read_batch(landing, &unit, &second))?;
+        if batch.is_some_and(|batch| batch.mode == BatchMode::Snapshot) {
+            confirmed.push(unit);
+        }
+    }
+    Ok(confirmed)
 }
 
 /// BigQuery: the project and datasets of an account; what it does not say comes from the pipeline's warehouse.

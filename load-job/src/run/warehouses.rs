@@ -11,7 +11,7 @@ use contract::google::{Rest, Service};
 use contract::landing::Landing;
 use contract::pipeline::{Pipeline, WarehouseEntry};
 use contract::report::UnitReport;
-use contract::run_id::RunId;
+use contract::round::RunRound;
 use contract::shutdown::Shutdown;
 use contract::unit::Task;
 use std::collections::BTreeMap;
@@ -110,8 +110,14 @@ impl Warehouses {
     }
 
     /// Writes the extract's rows into the log tables, from its run reports. The data matters more: a failure is only told.
-    pub(super) fn log_extract(&self, landing: &dyn Landing, run_id: &RunId, groups: &[TableGroup], runtime: &Handle) {
-        let reports = match runtime.block_on(select::extract_reports(landing, run_id)) {
+    pub(super) fn log_extract(
+        &self,
+        landing: &dyn Landing,
+        reading: &RunRound,
+        groups: &[TableGroup],
+        runtime: &Handle,
+    ) {
+        let reports = match runtime.block_on(select::extract_reports(landing, reading)) {
             Ok(reports) => reports,
             Err(error) => return tracing::warn!(%error, "failed to read the extract's reports for the log table"),
         };
@@ -122,8 +128,9 @@ impl Warehouses {
                 by_place.entry(group.place.as_ref()).or_default().push(unit);
             }
         }
+        let stage = reading.round.stage("extract");
         for (place, units) in by_place {
-            if let Err(error) = self.with(place, |warehouse| warehouse.log(run_id, "extract", &units)) {
+            if let Err(error) = self.with(place, |warehouse| warehouse.log(&reading.run, &stage, &units)) {
                 tracing::warn!(%error, "failed to write the extract's rows into the log table");
             }
         }

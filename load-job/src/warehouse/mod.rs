@@ -199,6 +199,8 @@ pub struct Decision {
 pub struct Commit<'a> {
     /// The run.
     pub run_id: &'a RunId,
+    /// The stage of the log rows.
+    pub stage: String,
     /// The one instant of all rows.
     pub synced: DateTime<Utc>,
     /// The unit reports for the log table.

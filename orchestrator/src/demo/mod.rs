@@ -73,7 +73,7 @@ pub(crate) async fn demo(
 ) -> Result<DemoReport, RunError> {
     let tenants = tenants();
     let launcher = LocalLauncher::from_environment(secrets(&tenants))?;
-    launcher.prepare(&Stage::ALL).await?;
+    launcher.prepare(&Stage::FIRST).await?;
     let folder = DemoFolder::prepare(dir, shutdown).await?;
     let options = Options { tenants, app_key: app_key(), records: RECORDS, ..Options::default() };
     let api = servicetitan::start(options).await.map_err(|error| RunError::StandIn(error.to_string()))?;

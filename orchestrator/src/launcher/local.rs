@@ -99,8 +99,8 @@ impl LocalLauncher {
     /// The program that does a stage, and the words that it begins with.
     fn program(&self, stage: Stage) -> (PathBuf, &'static [&'static str]) {
         match (&self.programs, stage) {
-            (Programs::Drayage(program), Stage::Extract) => (program.clone(), &["extract"]),
-            (Programs::Drayage(program), Stage::Load) => (program.clone(), &["load"]),
+            (Programs::Drayage(program), Stage::Extract | Stage::ConfirmExtract) => (program.clone(), &["extract"]),
+            (Programs::Drayage(program), Stage::Load | Stage::ConfirmLoad) => (program.clone(), &["load"]),
             (Programs::Separate(folder), _) => {
                 // A bare name would be looked for in PATH.
                 let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -320,7 +320,7 @@ mod tests {
     async fn a_missing_program_is_named_with_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let launcher = LocalLauncher::new(folder.path(), Vec::new());
-        let error = launcher.prepare(&Stage::ALL).await.unwrap_err();
+        let error = launcher.prepare(&Stage::FIRST).await.unwrap_err();
         assert!(error.to_string().starts_with("the program extract-job is not in "), "{error}");
         assert!(error.hint().unwrap().contains("cargo build"));
     }

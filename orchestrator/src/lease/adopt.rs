@@ -161,14 +161,19 @@ async fn judge(
 ) -> Result<Verdict, RunError> {
     let ordered = Ordered::read(landing, run_id).await?;
     let since = ordered.as_ref().map(|ordered| ordered.since);
-    let load = launcher.standing(run_id, Stage::Load, since).await?;
-    let extract = launcher.standing(run_id, Stage::Extract, since).await?;
-    let is_unloaded = extract == Standing::Ended && load == Standing::NotStarted;
-    let running =
-        [(Stage::Load, load), (Stage::Extract, extract)].into_iter().find_map(|(stage, standing)| match standing {
-            Standing::Running(name) => Some((stage, name)),
-            _ => None,
-        });
+    let mut standings = Vec::new();
+    for stage in Stage::ALL {
+        standings.push((stage, launcher.standing(run_id, stage, since).await?));
+    }
+    // What was extracted, in either round, and is not loaded yet.
+    let is_unloaded = standings.chunks(2).any(|round| match round {
+        [(_, extract), (_, load)] => *extract == Standing::Ended && *load == Standing::NotStarted,
+        _ => false,
+    });
+    let running = standings.into_iter().rev().find_map(|(stage, standing)| match standing {
+        Standing::Running(name) => Some((stage, name)),
+        _ => None,
+    });
     let is_left_over = running.is_some() || (is_unloaded && options.only.is_none());
     let named = match &options.run_id {
         Some(RunChoice::Id(named)) => Some(named),

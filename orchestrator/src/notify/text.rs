@@ -20,7 +20,7 @@ const MOST_COMPLAINTS: usize = 5;
 /// The most characters of one line, before escaping (which makes five of one at most).
 const LONGEST_LINE: usize = 400;
 /// What the load says of a snapshot whose deletes it held back.
-const UNSTABLE: &str = "not stable";
+const UNSTABLE: &str = "deletes are held back";
 
 /// A message: its lines, escaped already. The first is the headline.
 #[derive(Debug, PartialEq, Eq)]

@@ -61,7 +61,7 @@ pub(super) fn parse(body: &[u8]) -> Result<RunOptions, String> {
 }
 
 fn stage(text: &str) -> Result<Stage, String> {
-    let found = Stage::ALL.into_iter().find(|stage| stage.as_str() == text);
+    let found = Stage::FIRST.into_iter().find(|stage| stage.as_str() == text);
     found.ok_or_else(|| "`only`: expected `extract` or `load`".into())
 }
 

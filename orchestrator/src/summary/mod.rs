@@ -49,6 +49,10 @@ pub struct RunSummary {
     pub extract: Vec<UnitReport>,
     /// Every unit that the load has ended; empty if there was none.
     pub load: Vec<UnitReport>,
+    /// Every unit that was read once more to confirm deletes.
+    pub confirm_extract: Vec<UnitReport>,
+    /// Every unit whose deletes were then decided.
+    pub confirm_load: Vec<UnitReport>,
     /// Everything that went wrong, in words: tasks, then units.
     pub errors: Vec<String>,
     /// A row for each unit, both stages taken together.
@@ -73,6 +77,9 @@ pub(crate) struct Ran {
     pub(crate) planned: Vec<Unit>,
     pub(crate) extract: Option<StageResult>,
     pub(crate) load: Option<StageResult>,
+    /// The confirming round, if there was one.
+    pub(crate) confirm_extract: Option<StageResult>,
+    pub(crate) confirm_load: Option<StageResult>,
     /// The stage that was not started any more, and why.
     pub(crate) not_started: Option<(Stage, String)>,
     pub(crate) started_at: DateTime<Utc>,
@@ -86,12 +93,14 @@ impl RunSummary {
     }
 
     pub(crate) fn of(ran: Ran) -> Self {
-        let stages = || [&ran.extract, &ran.load].into_iter().flatten();
+        let stages = || [&ran.extract, &ran.load, &ran.confirm_extract, &ran.confirm_load].into_iter().flatten();
         let units = |stage: &Option<StageResult>| -> Vec<UnitReport> {
             stage.iter().flat_map(|stage| stage.units().cloned()).collect()
         };
         let (extract, load) = (units(&ran.extract), units(&ran.load));
-        let rows = rows::join(&ran.planned, &extract, &load, ran.only);
+        let (confirm_extract, confirm_load) = (units(&ran.confirm_extract), units(&ran.confirm_load));
+        let mut rows = rows::join(&ran.planned, &extract, &load, ran.only);
+        rows::confirm(&mut rows, &confirm_extract, &confirm_load);
 
         let stopped = stages().find_map(|stage| stage.end.interrupted.clone());
         let cut_short = stages().any(|stage| {
@@ -130,6 +139,8 @@ impl RunSummary {
         let of_units: Vec<String> = rows.iter().filter(|row| !explained(row)).filter_map(Row::failure).collect();
         errors.extend(of_extract);
         errors.extend(of_load);
+        errors.extend(complaints(&ran.confirm_extract));
+        errors.extend(complaints(&ran.confirm_load));
         errors.extend(of_units);
 
         let landed = extract.iter().any(|unit| unit.status != UnitStatus::Failed);
@@ -143,6 +154,8 @@ impl RunSummary {
             duration_ms: (ran.finished_at - ran.started_at).num_milliseconds().max(0).unsigned_abs(),
             extract,
             load,
+            confirm_extract,
+            confirm_load,
             errors,
             rows,
             exit,

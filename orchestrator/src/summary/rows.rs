@@ -54,6 +54,8 @@ pub struct Row {
     pub updated: u64,
     /// Rows marked as deleted.
     pub deleted: u64,
+    /// Rows that are missing, and not marked as deleted yet.
+    pub suspected: u64,
     /// Rows whose content was the same.
     pub unchanged: u64,
     /// Records kept under `rejects/`.
@@ -76,6 +78,7 @@ impl Row {
             inserted: 0,
             updated: 0,
             deleted: 0,
+            suspected: 0,
             unchanged: 0,
             rejected: 0,
             duration_ms: 0,
@@ -87,12 +90,17 @@ impl Row {
     fn add(&mut self, stage: Stage, report: &UnitReport) {
         self.table.clone_from(&report.table);
         // A retried extract skips what is complete and received nothing; the load has read the batch all the same.
-        self.extracted = self.extracted.max(report.rows_extracted);
+        if Stage::FIRST.contains(&stage) {
+            self.extracted = self.extracted.max(report.rows_extracted);
+        }
         self.inserted += report.rows_inserted;
         self.updated += report.rows_updated;
         self.deleted += report.rows_deleted;
-        self.unchanged += report.rows_unchanged;
-        self.rejected += report.rows_rejected;
+        self.suspected = report.rows_suspected;
+        if Stage::FIRST.contains(&stage) {
+            self.unchanged += report.rows_unchanged;
+            self.rejected += report.rows_rejected;
+        }
         self.duration_ms += report.duration_ms;
         for warning in &report.warnings {
             if !self.warnings.contains(warning) {
@@ -140,6 +148,23 @@ pub(crate) fn join(planned: &[Unit], extract: &[UnitReport], load: &[UnitReport]
         row
     };
     units.into_iter().map(row).collect()
+}
+
+/// Adds what the confirming round has done.
+pub(crate) fn confirm(rows: &mut [Row], extract: &[UnitReport], load: &[UnitReport]) {
+    for (stage, reports) in [(Stage::ConfirmExtract, extract), (Stage::ConfirmLoad, load)] {
+        for report in reports {
+            let Some(row) = rows.iter_mut().find(|row| row.unit == report.unit()) else { continue };
+            let suspected = row.suspected;
+            row.add(stage, report);
+            if stage == Stage::ConfirmExtract || report.status == UnitStatus::Failed {
+                row.suspected = suspected;
+            }
+            if report.status == UnitStatus::Failed {
+                row.status = RowStatus::Failed;
+            }
+        }
+    }
 }
 
 fn status(extract: Option<UnitStatus>, load: Option<UnitStatus>, only: Option<Stage>) -> RowStatus {

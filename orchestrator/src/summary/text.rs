@@ -12,6 +12,14 @@ use contract::exit::Exit;
 pub(crate) fn render(summary: &RunSummary) -> String {
     let warning = |row: &Row| row.warnings.iter().map(|text| format!("{}: {text}", row.unit)).collect::<Vec<_>>();
     let warnings: Vec<String> = summary.rows.iter().flat_map(warning).collect();
+    let missing = |row: &Row| {
+        let rows = if row.suspected == 1 { "row is" } else { "rows are" };
+        format!(
+            "{}: {} {rows} missing; what is missing again in the next run is marked as deleted",
+            row.unit, row.suspected
+        )
+    };
+    let missing: Vec<String> = summary.rows.iter().filter(|row| row.suspected > 0).map(missing).collect();
     let (well, failed) = summary.counts();
     let s = if well == 1 { "" } else { "s" };
     let word = if summary.status == RunStatus::Interrupted { ", interrupted" } else { "" };
@@ -21,7 +29,13 @@ pub(crate) fn render(summary: &RunSummary) -> String {
         closing = format!("{closing}\n{next}");
     }
     let units = if summary.rows.is_empty() { String::new() } else { units_table(&summary.rows) };
-    let blocks = [units, section("failed", &summary.errors), section("warnings", &warnings), closing];
+    let blocks = [
+        units,
+        section("failed", &summary.errors),
+        section("missing", &missing),
+        section("warnings", &warnings),
+        closing,
+    ];
     blocks.iter().map(|block| block.trim_end()).filter(|block| !block.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
@@ -103,7 +117,7 @@ pub(super) fn next_step(ran: &Ran, exit: Exit, interrupted: bool, landed: bool, 
     }
     let of = |stage: Stage| {
         rows.iter().any(|row| match (row.status, &row.error) {
-            (RowStatus::Failed, Some((failed, _))) => *failed == stage,
+            (RowStatus::Failed, Some((failed, _))) => failed.job() == stage,
             (RowStatus::NotExtracted, _) => stage == Stage::Extract,
             (RowStatus::NotLoaded, _) => stage == Stage::Load,
             _ => false,

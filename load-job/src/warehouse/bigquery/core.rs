@@ -448,7 +448,7 @@ impl Warehouse for BigQuery {
         }
         let mut units = commit.units.to_vec();
         self.client.spent.share(&mut units);
-        logs::units(&mut logging, &log_dataset, commit.run_id, "load", &units)?;
+        logs::units(&mut logging, &log_dataset, commit.run_id, &commit.stage, &units)?;
         memory::learn(&mut logging, &log_dataset, table, commit)
     }
 
@@ -457,7 +457,7 @@ impl Warehouse for BigQuery {
         let mut logging = self.client.clone();
         memory::forget(&mut logging, &log_dataset, table, commit)?;
         self.identify(table, commit)?;
-        logs::units(&mut logging, &log_dataset, commit.run_id, "load", commit.units)?;
+        logs::units(&mut logging, &log_dataset, commit.run_id, &commit.stage, commit.units)?;
         memory::learn(&mut logging, &log_dataset, table, commit)
     }
 

@@ -307,14 +307,14 @@ impl Warehouse for DuckDb {
             self.alter(request, plan)?;
             self.write(request, plan, commit.synced)?;
             logs::schema_changes(&self.client, &self.log_schema, request, plan, commit)?;
-            logs::units(&self.client, &self.log_schema, commit.run_id, "load", commit.units)?;
+            logs::units(&self.client, &self.log_schema, commit.run_id, &commit.stage, commit.units)?;
             memory::write(&self.client, &self.log_schema, &request.table, commit)
         })
     }
 
     fn record(&mut self, table: &TableName, commit: &Commit<'_>) -> Result<(), WarehouseError> {
         self.client.transaction(|| {
-            logs::units(&self.client, &self.log_schema, commit.run_id, "load", commit.units)?;
+            logs::units(&self.client, &self.log_schema, commit.run_id, &commit.stage, commit.units)?;
             memory::write(&self.client, &self.log_schema, table, commit)
         })
     }

@@ -101,15 +101,15 @@ impl CloudRunLauncher {
 
     fn job(&self, stage: Stage) -> &str {
         match stage {
-            Stage::Extract => &self.extract_job,
-            Stage::Load => &self.load_job,
+            Stage::Extract | Stage::ConfirmExtract => &self.extract_job,
+            Stage::Load | Stage::ConfirmLoad => &self.load_job,
         }
     }
 
     fn timeout(&self, stage: Stage) -> Option<Duration> {
         match stage {
-            Stage::Extract => self.extract_timeout,
-            Stage::Load => self.load_timeout,
+            Stage::Extract | Stage::ConfirmExtract => self.extract_timeout,
+            Stage::Load | Stage::ConfirmLoad => self.load_timeout,
         }
     }
 

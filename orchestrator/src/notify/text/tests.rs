@@ -75,7 +75,7 @@ fn a_run_that_changed_something() {
     let extract =
         vec![extracted("st", "acme", "jobs"), extracted("st", "b", "jobs"), extracted("gong", "acme", "calls")];
     let mut warned = loaded("st", "b", "jobs", [0, 2, 3, 80]);
-    warned.warnings = vec!["the snapshot is not stable (1 of 2)".into()];
+    warned.warnings = vec!["deletes are held back: pages have shifted".into()];
     warned.rows_rejected = 4;
     let load =
         vec![loaded("st", "acme", "jobs", [10, 0, 0, 80]), warned, loaded("gong", "acme", "calls", [0, 0, 0, 90])];

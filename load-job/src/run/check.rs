@@ -1,0 +1,181 @@
+//! Whether a unit's batch may be loaded: it is there, nobody else writes its rows, and the table has what it takes for granted.
+
+use super::continuity::{self, Known};
+use super::error::LoadError;
+use super::stage::Workers;
+use super::{Options, UnitWork};
+use crate::warehouse::{Applied, ExistingTable, FULL, Identity, Remember, TableId, TableName, Warehouse, state_digest};
+use chrono::{DateTime, Utc};
+use contract::batch::{Batch, BatchMode, Write};
+use contract::report::UnitReport;
+use contract::round::RunRound;
+use contract::run_id::RunId;
+use contract::stored::{self, Checkpoint, StoredError};
+use contract::suspects::{self, Suspects};
+
+/// A unit whose batch may be loaded.
+pub(super) struct Candidate {
+    pub(super) work: UnitWork,
+    pub(super) checked: Checked,
+    pub(super) report: UnitReport,
+}
+
+/// What is known of a batch before it is staged.
+pub(super) struct Checked {
+    pub(super) batch: Batch,
+    /// What the warehouse remembers of it once it is loaded.
+    pub(super) memory: Remember,
+    /// When the newest rows were written that it takes for granted.
+    pub(super) newest: Option<DateTime<Utc>>,
+    /// A later batch was applied before it.
+    pub(super) is_older: bool,
+    /// The unit's, as it is before.
+    pub(super) checkpoint: Option<Checkpoint>,
+    /// What an earlier reading has found missing.
+    pub(super) prior: Option<Suspects>,
+    /// What people should know.
+    pub(super) warning: Option<String>,
+}
+
+/// The table that is loaded, as it is before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) table: &'a TableName,
+    pub(super) existing: Option<&'a ExistingTable>,
+}
+
+impl Target<'_> {
+    /// The identity that the table has, or gets with this load.
+    pub(super) fn identity(self) -> Identity {
+        match self.existing {
+            None => Identity { id: TableId::of_new_table(), is_new: true },
+            Some(ExistingTable { id: Some(id), .. }) => Identity { id: id.clone(), is_new: false },
+            Some(_) => Identity { id: TableId::of_old_table(), is_new: true },
+        }
+    }
+}
+
+/// The unit's batch, if it is there and may be loaded, and what is to be remembered of it then.
+pub(super) fn check(
+    work: &UnitWork,
+    target: Target<'_>,
+    options: &Options,
+    run_id: &RunId,
+    workers: &Workers<'_>,
+    warehouse: &mut dyn Warehouse,
+) -> Result<Checked, LoadError> {
+    let unit = &work.unit;
+    if let Some(rival) = &work.rival {
+        return Err(LoadError::Refused(format!(
+            "{rival} writes into the same table for the same account: their rows could not be told apart; give one of the streams another `table`"
+        )));
+    }
+    let reading = RunRound { run: run_id.clone(), round: work.round };
+    let batch = workers.runtime.block_on(stored::read_batch(workers.landing, unit, &reading))?.ok_or_else(|| {
+        LoadError::Refused(format!("run {run_id} has no complete batch of {unit}: its extract failed or was not run; the table is left as it is"))
+    })?;
+    let checkpoint = workers.runtime.block_on(stored::read_checkpoint(workers.landing, unit))?;
+    let last = warehouse.last_applied(unit)?;
+    let remembered = warehouse.remembered(target.existing.and_then(|table| table.id.as_ref()), unit)?;
+    let known = Known {
+        table: target.table,
+        existing: target.existing,
+        remembered: &remembered,
+        checkpoint: checkpoint.as_ref(),
+        loaded_before: last.is_some(),
+    };
+    if let Some(other) = known.other_writer(unit).filter(|_| !options.take_over) {
+        return Err(LoadError::Refused(format!(
+            "the rows of account {} in table {} were written by {other}, and now {unit} would write them; give one of the streams another `table`, or load with --take-over if {unit} is to have them from now on",
+            unit.account, target.table
+        )));
+    }
+    let applied = checkpoint.as_ref().map(|checkpoint| checkpoint.run_id.clone()).max(last);
+    // The six letters of a run id are no order: of two runs in one second neither is older.
+    let second = |run: &RunId| run.as_str().split('-').next().unwrap_or_default().to_owned();
+    let later = applied.filter(|applied| second(applied) > second(run_id));
+    let is_older = later.is_some();
+    if let Some(applied) = later.filter(|_| !options.force) {
+        return Err(LoadError::Refused(format!(
+            "run {run_id} is older than run {applied}, which was applied already; load that one, or use --force to apply the older batch over it"
+        )));
+    }
+    if let Some(gap) = known.gap(&batch) {
+        return Err(LoadError::Refused(gap));
+    }
+    let memory = Remember {
+        supersedes: known.is_superseded_by(&batch),
+        claims: known.has_unclaimed(),
+        at: Utc::now(),
+        applied: Applied { synced: known.written_by(&batch), ..applied_batch(target, &batch) },
+    };
+    let newest = known.newest_written(&batch);
+    let (prior, warning) = suspects(work, target, &batch, workers)?;
+    Ok(Checked { batch, memory, newest, is_older, checkpoint, prior, warning })
+}
+
+/// What an earlier reading has found missing; and what is to be told of it.
+fn suspects(
+    work: &UnitWork,
+    target: Target<'_>,
+    batch: &Batch,
+    workers: &Workers<'_>,
+) -> Result<(Option<Suspects>, Option<String>), LoadError> {
+    let is_merged = work.settings.write.unwrap_or(batch.write_mode()) == Write::Merge;
+    if !is_merged || batch.mode == BatchMode::Incremental {
+        return Ok((None, None));
+    }
+    match workers.runtime.block_on(suspects::read(workers.landing, &work.unit)) {
+        Ok(found) => Ok((found.filter(|found| found.table == target.table.to_string()), None)),
+        // Its rows are suspects anew: they are marked a reading later.
+        Err(error @ StoredError::Malformed { .. }) => Ok((None, Some(error.to_string()))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn applied_batch(target: Target<'_>, batch: &Batch) -> Applied {
+    let state = batch.state_after.as_ref().filter(|state| !state.is_null() && batch.mode != BatchMode::Window);
+    Applied {
+        table: target.table.in_schema(),
+        table_id: target.existing.and_then(|table| table.id.clone()),
+        unit: batch.unit(),
+        run_id: batch.run_id.clone(),
+        mode: match batch.mode {
+            BatchMode::Incremental if continuity::continues(batch).is_none() => FULL,
+            mode => mode.as_str(),
+        }
+        .to_owned(),
+        state: state.map(state_digest),
+        synced: None,
+    }
+}
+
+/// Whether a batch can go into the table together with the others.
+pub(super) fn fits_with(others: &[Candidate], work: &UnitWork, batch: &Batch) -> Result<(), LoadError> {
+    let write = work.settings.write.unwrap_or(batch.write_mode());
+    if write == Write::Merge && batch.primary_key.is_empty() {
+        return Err(LoadError::Refused(
+            "`write: merge` needs a primary key, and the stream has none; use replace or append".into(),
+        ));
+    }
+    if write == Write::Replace && !matches!(batch.mode, BatchMode::Snapshot) {
+        return Err(LoadError::Refused(
+            "`write: replace` needs a snapshot; set `mode: snapshot` or `write: append`".into(),
+        ));
+    }
+    if let Some(other) = others.first() {
+        let same = other.checked.batch.primary_key == batch.primary_key && write_mode(other) == write;
+        if !same {
+            return Err(LoadError::Refused(format!(
+                "{} writes into the same table with another primary key or another `write`; give one of the streams another `table`",
+                other.work.unit
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// How a candidate's table is written.
+pub(super) fn write_mode(candidate: &Candidate) -> Write {
+    candidate.work.settings.write.unwrap_or(candidate.checked.batch.write_mode())
+}
