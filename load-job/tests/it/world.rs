@@ -1,7 +1,14 @@
 //! A small world for the load: a landing zone, a warehouse, batches written as the extract would write them, and a plain reading
 //! of the tables that shares no code with the load. The warehouse is a DuckDB file beside a folder, or BigQuery (its emulator) beside a bucket.
 
-use contract::batch::{BATCH_VERSION, Batch, BatchMode, Part, Write};
+mod batches;
+mod cloud;
+mod tables;
+
+pub(crate) use batches::{Given, incremental, snapshot};
+
+use batches::write_batch;
+use cloud::{BUCKET, Cloud, Seat};
 use contract::google::Endpoint;
 use contract::landing::{self, CloudStorageLanding, Landing, paths};
 use contract::pipeline::Pipeline;
@@ -11,15 +18,10 @@ use contract::secret::Machine;
 use contract::shutdown::Shutdown;
 use contract::stored;
 use contract::unit::{Task, Unit};
-use flate2::write::GzEncoder;
 use load_job::run::{self, Options, RunError};
-use sandbox::bigquery::BigQuery;
-use sandbox::cloud_storage::CloudStorage;
-use serde_json::{Value, json};
-use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
 
 pub(crate) struct World {
@@ -36,41 +38,6 @@ pub(crate) struct World {
     /// More settings of a BigQuery warehouse: `, location: EU`.
     pub(crate) warehouse: String,
     runs: u32,
-}
-
-/// What a batch of the test holds; everything else is as the extract would say.
-#[derive(Clone)]
-pub(crate) struct Given {
-    pub(crate) account: &'static str,
-    pub(crate) mode: BatchMode,
-    pub(crate) stable: bool,
-    pub(crate) keys: Vec<&'static str>,
-    pub(crate) cursor: Option<&'static str>,
-    pub(crate) write: Option<Write>,
-    pub(crate) schema: Option<Value>,
-    pub(crate) lines: Vec<String>,
-    /// The state that the extract began with.
-    pub(crate) before: Option<Value>,
-    pub(crate) state: Option<Value>,
-}
-
-pub(crate) fn snapshot(account: &'static str, records: &[Value]) -> Given {
-    Given {
-        account,
-        mode: BatchMode::Snapshot,
-        stable: true,
-        keys: vec!["id"],
-        cursor: None,
-        write: None,
-        schema: None,
-        lines: records.iter().map(Value::to_string).collect(),
-        before: None,
-        state: None,
-    }
-}
-
-pub(crate) fn incremental(account: &'static str, records: &[Value]) -> Given {
-    Given { mode: BatchMode::Incremental, state: Some(json!({"at": "later"})), ..snapshot(account, records) }
 }
 
 /// Runs each test of a module against both warehouses.
@@ -244,231 +211,9 @@ impl World {
         }
         units
     }
-
-    /// Whether the table is there.
-    pub(crate) fn has_table(&self) -> bool {
-        match &self.project {
-            #[cfg(feature = "duckdb")]
-            None => {
-                self.database().exists()
-                    && !self.lines("SELECT table_name FROM duckdb_tables() WHERE table_name = 'things'").is_empty()
-            }
-            #[cfg(not(feature = "duckdb"))]
-            None => unreachable!(),
-            Some(_) => self.table().is_some(),
-        }
-    }
-
-    #[cfg(feature = "duckdb")]
-    pub(crate) fn database(&self) -> PathBuf {
-        self.dir.path().join("w.duckdb")
-    }
-
-    /// A query's rows as text, NULL as `NULL`.
-    pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        match &self.project {
-            #[cfg(feature = "duckdb")]
-            None => self.duckdb_rows(sql),
-            #[cfg(not(feature = "duckdb"))]
-            None => unreachable!(),
-            Some(project) => {
-                let rows = self.runtime.block_on(self.cloud().bigquery.rows(project, sql)).unwrap();
-                rows.into_iter()
-                    .map(|row| row.into_iter().map(|cell| cell.unwrap_or("NULL".into())).collect())
-                    .collect()
-            }
-        }
-    }
-
-    #[cfg(feature = "duckdb")]
-    fn duckdb_rows(&self, sql: &str) -> Vec<Vec<String>> {
-        let connection = duckdb::Connection::open(self.database()).unwrap();
-        let mut statement = connection.prepare(&format!("SELECT columns(*)::VARCHAR FROM ({sql})")).unwrap();
-        let mut rows = statement.query([]).unwrap();
-        let mut out = Vec::new();
-        while let Some(row) = rows.next().unwrap() {
-            let width = row.as_ref().column_count();
-            out.push((0..width).map(|i| row.get::<_, Option<String>>(i).unwrap().unwrap_or("NULL".into())).collect());
-        }
-        out
-    }
-
-    /// The rows of one query, each as one line.
-    pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
-        self.rows(sql).into_iter().map(|row| row.join(" ")).collect()
-    }
-
-    /// Changes the table behind the load's back.
-    pub(crate) fn tamper(&self, sql: &str) {
-        match &self.project {
-            #[cfg(feature = "duckdb")]
-            None => duckdb::Connection::open(self.database()).unwrap().execute_batch(sql).unwrap(),
-            #[cfg(not(feature = "duckdb"))]
-            None => unreachable!(),
-            Some(project) => {
-                let url = format!("{}/bigquery/v2/projects/{project}/queries", self.cloud().bigquery.url());
-                let body = json!({ "query": sql, "useLegacySql": false }).to_string();
-                let answer = self.runtime.block_on(async {
-                    let sent = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
-                    sent.send().await.unwrap().text().await.unwrap()
-                });
-                assert!(!answer.contains("\"errors\"") && !answer.contains("\"error\""), "{sql}: {answer}");
-            }
-        }
-    }
-
-    /// `tables.get`.
-    pub(crate) fn table(&self) -> Option<Value> {
-        let project = self.project();
-        let url =
-            format!("{}/bigquery/v2/projects/{project}/datasets/bronze/tables/things", self.cloud().bigquery.url());
-        let text = self.runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
-        let table: Value = serde_json::from_str(&text).unwrap();
-        table.get("schema").is_some().then_some(table)
-    }
-
-    /// An expression that shows an instant as DuckDB does.
-    pub(crate) fn instant(&self, column: &str) -> String {
-        if self.is_bigquery() { format!("REPLACE(CAST({column} AS STRING), '+00', '')") } else { column.into() }
-    }
-
-    /// Quotes a name.
-    pub(crate) fn quoted(&self, name: &str) -> String {
-        if self.is_bigquery() { format!("`{name}`") } else { format!("\"{name}\"") }
-    }
-
-    /// Columns and types of the table in DuckDB's words, audit columns left out.
-    pub(crate) fn columns(&self) -> Vec<String> {
-        if self.is_bigquery() {
-            let audit = ["_etl_synced", "_etl_operation", "_etl_account", "_etl_row_hash"];
-            let table = self.table().unwrap();
-            let fields = table["schema"]["fields"].as_array().unwrap();
-            let fields = fields.iter().map(|field| (field["name"].as_str().unwrap(), field["type"].as_str().unwrap()));
-            let word = |ty: &str| match ty {
-                "INTEGER" => "BIGINT",
-                "FLOAT" => "DOUBLE",
-                "STRING" => "VARCHAR",
-                "NUMERIC" => "DECIMAL(38,9)",
-                "DATETIME" => "TIMESTAMP",
-                "BOOLEAN" => "BOOLEAN",
-                "TIMESTAMP" => "TIMESTAMP",
-                "DATE" => "DATE",
-                "JSON" => "JSON",
-                other => panic!("{other}"),
-            };
-            let own = fields.filter(|(name, _)| !audit.contains(name));
-            return own.map(|(name, ty)| format!("{name} {}", word(ty))).collect();
-        }
-        self.lines(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = 'bronze' AND table_name = 'things' \
-             AND NOT starts_with(column_name, '_etl_synced') AND column_name NOT IN ('_etl_operation', '_etl_account', '_etl_row_hash') \
-             OR (schema_name = 'bronze' AND starts_with(column_name, '_etl_synced_')) ORDER BY column_index",
-        )
-    }
 }
-
-const BUCKET: &str = "landing";
 
 /// An endpoint without credentials.
 fn plain(url: &str) -> Endpoint {
     Endpoint { url: url.to_owned(), takes_credentials: false }
-}
-
-/// How many emulators run side by side. One is a single busy thread; more than there are test threads help nobody.
-const CLOUDS: usize = 2;
-
-/// A world's place in the cloud that fewest others were using when it came.
-struct Seat(usize);
-
-static TAKEN: Mutex<[usize; CLOUDS]> = Mutex::new([0; CLOUDS]);
-
-impl Seat {
-    fn take() -> Self {
-        let mut taken = TAKEN.lock().unwrap();
-        let cloud = (0..CLOUDS).min_by_key(|cloud| taken[*cloud]).unwrap();
-        taken[cloud] += 1;
-        Self(cloud)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        TAKEN.lock().unwrap_or_else(PoisonError::into_inner)[self.0] -= 1;
-    }
-}
-
-/// Cloud Storage and BigQuery, a few for all worlds of this process; each world has its own project.
-pub(crate) struct Cloud {
-    pub(crate) storage: CloudStorage,
-    pub(crate) bigquery: BigQuery,
-    _root: TempDir,
-}
-
-impl Cloud {
-    fn get(seat: &Seat) -> &'static Self {
-        static ALL: [OnceLock<Cloud>; CLOUDS] = [const { OnceLock::new() }; CLOUDS];
-        ALL[seat.0].get_or_init(|| {
-            let root = tempfile::tempdir().unwrap();
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            let options = sandbox::cloud_storage::Options {
-                root: root.path().to_owned(),
-                buckets: vec![BUCKET.into()],
-                ..Default::default()
-            };
-            let storage = runtime.block_on(CloudStorage::start(options)).unwrap();
-            // Polling has tests of its own; here it would only take time.
-            let options = sandbox::bigquery::Options {
-                gcs_root: root.path().to_owned(),
-                polls_until_done: 1,
-                ..Default::default()
-            };
-            let bigquery = runtime.block_on(BigQuery::start(options)).unwrap();
-            Self { storage, bigquery, _root: root }
-        })
-    }
-}
-
-async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Unit, run: &RunId) {
-    let now = chrono::Utc::now();
-    let mut parts = Vec::new();
-    // Two parts, so that a batch is never one file by luck.
-    let middle = given.lines.len().div_ceil(2);
-    let halves = [&given.lines[..middle], &given.lines[middle..]];
-    for (index, lines) in halves.into_iter().filter(|lines| !lines.is_empty()).enumerate() {
-        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        for line in lines {
-            writeln!(encoder, "{line}").unwrap();
-        }
-        let path = paths::part(unit, run, index, "gz");
-        let mut writer = landing.write(&path).await.unwrap();
-        writer.write(encoder.finish().unwrap().into()).await.unwrap();
-        let written = writer.finish().await.unwrap();
-        parts.push(Part { path, records: lines.len() as u64, bytes: written.bytes, crc32c: written.crc32c });
-    }
-    let batch = Batch {
-        version: BATCH_VERSION,
-        run_id: run.clone(),
-        source: unit.source.clone(),
-        account: unit.account.clone(),
-        stream: unit.stream.clone(),
-        table: "things".into(),
-        primary_key: given.keys.iter().map(|key| (*key).to_owned()).collect(),
-        cursor_field: given.cursor.map(str::to_owned),
-        mode: given.mode,
-        window: None,
-        stable: given.stable,
-        evidence: None,
-        gone: Vec::new(),
-        state_before: given.before.clone(),
-        state_after: given.state.clone(),
-        records: given.lines.len() as u64,
-        bytes: given.lines.iter().map(|line| line.len() as u64 + 1).sum(),
-        parts,
-        started_at: now,
-        finished_at: now,
-        tool_version: "test".into(),
-        write: given.write,
-        schema: given.schema.clone(),
-    };
-    stored::write(landing, &paths::batch(unit, run), &batch).await.unwrap();
 }
