@@ -17,7 +17,7 @@ pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use schema::{check, pipeline_schema};
 pub use tables::TablePlace;
 
-use crate::secret::{self, Dotenv, Secret, SecretSource, Unresolved, WithDotenv};
+use crate::secret::{self, Dotenv, DotenvError, Secret, SecretSource, Unresolved, WithDotenv};
 use crate::yaml::{self, Node};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -50,8 +50,8 @@ pub struct Pipeline {
     pub notify: NotifyEntry,
     /// The salt of redacted fields, as written.
     redact_salt: Option<String>,
-    /// What lies beside the file for its references.
-    dotenv: Dotenv,
+    /// What lies beside the file for its references. One that cannot be used is an error of those that need it.
+    dotenv: Result<Dotenv, DotenvError>,
     document: Node,
 }
 
@@ -99,10 +99,10 @@ impl Pipeline {
     /// Cloud Storage, where it has no folder.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in one report; what is wrong with `.env` alone.
+    /// Everything that is wrong with it, in one report. What is wrong with `.env` is told with the references that only it could answer.
     pub fn parse(name: &str, text: &str, base: &Path, from: &dyn SecretSource) -> Result<Self, Problems> {
-        let dotenv = if name.starts_with("gs://") { Dotenv::default() } else { Dotenv::beside(base)? };
-        let from = &WithDotenv::new(from, &dotenv);
+        let dotenv = if name.starts_with("gs://") { Ok(Dotenv::default()) } else { Dotenv::beside(base) };
+        let from = &WithDotenv::new(from, dotenv.as_ref());
         let document = yaml::parse(text).map_err(|error| Problems::one(name, error.line, "", error.message))?;
         let mut list = check(&pipeline_schema(), &document).map_err(|error| Problems::one(name, 0, "", error))?;
         list.extend(conflicts::conflicts(&document));
@@ -133,7 +133,7 @@ impl Pipeline {
         pipeline.map_err(|error| Problems::one(name, 0, "", error.to_string()))
     }
 
-    fn build(name: &str, base: &Path, file: PipelineFile, document: Node, dotenv: Dotenv) -> Self {
+    fn build(name: &str, base: &Path, file: PipelineFile, document: Node, dotenv: Result<Dotenv, DotenvError>) -> Self {
         let (landing, compression) = match file.landing {
             LandingEntry::Path(path) => (path, Compression::default()),
             LandingEntry::Map(map) => (map.path, map.compression),
@@ -173,7 +173,7 @@ impl Pipeline {
     /// # Errors
     /// Every reference that cannot be resolved.
     pub fn resolve(&self, value: &Value, from: &dyn SecretSource) -> Result<(Value, Vec<Secret>), Vec<Unresolved>> {
-        secret::resolve(value, &self.base, &WithDotenv::new(from, &self.dotenv))
+        secret::resolve(value, &self.base, &WithDotenv::new(from, self.dotenv.as_ref()))
     }
 
     /// An account's settings with all references resolved, and the secrets among them.

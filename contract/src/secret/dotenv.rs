@@ -22,7 +22,7 @@ pub struct Dotenv {
 
 /// Why a `.env` cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {message}")]
+#[error("{}: {message}", self.place())]
 pub struct DotenvError {
     /// The file as the user would name it.
     pub file: String,
@@ -30,6 +30,12 @@ pub struct DotenvError {
     pub line: usize,
     /// What is wrong with it.
     pub message: String,
+}
+
+impl DotenvError {
+    fn place(&self) -> String {
+        if self.line > 0 { format!("{}:{}", self.file, self.line) } else { self.file.clone() }
+    }
 }
 
 impl Dotenv {

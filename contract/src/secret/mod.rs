@@ -47,8 +47,9 @@ pub trait SecretSource {
     fn secret(&self, _name: &str) -> Option<Result<Secret, String>> {
         None
     }
-    /// The `.env` that stands behind the environment: what is not set there, or empty, is looked for in it.
-    fn dotenv(&self) -> Option<&Dotenv> {
+    /// The `.env` that stands behind the environment: what is not set there, or empty, is looked for in it. One that cannot be used is an
+    /// error of the references that would be looked for in it, and of no others.
+    fn dotenv(&self) -> Option<Result<&Dotenv, &DotenvError>> {
         None
     }
 }
@@ -56,12 +57,12 @@ pub trait SecretSource {
 /// A source with a `.env` behind its environment.
 pub struct WithDotenv<'a> {
     from: &'a dyn SecretSource,
-    dotenv: &'a Dotenv,
+    dotenv: Result<&'a Dotenv, &'a DotenvError>,
 }
 
 impl<'a> WithDotenv<'a> {
     /// A source that looks into `from` first.
-    pub fn new(from: &'a dyn SecretSource, dotenv: &'a Dotenv) -> Self {
+    pub fn new(from: &'a dyn SecretSource, dotenv: Result<&'a Dotenv, &'a DotenvError>) -> Self {
         Self { from, dotenv }
     }
 }
@@ -79,7 +80,7 @@ impl SecretSource for WithDotenv<'_> {
         self.from.secret(name)
     }
 
-    fn dotenv(&self) -> Option<&Dotenv> {
+    fn dotenv(&self) -> Option<Result<&Dotenv, &DotenvError>> {
         Some(self.dotenv)
     }
 }
@@ -192,7 +193,9 @@ impl Walk<'_> {
             return Ok(found.clone());
         }
         let state = if set.is_some() { "is empty" } else { "is not set" };
-        let dotenv = self.from.dotenv();
+        let dotenv = self.from.dotenv().transpose().map_err(|error| {
+            format!("the environment variable {name} {state}, and the file that may hold it cannot be used: {error}")
+        })?;
         let entry = dotenv.and_then(|dotenv| dotenv.get(name)).map(Secret::expose);
         match (entry, dotenv.and_then(Dotenv::place)) {
             (Some(found), _) if !found.is_empty() => Ok(found.to_owned()),
@@ -305,12 +308,32 @@ mod tests {
             (None, &here("X="), Err("the environment variable X is not set, and it is empty in .env")),
         ] {
             let from = Set(set);
-            let resolved = resolve(&json!("${env:X}"), Path::new("."), &WithDotenv::new(&from, dotenv));
+            let resolved = resolve(&json!("${env:X}"), Path::new("."), &WithDotenv::new(&from, Ok(dotenv)));
             let found = match &resolved {
                 Ok((value, _)) => Ok(value.as_str().unwrap()),
                 Err(unresolved) => Err(unresolved[0].message.as_str()),
             };
             assert_eq!(found, expected, "{set:?} {:?}", dotenv.get("X").map(Secret::expose));
+        }
+        // One that cannot be used matters to nothing that the environment has.
+        let broken = Dotenv::parse(".env", "A=1\nhush hush\n").unwrap_err();
+        for (set, expected) in [(Some("set"), Ok("set")), (None, Err("is not set")), (Some(""), Err("is empty"))] {
+            let from = Set(set);
+            let resolved = resolve(&json!("${env:X}"), Path::new("."), &WithDotenv::new(&from, Err(&broken)));
+            let found = resolved.map(|(value, _)| value).map_err(|unresolved| unresolved[0].message.clone());
+            let place =
+                "the file that may hold it cannot be used: .env:2: what follows the entry A cannot be read: expected";
+            match expected {
+                Ok(value) => assert_eq!(found, Ok(json!(value))),
+                Err(state) => {
+                    let message = found.unwrap_err();
+                    assert!(
+                        message.starts_with(&format!("the environment variable X {state}, and {place}")),
+                        "{message}"
+                    );
+                    assert!(!message.contains("hush"), "{message}");
+                }
+            }
         }
     }
 

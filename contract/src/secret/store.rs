@@ -1,7 +1,7 @@
 //! Secrets that are fetched from Secret Manager before references are resolved: each one once, several at a time.
 //! One that cannot be read is kept as a message, so that all that is wrong can be told at once, each with its place.
 
-use super::{Dotenv, Secret, SecretSource, references};
+use super::{Dotenv, DotenvError, Secret, SecretSource, references};
 use crate::google::secret_manager::{SecretVersion, access};
 use crate::google::{Rest, Service};
 use futures::StreamExt;
@@ -35,7 +35,7 @@ impl SecretSource for SecretStore<'_> {
         self.fetched.get(name).cloned().or_else(|| self.from.secret(name))
     }
 
-    fn dotenv(&self) -> Option<&Dotenv> {
+    fn dotenv(&self) -> Option<Result<&Dotenv, &DotenvError>> {
         self.from.dotenv()
     }
 }

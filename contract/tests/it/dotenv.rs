@@ -1,6 +1,6 @@
 //! A `.env` beside the pipeline file feeds every reference to the environment, behind the environment itself, and is never shown.
 
-use contract::pipeline::{Pipeline, WarehouseEntry};
+use contract::pipeline::{Pipeline, Problems, WarehouseEntry};
 use contract::secret::SecretSource;
 use std::path::Path;
 use tempfile::TempDir;
@@ -84,13 +84,27 @@ fn what_neither_has_is_named_with_both_places() {
 }
 
 #[test]
-fn one_that_cannot_be_read_is_a_problem_that_shows_none_of_it() {
+fn one_that_cannot_be_read_is_told_where_it_is_needed_and_shows_none_of_it() {
     let (folder, file) = folder("LANDING=./l\nhush hush\n");
-    let problems = Pipeline::read(&file, &NOTHING).unwrap_err();
-    assert_eq!(problems.file, folder.path().join(".env").display().to_string());
-    assert_eq!(problems.list[0].line, 2);
-    assert!(problems.to_string().contains("what follows the entry LANDING cannot be read"), "{problems}");
-    assert!(!format!("{problems} {problems:?}").contains("hush"), "{problems}");
+    let place = folder.path().join(".env").display().to_string();
+    let told = |problems: &Problems, line: usize, name: &str| {
+        let text = problems.to_string();
+        assert_eq!((problems.file.as_str(), problems.list[0].line), (file.as_str(), line), "{text}");
+        assert!(text.contains(&format!("the environment variable {name} is not set, and ")), "{text}");
+        assert!(text.contains(&format!("{place}:2: what follows the entry LANDING cannot be read")), "{text}");
+        assert!(!format!("{text} {problems:?}").contains("hush"), "{text}");
+    };
+    told(&Pipeline::read(&file, &NOTHING).unwrap_err(), 1, "LANDING");
+
+    // Where the environment has what the file refers to, nothing else is asked of `.env`.
+    std::fs::write(&file, PIPELINE.replace("${env:FOLDER}", "/data")).unwrap();
+    let landing = Only("LANDING", "./from-the-environment");
+    let pipeline = Pipeline::read(&file, &landing).unwrap();
+    assert!(pipeline.landing.ends_with("from-the-environment"), "{}", pipeline.landing);
+    assert_eq!(app_key(&pipeline, &Only("APP_KEY", "k")), "k");
+    assert!(!format!("{pipeline:?}").contains("hush"), "{pipeline:?}");
+    told(&pipeline.resolve_config(&pipeline.sources[0], "acme", &landing).unwrap_err(), 7, "APP_KEY");
+    told(&pipeline.resolve_slack_webhook(&NOTHING).unwrap_err(), 8, "HOOK");
 }
 
 #[test]

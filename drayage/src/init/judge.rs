@@ -51,7 +51,7 @@ impl Judge {
     fn resolve(&self, value: &mut Value, pointer: String, open: &mut Vec<String>) {
         match value {
             Value::String(text) if holds_reference(text) => {
-                match resolve(value, &self.base, &WithDotenv::new(&Machine, &self.dotenv)) {
+                match resolve(value, &self.base, &WithDotenv::new(&Machine, Ok(&self.dotenv))) {
                     Ok((resolved, _)) => *value = resolved,
                     Err(_) => open.push(key_path(&pointer)),
                 }

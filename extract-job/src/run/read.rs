@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use contract::exit::Exit;
 use contract::pipeline::{Problems, StreamMode, did_you_mean};
-use contract::secret::{Dotenv, SecretSource, WithDotenv, fetch, resolve};
+use contract::secret::{Dotenv, DotenvError, SecretSource, WithDotenv, fetch, resolve};
 use contract::unit::Unit;
 use serde_json::Value;
 use std::io::Write;
@@ -154,25 +154,26 @@ async fn config(
     let text = std::fs::read_to_string(path).map_err(|error| problem(path, format!("cannot be read: {error}")))?;
     let node = contract::yaml::parse(&text).map_err(|error| problem(path, error.to_string()))?;
     let base = Path::new(path).parent().unwrap_or(Path::new("."));
-    let dotenv = dotenv(base)?;
+    let dotenv = dotenv(base);
     let written = node.to_json();
     let store = fetch(&[&written], from).await;
-    let (value, secrets) = resolve(&written, base, &WithDotenv::new(&store, &dotenv)).map_err(|unresolved| {
-        let list = unresolved.into_iter().map(|u| contract::pipeline::Problem {
-            line: node.nearest(&u.pointer).line,
-            key: contract::pipeline::key_path(&u.pointer),
-            message: u.message,
-        });
-        ExtractError::from(Problems { file: path.clone(), list: list.collect() })
-    })?;
+    let (value, secrets) =
+        resolve(&written, base, &WithDotenv::new(&store, dotenv.as_ref())).map_err(|unresolved| {
+            let list = unresolved.into_iter().map(|u| contract::pipeline::Problem {
+                line: node.nearest(&u.pointer).line,
+                key: contract::pipeline::key_path(&u.pointer),
+                message: u.message,
+            });
+            ExtractError::from(Problems { file: path.clone(), list: list.collect() })
+        })?;
     secrets.iter().for_each(|secret| redactor.add(secret.expose()));
     checked(manifest, path, crate::manifest::spec::with_lines(&value, &node), redactor)
 }
 
 /// The `.env` beside the settings, or else that of the working directory: an author may keep the settings of many connectors together.
-fn dotenv(base: &Path) -> Result<Dotenv, Problems> {
+fn dotenv(base: &Path) -> Result<Dotenv, DotenvError> {
     let beside = Dotenv::beside(base)?;
-    Ok(if beside.place().is_some() { beside } else { Dotenv::beside(Path::new("."))? })
+    if beside.place().is_some() { Ok(beside) } else { Dotenv::beside(Path::new(".")) }
 }
 
 fn checked(
