@@ -24,6 +24,7 @@ pub use cli::Command;
 pub use command::{main, start};
 pub use error::RunError;
 pub use launcher::local::LocalLauncher;
+pub use launcher::terminate::terminate;
 pub use launcher::{LaunchError, Launcher, StageEnd, StageOrder, TaskEnd, TaskExit};
 pub use run::{RunChoice, RunOptions, run};
 pub use stage::Stage;

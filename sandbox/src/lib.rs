@@ -1,5 +1,5 @@
-//! Local stand-ins for the outside world, served over real HTTP: for the demo, the tests and the benchmark.
-//! Never part of a production image; nothing here knows the programs that it serves.
+//! Local stand-ins for the outside world, served over real HTTP: for the demo, the tests and the benchmark; and what tests know of a program
+//! as a process. Never part of a production image; no stand-in knows the programs that it serves.
 
 pub mod bigquery;
 pub mod callio;
@@ -10,6 +10,7 @@ pub mod gaio_social;
 pub mod gong;
 mod lives;
 pub mod metadata;
+pub mod process;
 mod python;
 pub mod reference;
 pub mod request_log;

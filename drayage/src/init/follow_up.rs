@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use contract::exit::Exit;
 use contract::shutdown::Shutdown;
 use extract_job::StreamDescription;
-use orchestrator::shell_word;
+use orchestrator::{shell_word, terminate};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::runtime::Runtime;
 
 /// Flags that `init` takes from the environment and that would mean a choice to the commands.
@@ -150,21 +150,6 @@ impl Commands {
         let status = waited.with_context(|| format!("run {}", shown(words)))?;
         Ok(Exit::from_code(status.code()))
     }
-}
-
-/// Asks a command to stop, as this process was asked.
-#[cfg(unix)]
-fn terminate(child: &mut Child) {
-    let process = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-    if let Some(process) = process {
-        // It is not reaped yet, so the id is still its own.
-        let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
-    }
-}
-
-#[cfg(not(unix))]
-fn terminate(child: &mut Child) {
-    let _ = child.start_kill();
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 fn flags_alone_make_a_pipeline_that_runs() {
     let world = World::new();
     let set_up = world.init(&["--stream", "business_units,campaigns", "--load", "business_units"]).expect(0);
-    set_up.says(&[
+    set_up.says_all(&[
         "Written: .gitignore, .env, pipeline.schema.json, pipeline.yaml",
         ".env holds the 2 secrets",
         "$ drayage check --connect --pipeline pipeline.yaml",
@@ -56,7 +56,7 @@ fn an_env_file_that_is_there_keeps_its_entries_and_is_closed() {
     fs::write(world.path(".env"), before).unwrap();
     fs::set_permissions(world.path(".env"), Permissions::from_mode(0o644)).unwrap();
     fs::write(world.path(".gitignore"), "target/\n.env").unwrap();
-    world.init(&["--stream", "campaigns"]).expect(0).says(&["connected", ".env holds the secret"]);
+    world.init(&["--stream", "campaigns"]).expect(0).says_all(&["connected", ".env holds the secret"]);
     let text = world.text(".env");
     let new = text.strip_prefix(before).unwrap();
     assert!(new.starts_with("# acme-hvac\nACME_HVAC_CLIENT_SECRET_2=\"cs1.\\$HOME it's"), "{new}");
@@ -75,7 +75,7 @@ fn a_variable_of_another_value_would_win_and_is_not_used() {
     arguments.extend(settings.iter().map(String::as_str));
     let mut command = world.program(env!("CARGO_BIN_EXE_drayage"), &arguments);
     command.env("ACME_HVAC_APP_KEY", "another").env("DRAYAGE_NO_CONNECT", "0");
-    crate::world::Ended::of(&mut command).expect(0).says(&["connected"]);
+    crate::world::Ended::of(command.output().unwrap()).expect(0).says_all(&["connected"]);
     assert!(world.text("pipeline.yaml").contains("${env:ACME_HVAC_APP_KEY_2}"));
 }
 
@@ -105,7 +105,7 @@ fn references_and_places_are_written_as_they_are_given() {
         "--warehouse=./wh/w.duckdb",
         "--no-connect",
     ]);
-    set_up.expect(0).says(&["duckdb conf/wh/w.duckdb", "drayage run --pipeline conf/st.yaml"]);
+    set_up.expect(0).says_all(&["duckdb conf/wh/w.duckdb", "drayage run --pipeline conf/st.yaml"]);
     let mut names: Vec<String> =
         fs::read_dir(world.path("conf")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -123,7 +123,7 @@ fn references_and_places_are_written_as_they_are_given() {
     }
     let mut run =
         world.program(env!("CARGO_BIN_EXE_drayage"), &["run", "--pipeline", "conf/st.yaml", "--stream=campaigns"]);
-    crate::world::Ended::of(run.env("ST_SECRET", SECRET)).expect(0);
+    crate::world::Ended::of(run.env("ST_SECRET", SECRET).output().unwrap()).expect(0);
     assert_eq!(world.rows("conf/wh/w.duckdb", "campaigns"), world.records("campaigns"));
 }
 
@@ -141,7 +141,7 @@ fn a_manifest_of_ones_own_is_found_from_the_pipeline_file() {
     for file in ["p.yaml", "sub/p.yaml"] {
         world.drayage(&[&init[..], &[file]].concat()).expect(0);
         assert!(world.text(file).contains("    name: my_api\n"), "{}", world.text(file));
-        world.drayage(&["check", "--pipeline", file]).expect(0).says(&["my_api/a: 1 streams"]);
+        world.drayage(&["check", "--pipeline", file]).expect(0).says_all(&["my_api/a: 1 streams"]);
     }
 }
 
@@ -149,5 +149,5 @@ fn a_manifest_of_ones_own_is_found_from_the_pipeline_file() {
 fn a_list_and_its_feed_are_warned_about() {
     let world = World::new();
     let ended = world.init(&["--stream", "jobs,jobs_export", "--no-connect"]).expect(0);
-    ended.says(&["warning: `jobs` and `jobs_export` are a list and the feed of its changes"]);
+    ended.says_all(&["warning: `jobs` and `jobs_export` are a list and the feed of its changes"]);
 }

@@ -7,9 +7,9 @@ use std::fs;
 fn what_is_missing_is_named_all_at_once() {
     let world = World::new();
     let nothing = world.drayage(&["init"]).expect(2);
-    nothing.says(&["CONNECTOR", "--account ID", "--set KEY=VALUE", "--stream NAME"]);
+    nothing.says_all(&["CONNECTOR", "--account ID", "--set KEY=VALUE", "--stream NAME"]);
     let settings = world.drayage(&["init", "servicetitan", "--set", "client_id=x"]).expect(2);
-    settings.says(&[
+    settings.says_all(&[
         "--account ID",
         "--set tenant_id=VALUE",
         "Tenant ID: The tenant's number, as text.",
@@ -35,7 +35,7 @@ fn what_is_wrong_is_named_all_at_once_and_no_value_is_shown() {
         "--load=jobs",
     ]);
     let ended = ended.expect(2);
-    ended.says(&[
+    ended.says_all(&[
         "--set page_size: expected an integer, found text",
         "--set first_day: it must have the form ^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
         "unknown key `enviroment`; did you mean `environment`?",
@@ -48,11 +48,11 @@ fn what_is_wrong_is_named_all_at_once_and_no_value_is_shown() {
         assert!(!ended.text().contains(secret), "{}", ended.text());
     }
     assert_eq!(world.names(), Vec::<String>::new());
-    world.drayage(&["init", "servicetitn"]).expect(2).says(&["did you mean `servicetitan`?"]);
-    world.drayage(&["init", "none.yaml"]).expect(2).says(&["none.yaml: the manifest cannot be read"]);
-    world.drayage(&["init", "gong", "--account", "a b"]).expect(2).says(&["--account a b: use letters, digits"]);
+    world.drayage(&["init", "servicetitn"]).expect(2).says_all(&["did you mean `servicetitan`?"]);
+    world.drayage(&["init", "none.yaml"]).expect(2).says_all(&["none.yaml: the manifest cannot be read"]);
+    world.drayage(&["init", "gong", "--account", "a b"]).expect(2).says_all(&["--account a b: use letters, digits"]);
     let place = world.init(&["--stream=campaigns", "--landing=${env:NO_SUCH_LANDING}"]);
-    place.expect(2).says(&["the environment variable NO_SUCH_LANDING is not set"]);
+    place.expect(2).says_all(&["the environment variable NO_SUCH_LANDING is not set"]);
     assert_eq!(world.names(), Vec::<String>::new());
 }
 
@@ -60,12 +60,12 @@ fn what_is_wrong_is_named_all_at_once_and_no_value_is_shown() {
 fn a_file_that_is_there_is_never_touched() {
     let world = World::new();
     fs::write(world.path("pipeline.yaml"), "mine\n").unwrap();
-    world.init(&["--stream=campaigns"]).expect(2).says(&["pipeline.yaml is there already", "--pipeline"]);
+    world.init(&["--stream=campaigns"]).expect(2).says_all(&["pipeline.yaml is there already", "--pipeline"]);
     assert_eq!((world.names(), world.text("pipeline.yaml")), (vec!["pipeline.yaml".to_owned()], "mine\n".to_owned()));
-    world.init(&["--stream=campaigns", "--pipeline=gs://b/p.yaml"]).expect(2).says(&["files of this machine"]);
+    world.init(&["--stream=campaigns", "--pipeline=gs://b/p.yaml"]).expect(2).says_all(&["files of this machine"]);
     fs::write(world.path(".env"), "no entry Gq7\n").unwrap();
     let ended = world.init(&["--stream=campaigns", "--pipeline=other.yaml"]).expect(2);
-    ended.says(&[".env:1: the first entry cannot be read"]);
+    ended.says_all(&[".env:1: the first entry cannot be read"]);
     assert!(!ended.text().contains("Gq7"), "{}", ended.text());
     assert_eq!(world.names(), [".env", "pipeline.yaml"]);
 }
@@ -77,7 +77,7 @@ fn a_connection_that_fails_keeps_the_files_and_says_how_to_go_on() {
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let flags = ["init", "servicetitan", "--account", "acme-hvac", "--stream", "campaigns", "--load", "campaigns"];
     let ended = world.drayage(&[&flags[..], &settings].concat()).expect(1);
-    ended.says(&[
+    ended.says_all(&[
         "failed: servicetitan/acme-hvac/",
         "The files are written, but this failed. Correct pipeline.yaml or .env",
         "drayage check --connect --pipeline pipeline.yaml",
@@ -96,6 +96,6 @@ fn a_folder_that_cannot_be_written_to_is_an_error_of_the_machine() {
     let world = World::new();
     fs::write(world.path("file"), "").unwrap();
     let ended: Ended = world.init(&["--stream=campaigns", "--pipeline=file/p.yaml"]);
-    ended.expect(3).says(&["error: make the folder file"]);
+    ended.expect(3).says_all(&["error: make the folder file"]);
     assert_eq!(world.names(), ["file"]);
 }

@@ -25,13 +25,13 @@ fn a_link_is_the_program_that_it_is_called_by() {
         ("orchestrator", "schedule", "completions"),
     ] {
         let link = link(&world, name);
-        let version = Ended::of(&mut world.program(&link, &["--version"])).expect(0);
+        let version = Ended::of(world.program(&link, &["--version"]).output().unwrap()).expect(0);
         assert!(version.out.starts_with(&format!("{name} ")), "{}", version.out);
-        let help = Ended::of(&mut world.program(&link, &["--help"])).expect(0);
+        let help = Ended::of(world.program(&link, &["--help"]).output().unwrap()).expect(0);
         assert!(help.out.contains(&format!("Usage: {name} ")), "{}", help.out);
         assert!(help.out.contains(has) && !help.out.contains(has_not), "{name}: {}", help.out);
-        let wrong = Ended::of(&mut world.program(&link, &["--nonsense"])).expect(2);
-        wrong.says(&[&format!("Usage: {name}")]);
+        let wrong = Ended::of(world.program(&link, &["--nonsense"]).output().unwrap()).expect(2);
+        wrong.says_all(&[&format!("Usage: {name}")]);
     }
     let version = world.drayage(&["--version"]).expect(0);
     assert!(version.out.starts_with("drayage "), "{}", version.out);
@@ -52,12 +52,12 @@ fn an_orchestrator_that_is_a_link_starts_the_jobs_as_itself() {
     fs::create_dir(&link).unwrap();
     let link = link.join("orchestrator");
     symlink(&program, &link).unwrap();
-    let run = Ended::of(&mut world.program(&link, &["run", "--pipeline", "pipeline.yaml"]));
+    let run = Ended::of(world.program(&link, &["run", "--pipeline", "pipeline.yaml"]).output().unwrap());
     run.expect(0);
     assert_eq!(world.rows("data/warehouse.duckdb", "campaigns"), world.records("campaigns"));
     // A copy by that name cannot be told from it.
     let copy = alone.join("orchestrator");
     fs::rename(&program, &copy).unwrap();
-    let run = Ended::of(&mut world.program(&copy, &["run", "--pipeline", "pipeline.yaml"]));
+    let run = Ended::of(world.program(&copy, &["run", "--pipeline", "pipeline.yaml"]).output().unwrap());
     run.expect(0);
 }

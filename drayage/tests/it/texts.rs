@@ -34,7 +34,7 @@ fn completions_are_scripts_that_their_shells_accept() {
         let output = started.wait_with_output().unwrap();
         assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    world.drayage(&["completions", "cmd"]).expect(2).says(&["possible values"]);
+    world.drayage(&["completions", "cmd"]).expect(2).says_all(&["possible values"]);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn there_is_a_manual_page_for_each_command() {
             fs::read_to_string(world.path(&format!("{name}.1"))).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(page.contains(".SH NAME") && page.contains(".SH OPTIONS"), "{name}: {page}");
     }
-    world.drayage(&["manual", "none"]).expect(3).says(&["failed to write the manual pages to none"]);
+    world.drayage(&["manual", "none"]).expect(3).says_all(&["failed to write the manual pages to none"]);
 }
 
 #[test]
@@ -54,11 +54,11 @@ fn texts_of_the_one_program_name_it() {
     let world = World::new();
     world.init(&["--stream=campaigns", "--no-connect"]).expect(0);
     let no_file = world.drayage(&["extract"]).expect(2);
-    no_file.says(&["Usage: drayage extract"]);
+    no_file.says_all(&["Usage: drayage extract"]);
     // The load has nothing to write to, so that the extract is kept and the way on is told.
     fs::create_dir_all(world.path("data/warehouse.duckdb")).unwrap();
     let run = world.drayage(&["run", "--pipeline", "pipeline.yaml"]).expect(3);
-    run.says(&["drayage run --pipeline pipeline.yaml --only load --run-id "]);
+    run.says_all(&["drayage run --pipeline pipeline.yaml --only load --run-id "]);
     for name in ["orchestrator run", "extract-job ", "load-job "] {
         assert!(!run.text().contains(name), "{name}: {}", run.text());
     }

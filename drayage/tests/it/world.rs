@@ -1,5 +1,7 @@
 //! A stand-in of ServiceTitan with secrets that are hard to quote, an empty folder, and the program in it.
 
+pub(crate) use sandbox::process::Ended;
+
 use flate2::read::MultiGzDecoder;
 use sandbox::servicetitan::{self, Options, ServiceTitan, Tenant};
 use std::fs;
@@ -70,7 +72,7 @@ impl World {
     }
 
     pub(crate) fn drayage(&self, arguments: &[&str]) -> Ended {
-        Ended::of(&mut self.program(env!("CARGO_BIN_EXE_drayage"), arguments))
+        Ended::of(self.program(env!("CARGO_BIN_EXE_drayage"), arguments).output().unwrap())
     }
 
     /// `drayage init` with all that the stand-in needs.
@@ -136,16 +138,9 @@ impl World {
     }
 }
 
-/// Takes the caller's settings out of a command's environment.
+/// Takes the caller's settings out of a command's environment, and the account's secrets.
 pub(crate) fn clean(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if ["DRAYAGE_", "CLOUD_RUN_", "ACME_HVAC_"].iter().any(|prefix| text.starts_with(prefix)) {
-            command.env_remove(name);
-        }
-    }
-    // Waits between tries are not what is tested.
-    command.env("DRAYAGE_WAIT_FACTOR", "0.001");
+    sandbox::process::clean(command, &["ACME_HVAC_"]);
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -155,39 +150,4 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found
-}
-
-/// A program that has ended.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl Ended {
-    pub(crate) fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
-    }
-
-    /// Both outputs.
-    pub(crate) fn text(&self) -> String {
-        format!("{}\n{}", self.out, self.err)
-    }
-
-    #[track_caller]
-    pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}", self.text());
-        assert!(!self.text().contains("panicked"), "{}", self.text());
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn says(&self, parts: &[&str]) {
-        for part in parts {
-            assert!(self.text().contains(part), "it does not say `{part}`:\n{}", self.text());
-        }
-    }
 }

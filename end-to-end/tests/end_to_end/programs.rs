@@ -1,10 +1,12 @@
 //! The programs under test: built once for each test process, started, watched and killed.
 //! A program that a test leaves behind is killed when its handle is dropped.
 
+pub(crate) use sandbox::process::Ended;
+
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -41,54 +43,8 @@ pub(crate) fn program(name: &str) -> Command {
 
 /// Takes the caller's settings out of a command's environment, and catches what the command says.
 pub(crate) fn clean(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("DRAYAGE_") || text.starts_with("CLOUD_RUN_") {
-            command.env_remove(name);
-        }
-    }
+    sandbox::process::clean(command, &[]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // Waits between tries are not what is tested.
-    command.env("DRAYAGE_WAIT_FACTOR", "0.001");
-}
-
-/// A program that has ended.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl Ended {
-    pub(crate) fn of(output: Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
-    }
-
-    /// Both outputs, as they are.
-    pub(crate) fn text(&self) -> String {
-        format!("{}\n{}", self.out, self.err)
-    }
-
-    #[track_caller]
-    pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}", self.text());
-        assert!(!self.text().contains("panicked"), "{}", self.text());
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn says(&self, part: &str) {
-        assert!(self.text().contains(part), "it does not say `{part}`:\n{}", self.text());
-    }
-
-    /// The id of the run, of `--output json`.
-    #[track_caller]
-    pub(crate) fn run_id(&self) -> String {
-        let json: serde_json::Value = serde_json::from_str(&self.out).unwrap();
-        json["run_id"].as_str().unwrap().to_owned()
-    }
 }
 
 /// A program that runs, with its output in files so that it can never block on a full pipe.

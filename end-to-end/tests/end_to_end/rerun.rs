@@ -2,12 +2,14 @@
 
 use crate::model::Model;
 use crate::world::{World, remove};
+use serde_json::Value;
 
 #[test]
 fn the_load_alone_rebuilds_the_tables_of_a_run() {
     let world = World::new(150, 60);
     let mut model = Model::default();
-    let first = world.run(&["--output", "json"]).expect(0).run_id();
+    let report: Value = serde_json::from_str(&world.run(&["--output", "json"]).expect(0).out).unwrap();
+    let first = report["run_id"].as_str().unwrap();
     model.observe(&world, |_, _| true);
     model.check(&world.warehouse());
     assert!(!world.api.requests().is_empty());
@@ -15,7 +17,7 @@ fn the_load_alone_rebuilds_the_tables_of_a_run() {
     world.api.clear_requests();
     remove(&world.path("w.duckdb"));
     remove(&world.path("w.duckdb.wal"));
-    let again = ["--only", "load", "--run-id", &first];
+    let again = ["--only", "load", "--run-id", first];
     world.run(&again).expect(0);
     model.check(&world.warehouse());
     let before = world.warehouse().everything();
@@ -31,7 +33,7 @@ fn the_load_alone_rebuilds_the_tables_of_a_run() {
     let newer = world.warehouse().everything();
     world.run(&again).expect(1).says("is older than run");
     assert!(world.warehouse().everything() == newer);
-    world.call("load-job", &["--run-id", &first, "--dry-run"]).expect(1);
+    world.call("load-job", &["--run-id", first, "--dry-run"]).expect(1);
     world.run(&[&again[..], &["--force"]].concat()).expect(0);
     assert!(world.warehouse().everything() != newer);
 

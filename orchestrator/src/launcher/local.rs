@@ -4,6 +4,7 @@
 //! Should this process be killed with SIGKILL, its children are not told (that takes a system call that only unsafe code can make):
 //! they end their stage, unless another run takes the lease over first (they stop then), and publish only complete batches.
 
+use super::terminate::terminate;
 use super::{LaunchError, Launcher, StageEnd, StageOrder, TaskEnd, TaskExit};
 use crate::stage::Stage;
 use async_trait::async_trait;
@@ -235,21 +236,6 @@ async fn stop(child: &mut Child, shutdown: &Shutdown) -> std::io::Result<ExitSta
             child.wait().await
         }
     }
-}
-
-/// Asks the process to stop. One that has just gone needs no asking.
-#[cfg(unix)]
-fn terminate(child: &mut Child) {
-    let process = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-    if let Some(process) = process {
-        // The child is not reaped yet, so the id is still its own.
-        let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
-    }
-}
-
-#[cfg(not(unix))]
-fn terminate(child: &mut Child) {
-    let _ = child.start_kill();
 }
 
 fn task_exit(status: ExitStatus) -> TaskExit {

@@ -5,6 +5,7 @@ pub(crate) mod cloud_run;
 mod error;
 pub(crate) mod local;
 pub(crate) mod record;
+pub(crate) mod terminate;
 
 pub use error::LaunchError;
 
