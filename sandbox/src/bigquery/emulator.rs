@@ -47,9 +47,23 @@ impl Emulator {
     /// # Errors
     /// When it cannot be installed or started, or does not answer within 90 seconds.
     pub async fn start(gcs_root: &Path) -> Result<Self, EmulatorError> {
+        Self::start_in(temporary()?, gcs_root).await
+    }
+
+    /// Starts an emulator whose buckets lie in its own temporary folder. For one that is shared by all tests of a program and never dropped:
+    /// it ends with the program, and its folder with it.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn with_own_buckets() -> Result<Self, EmulatorError> {
+        let folder = temporary()?;
+        let gcs_root = folder.path().join("buckets");
+        Self::start_in(folder, &gcs_root).await
+    }
+
+    async fn start_in(folder: TempDir, gcs_root: &Path) -> Result<Self, EmulatorError> {
         let installed = tokio::task::spawn_blocking(install::install).await.map_err(io::Error::other)??;
         std::fs::create_dir_all(gcs_root)?;
-        let folder = tempfile::Builder::new().prefix("bigquery-").tempdir()?;
         let child = spawn(&installed, gcs_root, folder.path())?;
         let turn = tokio::sync::Mutex::new(());
         let mut emulator = Self { child, port: 0, gcs_root: gcs_root.to_owned(), folder, turn };
@@ -105,6 +119,10 @@ impl Drop for Emulator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn temporary() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("bigquery-").tempdir()
 }
 
 fn spawn(installed: &Installed, gcs_root: &Path, folder: &Path) -> io::Result<Child> {

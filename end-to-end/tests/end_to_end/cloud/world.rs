@@ -5,8 +5,8 @@ use crate::model::Model;
 use crate::oracle::STREAMS;
 use crate::programs::{self, Ended, Running};
 use crate::tables::Warehouse;
-use crate::world::{ACCOUNTS, World, streams_line};
-use sandbox::bigquery::{self, BigQuery};
+use crate::world::{ACCOUNTS, Account, World, streams_line};
+use sandbox::bigquery::{self, BigQuery, Emulator};
 use sandbox::cloud_run::{self, CloudRun, Job};
 use sandbox::cloud_storage::{self, CloudStorage};
 use sandbox::metadata::{self, Metadata};
@@ -14,13 +14,15 @@ use sandbox::slack::Slack;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
 
 const TOKEN: &str = "ya29.a-token-of-the-sandbox";
-const PIPELINE: &str = "gs://landing/pipeline.yaml";
 /// Fast, but not so fast that polling is all that happens.
 const WAIT_FACTOR: &str = "0.02";
 
@@ -33,30 +35,38 @@ pub(crate) struct Cloud {
     metadata: Metadata,
     runtime: tokio::runtime::Runtime,
     root: TempDir,
+    /// Its number among the clouds that share the emulator.
+    number: u32,
+}
+
+/// One emulator for all clouds of this test program: it takes seconds to start. It is never dropped, and ends with the program.
+fn emulator(runtime: &tokio::runtime::Runtime) -> Arc<Emulator> {
+    static SHARED: OnceLock<Arc<Emulator>> = OnceLock::new();
+    let start = || Arc::new(runtime.block_on(Emulator::with_own_buckets()).unwrap());
+    Arc::clone(SHARED.get_or_init(start))
 }
 
 impl Cloud {
     /// `streams`: of the source; empty for all that the oracle reads.
     pub(crate) fn new(records: usize, page_size: usize, streams: &[&str]) -> Self {
         let world = World::new(records, page_size);
-        let root = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let buckets = root.path().join("buckets");
-        fs::create_dir_all(&buckets).unwrap();
+        let emulator = emulator(&runtime);
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Each cloud has a Cloud Storage of its own. The emulator finds its bucket by a link, which may not lead out of the emulator's folder.
+        let root = tempfile::tempdir_in(emulator.gcs_root()).unwrap();
+        let (buckets, bucket) = (root.path().join("buckets"), bucket(number));
+        symlink(buckets.join(&bucket), emulator.gcs_root().join(&bucket)).unwrap();
         let options = cloud_storage::Options {
-            root: buckets.clone(),
-            buckets: vec!["landing".into()],
+            root: buckets,
+            buckets: vec![bucket],
             token: Some(TOKEN.into()),
             ..Default::default()
         };
         let storage = runtime.block_on(CloudStorage::start(options)).unwrap();
-        let options = bigquery::Options {
-            gcs_root: buckets,
-            token: Some(TOKEN.into()),
-            polls_until_done: 1,
-            ..Default::default()
-        };
-        let bigquery = runtime.block_on(BigQuery::start(options)).unwrap();
+        let options = bigquery::Options { token: Some(TOKEN.into()), polls_until_done: 1, ..Default::default() };
+        let bigquery = BigQuery::over(emulator, options).unwrap();
         let metadata = Metadata::start(metadata::Options { token: TOKEN.into(), ..Default::default() }).unwrap();
         let slack = Slack::start().unwrap();
         let job = |name: &str, max_retries| Job {
@@ -71,7 +81,7 @@ impl Cloud {
             ..cloud_run::Options::new(root.path().join("logs"))
         })
         .unwrap();
-        let cloud = Self { world, storage, bigquery, run, slack, metadata, runtime, root };
+        let cloud = Self { world, storage, bigquery, run, slack, metadata, runtime, root, number };
         cloud.pipeline(page_size, streams);
         cloud
     }
@@ -79,11 +89,14 @@ impl Cloud {
     fn pipeline(&self, page_size: usize, streams: &[&str]) {
         self.world.pipeline(page_size, |text| {
             let mut text = text
-                .replace("landing: ./landing", "landing: gs://landing/zone")
-                .replace("{type: duckdb, path: ./w.duckdb}", "{type: bigquery, project: main-project, location: EU}");
-            for account in &ACCOUNTS {
-                let own = format!("      - id: {id}\n        warehouse: {{project: {id}-project}}\n", id = account.id);
-                text = text.replace(&format!("      - id: {}\n", account.id), &own);
+                .replace("landing: ./landing", &format!("landing: gs://{}/zone", bucket(self.number)))
+                .replace(
+                    "{type: duckdb, path: ./w.duckdb}",
+                    &format!("{{type: bigquery, project: {}, location: EU}}", self.project("main")),
+                );
+            for Account { id, .. } in &ACCOUNTS {
+                let own = format!("      - id: {id}\n        warehouse: {{project: {}}}\n", self.project(id));
+                text = text.replace(&format!("      - id: {id}\n"), &own);
             }
             if !streams.is_empty() {
                 let all = streams_line(&STREAMS.each_ref().map(|stream| stream.name));
@@ -97,7 +110,7 @@ impl Cloud {
             ));
             text
         });
-        let object = self.storage.object_path("landing", "pipeline.yaml");
+        let object = self.storage.object_path(&bucket(self.number), "pipeline.yaml");
         fs::create_dir_all(object.parent().unwrap()).unwrap();
         fs::rename(self.world.path("pipeline.yaml"), object).unwrap();
     }
@@ -105,7 +118,8 @@ impl Cloud {
     /// The orchestrator with the environment of a container.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = programs::program("orchestrator");
-        command.args(["run", "--pipeline", PIPELINE]).args(arguments);
+        let pipeline = format!("gs://{}/pipeline.yaml", bucket(self.number));
+        command.args(["run", "--pipeline", &pipeline]).args(arguments);
         command.env("DRAYAGE_RUN_ENDPOINT", self.run.url());
         command.envs(environment(&self.storage, &self.bigquery, &self.metadata));
         command
@@ -123,6 +137,11 @@ impl Cloud {
         Running::start(command, self.root.path().join(log))
     }
 
+    /// The project of a company, or of none.
+    fn project(&self, of: &str) -> String {
+        format!("{of}-project-{}", self.number)
+    }
+
     /// How many executions there were of each job.
     pub(crate) fn executions(&self) -> BTreeMap<String, usize> {
         let mut count = BTreeMap::new();
@@ -134,14 +153,14 @@ impl Cloud {
 
     /// The file of an object of the landing zone.
     pub(crate) fn object(&self, path: &str) -> PathBuf {
-        self.storage.object_path("landing", &format!("zone/{path}"))
+        self.storage.object_path(&bucket(self.number), &format!("zone/{path}"))
     }
 
     /// The tables of both companies, copied where the oracle can read them.
     pub(crate) fn warehouse(&self) -> Warehouse {
         let warehouse = Warehouse::empty();
         for account in &ACCOUNTS {
-            let project = format!("{}-project", account.id);
+            let project = self.project(account.id);
             for name in self.tables(&project) {
                 let table = self.get(&format!("projects/{project}/datasets/bronze/tables/{name}"));
                 let fields = table["schema"]["fields"].as_array().unwrap();
@@ -178,6 +197,11 @@ impl Cloud {
         model.observe(&self.world, |_, _| true);
         model.check(&self.warehouse());
     }
+}
+
+/// The bucket of a cloud's landing zone: the emulator's loads read from the buckets of all clouds.
+fn bucket(number: u32) -> String {
+    format!("landing-{number}")
 }
 
 /// What the programs need to know of the cloud, beside the secrets.

@@ -1,10 +1,9 @@
 //! Cloud Storage and BigQuery for the worlds that live in a cloud: a few emulators for the whole test program, and a seat at one of them for
 //! each world.
 
-use sandbox::bigquery::BigQuery;
+use sandbox::bigquery::{BigQuery, Emulator};
 use sandbox::cloud_storage::CloudStorage;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use tempfile::TempDir;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The bucket of the landing zones; each world has a folder of its own in it.
 pub(super) const BUCKET: &str = "landing";
@@ -36,29 +35,24 @@ impl Drop for Seat {
 pub(crate) struct Cloud {
     pub(crate) storage: CloudStorage,
     pub(crate) bigquery: BigQuery,
-    _root: TempDir,
 }
 
 impl Cloud {
     pub(super) fn get(seat: &Seat) -> &'static Self {
         static ALL: [OnceLock<Cloud>; CLOUDS] = [const { OnceLock::new() }; CLOUDS];
         ALL[seat.0].get_or_init(|| {
-            let root = tempfile::tempdir().unwrap();
             let runtime = tokio::runtime::Runtime::new().unwrap();
+            let emulator = runtime.block_on(Emulator::with_own_buckets()).unwrap();
             let options = sandbox::cloud_storage::Options {
-                root: root.path().to_owned(),
+                root: emulator.gcs_root().to_owned(),
                 buckets: vec![BUCKET.into()],
                 ..Default::default()
             };
             let storage = runtime.block_on(CloudStorage::start(options)).unwrap();
             // Polling has tests of its own; here it would only take time.
-            let options = sandbox::bigquery::Options {
-                gcs_root: root.path().to_owned(),
-                polls_until_done: 1,
-                ..Default::default()
-            };
-            let bigquery = runtime.block_on(BigQuery::start(options)).unwrap();
-            Self { storage, bigquery, _root: root }
+            let options = sandbox::bigquery::Options { polls_until_done: 1, ..Default::default() };
+            let bigquery = BigQuery::over(Arc::new(emulator), options).unwrap();
+            Self { storage, bigquery }
         })
     }
 }
