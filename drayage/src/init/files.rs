@@ -8,6 +8,11 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
+/// How the names of files begin that are there only while others are written.
+pub(crate) const TEMPORARY: &str = ".drayage-";
+/// The same for git: they may hold secrets.
+pub(crate) const TEMPORARIES: &str = ".drayage-*";
+
 /// What is to be written.
 #[derive(Debug)]
 pub(crate) struct Files<'a> {
@@ -76,7 +81,7 @@ fn temporary(path: &Path, text: &str, mode: u32) -> Result<NamedTempFile> {
         builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode));
         #[cfg(not(unix))]
         let _ = (mode, None::<Permissions>);
-        let mut file = builder.prefix(".drayage-").tempfile_in(folder)?;
+        let mut file = builder.prefix(TEMPORARY).tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         Ok(file)

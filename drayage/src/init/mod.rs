@@ -10,6 +10,7 @@ mod files;
 mod follow_up;
 mod interview;
 mod judge;
+mod lock;
 mod pipeline_text;
 mod place;
 mod secrets;
@@ -28,8 +29,9 @@ use ask::Ask;
 use contract::exit::Exit;
 use contract::pipeline::{Pipeline, pipeline_schema};
 use contract::secret::{DOTENV, Machine};
-use files::Files;
+use files::{Files, TEMPORARIES};
 use follow_up::{SetUp, Wanted};
+use lock::FolderLock;
 use pipeline_text::{PipelineText, SCHEMA};
 use place::Place;
 use secrets::Variables;
@@ -66,6 +68,9 @@ fn set_up(arguments: &InitArguments) -> Result<Exit, Stop> {
 
 /// Writes the files; tells whether secrets lie in `.env`.
 fn write(arguments: &InitArguments, place: &Place, answers: &Answers) -> Result<bool, Stop> {
+    let _lock = FolderLock::take(&place.folder)?;
+    // What lies there may have changed since the first question.
+    let place = &Place::of(&arguments.pipeline)?;
     let spec = answers.judge.manifest.spec().cloned().unwrap_or_default();
     let environment = |name: &str| std::env::var(name).ok();
     let mut variables = Variables::new(&answers.account, &place.dotenv, &environment);
@@ -92,7 +97,7 @@ fn write(arguments: &InitArguments, place: &Place, answers: &Answers) -> Result<
         0 => None,
         _ => Some(env_text::extended(&files::read(&place.beside(DOTENV))?, &answers.account, &variables.new)?),
     };
-    let mut ignored = vec![DOTENV];
+    let mut ignored = vec![DOTENV, TEMPORARIES];
     if arguments.landing == LANDING || arguments.warehouse == WAREHOUSE {
         ignored.push(DATA);
     }

@@ -33,7 +33,7 @@ fn flags_alone_make_a_pipeline_that_runs() {
         assert!(file.contains(part), "{part}:\n{file}");
     }
     assert_eq!(world.text("pipeline.schema.json"), schema());
-    assert_eq!(world.text(".gitignore"), ".env\n/data/\n");
+    assert_eq!(world.text(".gitignore"), ".env\n.drayage-*\n/data/\n");
     assert_eq!(world.mode(".env"), 0o600);
     assert_eq!(world.mode("pipeline.yaml") & 0o044, world.mode(".gitignore") & 0o044);
 
@@ -62,7 +62,7 @@ fn an_env_file_that_is_there_keeps_its_entries_and_is_closed() {
     assert!(new.starts_with("# acme-hvac\nACME_HVAC_CLIENT_SECRET_2=\"cs1.\\$HOME it's"), "{new}");
     assert!(!new.contains("APP_KEY"), "the entry with this value is used: {new}");
     assert_eq!(world.mode(".env"), 0o600);
-    assert_eq!(world.text(".gitignore"), "target/\n.env\n/data/\n");
+    assert_eq!(world.text(".gitignore"), "target/\n.env\n.drayage-*\n/data/\n");
     let file = world.text("pipeline.yaml");
     assert!(file.contains("${env:ACME_HVAC_CLIENT_SECRET_2}") && file.contains("${env:ACME_HVAC_APP_KEY}"), "{file}");
 }
@@ -110,7 +110,7 @@ fn references_and_places_are_written_as_they_are_given() {
         fs::read_dir(world.path("conf")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, [".gitignore", "key", "pipeline.schema.json", "st.yaml"], "no secret, no .env");
-    assert_eq!(world.text("conf/.gitignore"), ".env\n");
+    assert_eq!(world.text("conf/.gitignore"), ".env\n.drayage-*\n");
     let file = world.text("conf/st.yaml");
     for part in [
         "client_secret: \"${env:ST_SECRET}\"",

@@ -5,6 +5,7 @@
 mod init_at_a_terminal;
 mod init_by_flags;
 mod init_refusals;
+mod init_side_by_side;
 mod names;
 mod texts;
 mod world;
