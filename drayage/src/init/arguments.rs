@@ -24,7 +24,8 @@ pub(crate) struct InitArguments {
     /// A setting of the connector; may be repeated. Lists and mappings are JSON, and `a.b=VALUE` sets `b` in `a`
     ///
     /// Other people on this machine can see a secret in the list of processes. Give it as a reference instead: `${env:NAME}`,
-    /// `${file:PATH}` or `${secret:NAME}`. A reference goes into the pipeline file as it is; any other secret goes into `.env`.
+    /// `${file:PATH}` or `${secret:NAME}`. A reference goes into the pipeline file as it is; any other secret goes into `.env`, and so
+    /// does the text of a key that the connector does not describe: it may be a secret.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = unseen)]
     pub(crate) settings: Vec<Secret>,
     /// A stream to read; may be repeated, or separated by commas

@@ -28,35 +28,70 @@ impl<'a> Variables<'a> {
         Self { account, dotenv, environment, new: Vec::new(), wrong: Vec::new() }
     }
 
-    /// Replaces every secret in `value`, as its schema marks them, by a reference. What is a reference already stays.
+    /// Replaces every secret in `value` by a reference: what its schema marks, and texts under keys that the schema does not describe, for
+    /// nobody can tell that these are none. What is a reference already stays.
     pub(crate) fn hide(&mut self, schema: &Value, value: &mut Value, path: &[&str]) {
-        if schema["airbyte_secret"] == true {
-            match value {
-                Value::String(text) if text.is_empty() || holds_reference(text) => {}
-                Value::String(text) => *value = Value::String(format!("${{env:{}}}", self.name(path, text))),
-                Value::Null => {}
-                _ => self.wrong.push(format!(
-                    "{}: a secret that is no text cannot be a reference, and would stand in the pipeline file",
-                    path.join(".")
-                )),
-            }
+        self.hide_by(&[schema], value, path);
+    }
+
+    /// By several schemas, all of which describe the same place. What one of them marks is a secret.
+    fn hide_by(&mut self, schemas: &[&Value], value: &mut Value, path: &[&str]) {
+        let schemas: Vec<&Value> = schemas.iter().copied().flat_map(with_branches).collect();
+        if schemas.iter().any(|schema| schema["airbyte_secret"] == true) {
+            self.hide_secret(value, path);
             return;
         }
-        if let Value::Object(map) = value {
-            for (key, item) in map.iter_mut() {
-                let inner = |schema: &'_ Value| schema["properties"].get(key.as_str()).cloned();
-                let all = std::iter::once(schema).chain(branches(schema)).chain(all_of(schema));
-                // A key that any alternative marks as secret is one.
-                let known: Vec<Value> = all.filter_map(inner).collect();
-                for schema in known {
-                    self.hide(&schema, item, &[path, &[key.as_str()]].concat());
+        match value {
+            Value::Object(map) => {
+                for (key, item) in map.iter_mut() {
+                    let path = [path, &[key.as_str()]].concat();
+                    let named = schemas.iter().filter_map(|schema| schema["properties"].get(key.as_str()));
+                    let mut known: Vec<&Value> = named.collect();
+                    if known.is_empty() {
+                        let others = schemas.iter().map(|schema| &schema["additionalProperties"]);
+                        known = others.filter(|schema| schema.as_object().is_some_and(|map| !map.is_empty())).collect();
+                    }
+                    if known.is_empty() { self.hide_unknown(item, &path) } else { self.hide_by(&known, item, &path) }
                 }
             }
-        }
-        if let Value::Array(items) = value {
-            for (index, item) in items.iter_mut().enumerate() {
-                self.hide(&schema["items"], item, &[path, &[&(index + 1).to_string()]].concat());
+            Value::Array(items) => {
+                let of_items: Vec<&Value> = schemas.iter().map(|schema| &schema["items"]).collect();
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.hide_by(&of_items, item, &[path, &[&(index + 1).to_string()]].concat());
+                }
             }
+            _ => {}
+        }
+    }
+
+    fn hide_secret(&mut self, value: &mut Value, path: &[&str]) {
+        match value {
+            Value::String(text) if text.is_empty() || holds_reference(text) => {}
+            Value::String(text) => *value = Value::String(format!("${{env:{}}}", self.name(path, text))),
+            Value::Null => {}
+            _ => self.wrong.push(format!(
+                "{}: a secret that is no text cannot be a reference, and would stand in the pipeline file",
+                path.join(".")
+            )),
+        }
+    }
+
+    /// What no schema describes: every text may be a secret. A number is taken for one if a key on its way is called like one.
+    fn hide_unknown(&mut self, value: &mut Value, path: &[&str]) {
+        match value {
+            Value::String(_) => self.hide_secret(value, path),
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.hide_unknown(item, &[path, &[&(index + 1).to_string()]].concat());
+                }
+            }
+            Value::Object(map) => {
+                for (key, item) in map.iter_mut() {
+                    self.hide_unknown(item, &[path, &[key.as_str()]].concat());
+                }
+            }
+            Value::Number(_) if path.iter().any(|key| is_called_secret(key)) => self.hide_secret(value, path),
+            _ => {}
         }
     }
 
@@ -82,8 +117,18 @@ impl<'a> Variables<'a> {
     }
 }
 
-fn all_of(schema: &Value) -> impl Iterator<Item = &Value> {
-    schema["allOf"].as_array().into_iter().flatten()
+/// A schema with its alternatives and parts, theirs too.
+fn with_branches(schema: &Value) -> Vec<&Value> {
+    let parts = branches(schema).chain(schema["allOf"].as_array().into_iter().flatten());
+    std::iter::once(schema).chain(parts.flat_map(with_branches)).collect()
+}
+
+/// Whether a key's name is one that secrets have.
+fn is_called_secret(key: &str) -> bool {
+    let letters = key.replace(|c: char| !c.is_ascii_alphabetic(), "").to_lowercase();
+    let words =
+        ["secret", "password", "passwd", "passcode", "token", "credential", "apikey", "accesskey", "privatekey"];
+    words.iter().any(|word| letters.contains(word))
 }
 
 /// Words as one name of a variable: `acme-hvac`, `client_secret` → `ACME_HVAC_CLIENT_SECRET`.
@@ -177,5 +222,35 @@ mod tests {
             variables.wrong
         );
         assert_eq!(variable(&["1st", "x.y"]), "_1ST_X_Y");
+    }
+
+    #[test]
+    fn texts_that_no_schema_describes_are_taken_for_secrets() {
+        let schema = json!({"properties": {
+            "known": {"type": "string"},
+            "login": {"oneOf": [{"properties": {"user": {}}}, {"allOf": [{"properties": {"name": {}}}]}]},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "headers": {"type": "object", "additionalProperties": true},
+        }});
+        let given = json!({
+            "known": "plain", "token": "t", "region": "eu", "reference": "${env:MINE}", "empty": "", "size": 7, "on": true,
+            "login": {"user": "u", "name": "n", "pat": "p"}, "labels": {"team": "x"}, "headers": {"X-Auth": "h", "list": ["a"]},
+        });
+        let (value, new) = hide(&schema, given, "", &[]);
+        let mut names: Vec<&str> = new.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        let expected = ["HEADERS_LIST_1", "HEADERS_X_AUTH", "LOGIN_PAT", "REGION", "TOKEN"];
+        assert_eq!(names, expected.map(|name| format!("ACME_HVAC_{name}")));
+        assert_eq!(value["token"], "${env:ACME_HVAC_TOKEN}");
+        let stays = json!({"known": "plain", "reference": "${env:MINE}", "empty": "", "size": 7, "on": true, "labels": {"team": "x"}});
+        for (key, text) in stays.as_object().unwrap() {
+            assert_eq!(&value[key], text, "{key}");
+        }
+        // A number cannot become a reference; where it is called a secret it is refused.
+        let dotenv = Dotenv::default();
+        let mut variables = Variables::new("a", &dotenv, &|_| None);
+        variables.hide(&schema, &mut json!({"extra": {"user_password": 12345}}), &[]);
+        assert_eq!(variables.wrong.len(), 1);
+        assert!(variables.wrong[0].starts_with("extra.user_password: ") && !variables.wrong[0].contains("12345"));
     }
 }

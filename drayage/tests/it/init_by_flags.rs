@@ -146,6 +146,28 @@ fn a_manifest_of_ones_own_is_found_from_the_pipeline_file() {
 }
 
 #[test]
+fn a_key_that_the_connector_does_not_describe_is_taken_for_a_secret() {
+    let world = World::new();
+    let manifest = format!(
+        "type: DeclarativeSource\ncheck: {{type: CheckStream, stream_names: [things]}}\nspec:\n  type: Spec\n  connection_specification:\n    \
+         type: object\n    properties: {{page_size: {{type: integer}}}}\nstreams:\n  - type: DeclarativeStream\n    name: things\n    \
+         primary_key: [id]\n    retriever:\n      requester: {{url_base: \"{}\", path: /nothing}}\n      \
+         record_selector: {{extractor: {{field_path: []}}}}\n",
+        world.api.url()
+    );
+    fs::write(world.path("open.yaml"), manifest).unwrap();
+    let init = ["init", "./open.yaml", "--account", "acme-hvac", "--stream", "things", "--no-connect"];
+    let secret = format!("--set=api_token={APP_KEY}");
+    let ended =
+        world.drayage(&[&init[..], &[&secret, "--set=page_size=7", "--set=login={\"pass\": \"Gq7\"}"]].concat());
+    ended.expect(0).says_all(&[".env holds the 2 secrets"]);
+    let file = world.text("pipeline.yaml");
+    assert!(file.contains("api_token: \"${env:ACME_HVAC_API_TOKEN}\"") && file.contains("page_size: 7"), "{file}");
+    world.assert_secrets_only_in_dotenv(&[]);
+    world.drayage(&["check", "--pipeline", "pipeline.yaml"]).expect(0);
+}
+
+#[test]
 fn a_list_and_its_feed_are_warned_about() {
     let world = World::new();
     let ended = world.init(&["--stream", "jobs,jobs_export", "--no-connect"]).expect(0);
