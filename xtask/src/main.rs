@@ -2,6 +2,7 @@
 
 mod build;
 mod library;
+mod origin;
 mod package;
 
 use anyhow::Result;

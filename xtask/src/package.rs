@@ -3,6 +3,7 @@
 
 use crate::build::{Workspace, wait};
 use crate::library::{self, Library};
+use crate::origin::Origin;
 use anyhow::{Context, Result, bail, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -22,7 +23,7 @@ const BUILDERS: [&str; 2] = ["maturin[zig]>=1.9,<2", "maturin>=1.9,<2"];
 /// Builds the wheel into `dist/`; returns its path.
 ///
 /// # Errors
-/// No Python, no library, or a build that fails.
+/// No Python, no library, a build that fails, or one that names folders of this machine.
 pub(crate) fn wheel(workspace: &Workspace, library: &Library) -> Result<PathBuf> {
     let Library::Ready(folder) = library else {
         bail!("a wheel holds DuckDB's ready-made library, and there is none for this platform");
@@ -53,13 +54,16 @@ pub(crate) fn wheel(workspace: &Workspace, library: &Library) -> Result<PathBuf>
     let dist = workspace.root().join("dist");
     let mut maturin = Command::new(venv.join("bin").join("maturin"));
     maturin.current_dir(workspace.root()).args(["build", "--locked", "--out"]).arg(&dist);
+    // A static program could not load DuckDB's library.
+    let dynamic: &[&str] = if musl { &["-Ctarget-feature=-crt-static"] } else { &[] };
+    let origin = Origin::find(workspace)?;
+    maturin.env("CARGO_ENCODED_RUSTFLAGS", origin.rustflags(dynamic)?).env_remove("RUSTFLAGS");
     // maturin would put libraries that it finds into a place of its own, where the program does not look for them.
     maturin.args(["--auditwheel", "skip"]);
     if glibc {
         maturin.args(["--zig", "--compatibility", GLIBC]);
     } else if musl {
-        // A static program could not load DuckDB's library.
-        maturin.args(["--compatibility", MUSL]).env("RUSTFLAGS", "-C target-feature=-crt-static");
+        maturin.args(["--compatibility", MUSL]);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(venv.join("bin")).chain(std::env::split_paths(&path));
@@ -72,6 +76,12 @@ pub(crate) fn wheel(workspace: &Workspace, library: &Library) -> Result<PathBuf>
     run(&mut maturin)?;
     let built = wheels(&dist)?;
     let [wheel] = built.as_slice() else { bail!("maturin has written {} wheels to {}", built.len(), dist.display()) };
+    let unpacked = work.join("unpacked");
+    if unpacked.exists() {
+        fs::remove_dir_all(&unpacked).with_context(|| format!("failed to empty {}", unpacked.display()))?;
+    }
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(&unpacked))?;
+    origin.ensure_untold(&unpacked)?;
     Ok(wheel.clone())
 }
 
