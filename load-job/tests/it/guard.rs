@@ -30,7 +30,7 @@ fn an_unstable_snapshot_loads_but_deletes_nothing(new: fn() -> World) {
     less.push(json!({"id": 77, "v": "new"}));
     let units = world.run(&[Given { stable: false, ..snapshot("a", &less) }]);
     assert_eq!((units[0].rows_inserted, units[0].rows_deleted), (1, 0));
-    assert!(units[0].warnings[0].contains("not stable"), "{:?}", units[0].warnings);
+    assert!(units[0].warnings[0].contains("deletes are held back"), "{:?}", units[0].warnings);
     assert_eq!(world.lines(DELETED), ["0"]);
     world.run(&[snapshot("a", &less)]);
     assert_eq!(world.lines(DELETED), ["1"]);
@@ -50,7 +50,8 @@ fn a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on(new: fn() ->
     let mut world = new();
     world.run(&[snapshot("a", &records(0..40)), snapshot("b", &records(0..40))]);
     let run = world.extract(&[snapshot("a", &records(0..19)), snapshot("b", &records(0..21))]);
-    let units = world.load_with(&run, &Options::default());
+    let mut units = world.load_with(&run, &Options::default());
+    world.confirm(&run, &[snapshot("b", &records(0..21))], &Options::default(), &mut units);
     let (a, b) = (units.iter().find(|u| u.account == "a").unwrap(), units.iter().find(|u| u.account == "b").unwrap());
     assert_eq!(a.status, UnitStatus::Failed);
     assert!(a.error.as_ref().unwrap().contains("--allow-mass-delete"), "{:?}", a.error);
@@ -58,7 +59,9 @@ fn a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on(new: fn() ->
     let deleted =
         "SELECT _etl_account, count(*) FROM bronze.things WHERE _etl_operation = 'DELETE' GROUP BY 1 ORDER BY 1";
     assert_eq!(world.lines(deleted), ["b 19"]);
-    world.load_with(&run, &Options { allow_mass_delete: true, ..Options::default() });
+    let allowed = Options { allow_mass_delete: true, ..Options::default() };
+    let mut units = world.load_with(&run, &allowed);
+    world.confirm(&run, &[snapshot("a", &records(0..19))], &allowed, &mut units);
     assert_eq!(world.lines(deleted), ["a 21", "b 19"]);
 }
 
@@ -92,7 +95,8 @@ fn a_unit_without_a_batch_fails_and_its_table_stays(new: fn() -> World) {
     let run = world.extract(&[snapshot("a", &records(0..4)), snapshot("b", &records(0..4))]);
     let missing = world.object(&format!("batches/test/a/things/{run}/batch.json"));
     std::fs::remove_file(missing).unwrap();
-    let units = world.load_with(&run, &Options::default());
+    let mut units = world.load_with(&run, &Options::default());
+    world.confirm(&run, &[snapshot("b", &records(0..4))], &Options::default(), &mut units);
     let a = units.iter().find(|unit| unit.account == "a").unwrap();
     assert!(a.error.as_ref().unwrap().contains("no complete batch"), "{:?}", a.error);
     assert_eq!(world.lines("SELECT _etl_account FROM bronze.things WHERE _etl_operation = 'DELETE'"), ["b"]);

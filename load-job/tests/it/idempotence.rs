@@ -100,7 +100,8 @@ fn a_dry_run_tells_the_plan_and_changes_nothing(new: fn() -> World) {
     changed.push(json!({"id": 9, "v": "x"}));
     let second = world.extract(&[snapshot("a", &changed)]);
     let plan = &world.load_with(&second, &dry)[0];
-    let counts = (plan.rows_inserted, plan.rows_updated, plan.rows_deleted, plan.rows_unchanged);
-    assert_eq!(counts, (1, 1, 1, 2));
+    let counts = (plan.rows_inserted, plan.rows_updated, plan.rows_suspected, plan.rows_unchanged);
+    assert_eq!((counts, plan.rows_deleted), ((1, 1, 1, 2), 0));
     assert_eq!(world.lines(ALL), before);
+    assert_eq!(world.suspects("a"), [""; 0], "nothing is written down");
 }

@@ -10,6 +10,7 @@ mod guard;
 mod idempotence;
 mod logs;
 mod merge_table;
+mod suspects;
 mod types;
 mod world;
 mod write_modes;

@@ -13,6 +13,7 @@ use contract::google::Endpoint;
 use contract::landing::{self, CloudStorageLanding, Landing, paths};
 use contract::pipeline::Pipeline;
 use contract::report::{Plan, RunReport, UnitReport, UnitStatus};
+use contract::round::{Round, RunRound};
 use contract::run_id::RunId;
 use contract::secret::Machine;
 use contract::shutdown::Shutdown;
@@ -146,15 +147,22 @@ impl World {
     /// Writes the batches of a run into the landing zone, all for the stream `things`.
     pub(crate) fn extract(&mut self, batches: &[Given]) -> RunId {
         let run = self.next_run();
+        self.extract_round(batches, &RunRound::first(run.clone()));
+        run
+    }
+
+    /// Writes the batches of one round of a run.
+    pub(crate) fn extract_round(&self, batches: &[Given], reading: &RunRound) {
+        let run = &reading.run;
         let landing = self.landing();
         let units: Vec<Unit> =
             batches.iter().map(|given| Unit::new(self.source, given.account, "things").unwrap()).collect();
         let now = chrono::Utc::now();
         self.runtime.block_on(async {
             let plan = Plan { run_id: run.clone(), tasks: 1, units: units.clone(), durations_ms: Default::default() };
-            stored::extend_plan(landing.as_ref(), &run, &plan).await.unwrap();
+            stored::extend_plan(landing.as_ref(), reading, &plan).await.unwrap();
             for (given, unit) in batches.iter().zip(&units) {
-                write_batch(landing.as_ref(), given, unit, &run).await;
+                write_batch(landing.as_ref(), given, unit, reading).await;
             }
             let reports = batches.iter().zip(&units).map(|(given, unit)| {
                 let mut report = UnitReport::start(unit, "things", now);
@@ -173,9 +181,8 @@ impl World {
                 tool_version: "test".into(),
                 units: reports.collect(),
             };
-            stored::write(landing.as_ref(), &paths::report(&run, "extract", Task::ONLY), &report).await.unwrap();
+            stored::write(landing.as_ref(), &paths::report(reading, "extract", Task::ONLY), &report).await.unwrap();
         });
-        run
     }
 
     pub(crate) fn try_load(&self, run_id: &RunId, options: &Options) -> Result<RunReport, RunError> {
@@ -193,6 +200,30 @@ impl World {
         run::load(&pipeline, &landing, options, run_id, Task::ONLY, shutdown, self.runtime.handle())
     }
 
+    /// The confirming round for those units that have suspects; `units` are those of the first, and get what it comes to.
+    pub(crate) fn confirm(&self, run: &RunId, batches: &[Given], options: &Options, units: &mut [UnitReport]) {
+        let suspected = |account: &str| units.iter().any(|unit| unit.account == account && unit.rows_suspected > 0);
+        let again: Vec<Given> = batches.iter().filter(|given| suspected(given.account)).cloned().collect();
+        if again.is_empty() {
+            return;
+        }
+        self.extract_round(&again, &RunRound { run: run.clone(), round: Round::Confirm });
+        for confirmed in self.load_with(run, &Options { confirm: true, ..options.clone() }) {
+            let unit = units.iter_mut().find(|unit| unit.unit() == confirmed.unit()).unwrap();
+            assert_eq!((confirmed.rows_inserted, confirmed.rows_updated), (0, 0), "nothing has changed meanwhile");
+            (unit.rows_deleted, unit.rows_suspected) = (confirmed.rows_deleted, confirmed.rows_suspected);
+        }
+    }
+
+    /// The keys that a reading of the account has found missing.
+    pub(crate) fn suspects(&self, account: &str) -> Vec<String> {
+        let unit = Unit::new(self.source, account, "things").unwrap();
+        let found = self.runtime.block_on(contract::suspects::read(self.landing().as_ref(), &unit)).unwrap();
+        let mut keys: Vec<String> = found.into_iter().flat_map(|found| found.keys).map(|key| key.join("|")).collect();
+        keys.sort();
+        keys
+    }
+
     /// Where BigQuery is, in a world that has it.
     pub(crate) fn bigquery_endpoint(&self) -> Option<Endpoint> {
         self.project.as_ref().map(|_| plain(self.cloud().bigquery.url()))
@@ -202,10 +233,11 @@ impl World {
         self.try_load(run_id, options).unwrap().units
     }
 
-    /// Extracts and loads; every unit must be done.
+    /// Extracts and loads; what is missing is read once more, and is missing again. Every unit must be done.
     pub(crate) fn run(&mut self, batches: &[Given]) -> Vec<UnitReport> {
         let run = self.extract(batches);
-        let units = self.load_with(&run, &Options::default());
+        let mut units = self.load_with(&run, &Options::default());
+        self.confirm(&run, batches, &Options::default(), &mut units);
         for unit in &units {
             assert_eq!(unit.status, UnitStatus::Done, "{:?}", unit.error);
         }

@@ -17,7 +17,11 @@ fn only_what_is_needed_runs() {
     world.run(&[snapshot("a", &[json!({"id": 1}), json!({"id": 2})])]);
     assert_eq!((statements(&world, "INSERT INTO"), statements(&world, "MERGE INTO")), (1, 0), "nothing to do");
     world.run(&[snapshot("a", &[json!({"id": 1}), json!({"id": 3})])]);
-    assert_eq!((statements(&world, "INSERT INTO"), statements(&world, "MERGE INTO")), (1, 1));
+    assert_eq!(
+        (statements(&world, "INSERT INTO"), statements(&world, "MERGE INTO")),
+        (2, 1),
+        "the delete comes when it is confirmed"
+    );
 }
 
 #[test]

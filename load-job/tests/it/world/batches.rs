@@ -1,8 +1,9 @@
 //! Batches as the extract would write them: two parts of lines, and what `batch.json` says of them.
 
 use contract::batch::{BATCH_VERSION, Batch, BatchMode, Part, Write};
+use contract::evidence::Evidence;
 use contract::landing::{Landing, paths};
-use contract::run_id::RunId;
+use contract::round::RunRound;
 use contract::stored;
 use contract::unit::Unit;
 use flate2::write::GzEncoder;
@@ -23,6 +24,10 @@ pub(crate) struct Given {
     /// The state that the extract began with.
     pub(crate) before: Option<Value>,
     pub(crate) state: Option<Value>,
+    /// What the reading has proven, where `stable` does not say it all.
+    pub(crate) evidence: Option<Evidence>,
+    /// Keys that the API says it does not have.
+    pub(crate) gone: Vec<&'static str>,
 }
 
 pub(crate) fn snapshot(account: &'static str, records: &[Value]) -> Given {
@@ -37,6 +42,8 @@ pub(crate) fn snapshot(account: &'static str, records: &[Value]) -> Given {
         lines: records.iter().map(Value::to_string).collect(),
         before: None,
         state: None,
+        evidence: None,
+        gone: Vec::new(),
     }
 }
 
@@ -45,7 +52,7 @@ pub(crate) fn incremental(account: &'static str, records: &[Value]) -> Given {
 }
 
 /// Writes the batch of a unit, which is complete then.
-pub(super) async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Unit, run: &RunId) {
+pub(super) async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Unit, reading: &RunRound) {
     let now = chrono::Utc::now();
     let mut parts = Vec::new();
     // Two parts, so that a batch is never one file by luck.
@@ -56,7 +63,7 @@ pub(super) async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Uni
         for line in lines {
             writeln!(encoder, "{line}").unwrap();
         }
-        let path = paths::part(unit, run, index, "gz");
+        let path = paths::part(unit, reading, index, "gz");
         let mut writer = landing.write(&path).await.unwrap();
         writer.write(encoder.finish().unwrap().into()).await.unwrap();
         let written = writer.finish().await.unwrap();
@@ -64,7 +71,7 @@ pub(super) async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Uni
     }
     let batch = Batch {
         version: BATCH_VERSION,
-        run_id: run.clone(),
+        run_id: reading.run.clone(),
         source: unit.source.clone(),
         account: unit.account.clone(),
         stream: unit.stream.clone(),
@@ -74,8 +81,8 @@ pub(super) async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Uni
         mode: given.mode,
         window: None,
         stable: given.stable,
-        evidence: None,
-        gone: Vec::new(),
+        evidence: given.evidence.clone(),
+        gone: given.gone.iter().map(|key| vec![(*key).to_owned()]).collect(),
         state_before: given.before.clone(),
         state_after: given.state.clone(),
         records: given.lines.len() as u64,
@@ -87,5 +94,5 @@ pub(super) async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Uni
         write: given.write,
         schema: given.schema.clone(),
     };
-    stored::write(landing, &paths::batch(unit, run), &batch).await.unwrap();
+    stored::write(landing, &paths::batch(unit, reading), &batch).await.unwrap();
 }
