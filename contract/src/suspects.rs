@@ -32,6 +32,8 @@ pub struct Suspects {
     pub primary_key: Vec<String>,
     /// The keys, each the texts of its fields.
     pub keys: Vec<Vec<String>>,
+    /// How many complete readings in a row have lacked each of them.
+    pub times: Vec<u32>,
 }
 
 impl Suspects {
@@ -45,6 +47,7 @@ impl Suspects {
             began_at,
             primary_key: primary_key.to_vec(),
             keys: Vec::new(),
+            times: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! DeclarativeStream: one output of a source: its name, its key, how it is read and what its records look like.
 
+use super::confirm::Confirm;
 use super::datetime_based_cursor::DatetimeBasedCursor;
 use super::expression::Scope;
 use super::inline_schema_loader;
@@ -22,6 +23,8 @@ pub(crate) struct DeclarativeStream {
     pub(crate) cursor: Option<DatetimeBasedCursor>,
     pub(crate) transformations: Vec<Transformation>,
     pub(crate) schema: Option<Value>,
+    /// How single records are asked for.
+    pub(crate) confirm: Option<Confirm>,
     mode: Option<StreamMode>,
 }
 
@@ -46,6 +49,8 @@ impl DeclarativeStream {
         }
         let schema = reader.child("schema_loader").and_then(|child| inline_schema_loader::read(&child));
         let mode = read_mode(reader);
+        let is_partitioned = retriever.as_ref().is_some_and(|retriever| retriever.router.is_some());
+        let confirm = Confirm::read(reader, &primary_key, is_partitioned);
         let listed = reader.children("transformations");
         let transformations: Vec<_> = listed.iter().filter_map(Transformation::read).collect();
         reader.refuse(&["state_migrations", "file_uploader"]);
@@ -62,7 +67,7 @@ impl DeclarativeStream {
         if retriever.router.is_some() && retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token()) {
             reader.error("has both a `partition_router` and `x-keep-token`: one token cannot serve several partitions");
         }
-        Some(Self { name: name?, primary_key, retriever, cursor, transformations, schema, mode })
+        Some(Self { name: name?, primary_key, retriever, cursor, transformations, schema, confirm, mode })
     }
 
     /// How the stream is read, unless the pipeline file says otherwise.

@@ -11,6 +11,7 @@ pub(crate) mod call_rate_policy;
 pub(crate) mod check_stream;
 pub(crate) mod composite_error_handler;
 pub(crate) mod concurrency_level;
+pub(crate) mod confirm;
 pub(crate) mod constant_backoff_strategy;
 pub(crate) mod cursor_pagination;
 pub(crate) mod datetime_based_cursor;

@@ -107,8 +107,17 @@ impl SessionTokenAuthenticator {
             let lifetime = self.lifetime().map_err(SendError::Request)?;
             let path = self.path(scope).map_err(SendError::Request)?;
             let (requester, injections) = (&self.requester, &[]);
-            let call =
-                Call { account, requester, unit, scope, injections, expected: 0, cached: false, is_probe: false };
+            let call = Call {
+                account,
+                requester,
+                unit,
+                scope,
+                injections,
+                expected: 0,
+                cached: false,
+                is_probe: false,
+                gone: &[],
+            };
             let decode = |answer: Answer| {
                 let found = token_of(&answer.body, &path).map_err(Undecoded::from);
                 async move { found }.boxed()

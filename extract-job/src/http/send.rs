@@ -95,6 +95,8 @@ pub(crate) struct Call<'a> {
     pub(crate) cached: bool,
     /// Whether there is anything to be had is not known: it is worth no more than one other try.
     pub(crate) is_probe: bool,
+    /// Statuses that say that there is no such thing, whatever the error handler says of them.
+    pub(crate) gone: &'a [u16],
 }
 
 /// What a request is for.
@@ -321,6 +323,9 @@ impl Call<'_> {
         login: Login,
         decode: Decode<'_, T>,
     ) -> Result<Judged<T>, SendError> {
+        if purpose == Purpose::Records && self.gone.contains(&answer.status) {
+            return Ok(Judged::Done(Sent::Ignored(answer.status)));
+        }
         let handler = &self.requester.error_handler;
         let scope = self.error_scope(&answer, handler.sight(answer.status));
         let view = AnswerView { status: answer.status, body: &answer.body };

@@ -9,7 +9,7 @@ use super::tally::PageProof;
 use crate::components::datetime_based_cursor::DatetimeBasedCursor;
 use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::expression::Scope;
-use crate::components::request_option::Injection;
+use crate::components::request_option::{Injection, Place};
 use crate::components::windows::Window;
 use crate::http::account::Account;
 use crate::http::buffers::{Buffer, Buffers};
@@ -18,6 +18,7 @@ use crate::http::send::{Call, Sent, Undecoded, headers_value};
 use crate::record::extract::{extract, key_print};
 use crate::record::redaction::Redaction;
 use crate::record::refine::Refinement;
+use crate::record::tree::Tree;
 use crate::record::verdict::Verdict;
 use crate::record_slicer::Keep;
 use crate::template::Names;
@@ -57,6 +58,10 @@ pub(crate) struct HttpPages {
     scope: Scope,
     partition_and_window: Vec<Injection>,
     bounds: Option<Window>,
+    /// Statuses that say that what is asked for is gone.
+    gone: Vec<u16>,
+    /// An answer may be a record itself.
+    is_single: bool,
 }
 
 impl StreamPages {
@@ -138,7 +143,32 @@ impl StreamPages {
         }
         let is_bounded = |cursor: &DatetimeBasedCursor| cursor.is_data_feed() || cursor.is_client_side();
         let bounds = slice.window.filter(|_| self.stream.cursor.as_ref().is_some_and(is_bounded));
-        Ok(HttpPages { shared: self.clone(), scope, partition_and_window: injections, bounds })
+        let (gone, is_single) = (Vec::new(), false);
+        Ok(HttpPages { shared: self.clone(), scope, partition_and_window: injections, bounds, gone, is_single })
+    }
+
+    /// The pages that an addition to the requests asks for, of no slice; where it is the path, the record itself.
+    pub(crate) fn asking(self: &Arc<Self>, injection: Injection, gone: &[u16]) -> HttpPages {
+        HttpPages {
+            shared: self.clone(),
+            scope: self.scope.clone(),
+            is_single: injection.place == Place::Path,
+            partition_and_window: vec![injection],
+            bounds: None,
+            gone: gone.to_vec(),
+        }
+    }
+
+    /// What templates see of no slice.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Where the records of an answer are: a single one may be the answer itself.
+    fn place(&self, body: &Buffer, is_single: bool) -> &[String] {
+        let has_key = |tree: &Tree| self.stream.primary_key.iter().all(|field| tree.get(field).is_some());
+        let is_record = is_single && Tree::parse(body).is_ok_and(|tree| has_key(&tree));
+        if is_record { &[] } else { &self.path }
     }
 
     /// What paging needs of an answer: mostly all but the records.
@@ -199,14 +229,15 @@ impl PageSource for HttpPages {
             expected,
             cached: shared.cached.load(Ordering::Relaxed),
             is_probe: ask.is_probe,
+            gone: &self.gone,
         };
         let was_vague = Arc::new(AtomicBool::new(false));
-        let is_probe = ask.is_probe;
+        let (is_probe, is_single) = (ask.is_probe, self.is_single);
         let decode = |answer: Answer| {
             let (pages, scope, bounds, was_vague) = (shared.clone(), scope.clone(), self.bounds, was_vague.clone());
             async move {
                 let cpu = pages.cpu.clone();
-                let page = move || pages.page(answer, &scope, bounds, (!is_probe).then_some(&*was_vague));
+                let page = move || pages.page(answer, &scope, bounds, (!is_probe).then_some(&*was_vague), is_single);
                 cpu.run(page).await?
             }
             .boxed()
@@ -232,6 +263,7 @@ impl StreamPages {
         scope: &Scope,
         bounds: Option<Window>,
         was_vague: Option<&AtomicBool>,
+        is_single: bool,
     ) -> Result<Result<Page, ReadError>, Undecoded> {
         let headers = page_headers(&answer.headers);
         let mut body = answer.body;
@@ -241,7 +273,8 @@ impl StreamPages {
         }
         let retriever = &self.stream.retriever;
         let body = retriever.decoder.decode(body)?;
-        let extracted = extract(&retriever.selector.extractor, &self.path, self.keep(), body, scope);
+        let place = self.place(&body, is_single).to_vec();
+        let extracted = extract(&retriever.selector.extractor, &place, self.keep(), body, scope);
         let extracted = extracted.map_err(|why| self.for_people(&why))?;
         let (received, fingerprint) = (extracted.received, extracted.fingerprint);
         let response = first_of_list(extracted.rest.clone());

@@ -1,6 +1,7 @@
 //! Reading a stream: its windows, the pages of each in their order, and the records in each page.
 //! Pages are read ahead; what they hold at once in memory is bounded for the whole process.
 
+pub(crate) mod ask;
 pub(crate) mod cpu;
 mod endless;
 pub(crate) mod http_pages;

@@ -12,6 +12,7 @@ use super::slice::{Slice, SliceNumber, SliceOutcome};
 use super::slice_reader::SliceReader;
 use crate::components::datetime_based_cursor::{Backfill, Range};
 use crate::components::declarative_stream::DeclarativeStream;
+use crate::components::default_paginator::DefaultPaginator;
 use crate::components::expression::Scope;
 use crate::components::partition_router::Partition;
 use crate::http::account::Account;
@@ -151,7 +152,7 @@ impl StreamReader {
         }
     }
 
-    fn pages(&self) -> Result<Arc<StreamPages>, ReadError> {
+    pub(super) fn pages(&self) -> Result<Arc<StreamPages>, ReadError> {
         let (account, stream, unit) = (self.account.clone(), self.stream.clone(), self.unit.clone());
         let (scope, redaction, cpu) = (self.scope.clone(), self.redaction.clone(), self.cpu.clone());
         Ok(Arc::new(StreamPages::new(account, stream, unit, scope, redaction, cpu)?))
@@ -232,6 +233,23 @@ impl StreamReader {
         }
         let left = plan.limit.map(AtomicU64::new);
         Ok(Reading { plan, states, progress, pages: self.pages()?, left })
+    }
+
+    pub(super) fn primary_key(&self) -> &[String] {
+        &self.stream.primary_key
+    }
+
+    pub(super) fn paginator(&self) -> Option<&DefaultPaginator> {
+        self.stream.retriever.paginator.as_ref()
+    }
+
+    pub(super) fn memory(&self) -> PageMemory {
+        self.memory.clone()
+    }
+
+    /// How many slices may be read side by side.
+    pub(super) fn at_once(&self) -> usize {
+        self.account.most_slices()
     }
 
     /// The stream's name in the manifest.

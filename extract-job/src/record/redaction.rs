@@ -57,6 +57,11 @@ impl Redaction {
         }
     }
 
+    /// Whether a field of a record does not stay as it is.
+    pub(crate) fn changes(&self, field: &str) -> bool {
+        self.fields.iter().any(|(path, _)| path.first().is_some_and(|first| first == field))
+    }
+
     /// Changes with the salt, and does not tell it.
     pub(crate) fn digest(&self) -> String {
         self.hashed(&Tree::text("digest")).as_text().unwrap_or_default()

@@ -1,11 +1,22 @@
 //! The confirming round of a run: which units have rows that the first round's reading lacked, and that are to be looked for once more.
 
-use super::plan::{AccountPlan, Accounts};
+use super::plan::{AccountPlan, Accounts, WorkUnit};
+use super::unit::{Way, describe, reader};
 use super::{ExtractError, Shared};
+use crate::batch::batch_sink::BatchSink;
+use crate::batch::resume::{Basis, Resume};
+use crate::http::account::Account;
+use crate::read::ask::Answers;
+use crate::read::page::ReadError;
+use crate::read::stream_reader::{Outcome, Plan};
+use chrono::{DateTime, Utc};
+use contract::batch::{Batch, BatchMode};
+use contract::evidence::Evidence;
 use contract::pipeline::{ConfirmDeletes, Pipeline, StreamMode};
 use contract::suspects::{self, Suspects};
 use contract::unit::Unit;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The units of this task's accounts that have suspects of this run.
 pub(super) async fn awaited(
@@ -26,4 +37,42 @@ pub(super) async fn awaited(
         }
     }
     Ok(awaited)
+}
+
+/// Asks for the suspects by their keys, where the manifest says how; none where all is to be read once more instead.
+pub(super) async fn ask(
+    shared: &Shared,
+    account: &Arc<Account>,
+    work: &WorkUnit,
+    suspects: &Suspects,
+    started_at: DateTime<Utc>,
+) -> Result<Option<Batch>, ReadError> {
+    let Some(confirm) = &work.stream.confirm else { return Ok(None) };
+    // What a filter leaves out, or a hash stands for, cannot be asked for by its key.
+    let is_filtered = work.stream.retriever.selector.filter.is_some();
+    let is_redacted = work
+        .redaction
+        .as_ref()
+        .is_some_and(|redaction| work.stream.primary_key.iter().any(|key| redaction.changes(key)));
+    if is_filtered || is_redacted || suspects.primary_key != work.stream.primary_key {
+        return Ok(None);
+    }
+    let reader = reader(shared, account, work, shared.now);
+    let basis = Basis { now: shared.now, state: None, range: None, shape: String::new() };
+    let (landing, buffers) = (shared.landing.clone(), account.client.buffers.clone());
+    let (unit, run, cpu) = (work.unit.clone(), shared.run.clone(), shared.cpu.clone());
+    let sink = BatchSink::new(landing, unit, run, shared.compression, cpu, buffers, Resume::fresh(basis));
+    match reader.ask(confirm, &suspects.keys, &sink).await? {
+        Answers::Unheeded => {
+            tracing::warn!(unit = %work.unit, "the API pays no heed to `x-confirm`; reading the whole stream once more");
+            Ok(None)
+        }
+        Answers::Gone(gone) => {
+            let way = Way { mode: BatchMode::Confirm, backfill: None, limit: None };
+            let outcome =
+                Outcome { records: 0, state_after: None, evidence: Evidence::default(), warnings: Vec::new() };
+            let batch = describe(shared, work, &way, Plan::default(), outcome, sink.finish().await?, started_at);
+            Ok(Some(Batch { gone, ..batch }))
+        }
+    }
 }

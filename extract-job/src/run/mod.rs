@@ -26,6 +26,7 @@ use contract::run_id::RunId;
 use contract::secret::SecretSource;
 use contract::shutdown::Shutdown;
 use contract::stored::{self, Latest, StoredError};
+use contract::suspects::Suspects;
 use contract::unit::{Task, Unit, shares};
 use futures::StreamExt;
 use plan::{AccountPlan, Accounts, PlanError, Selection, WorkUnit};
@@ -248,9 +249,10 @@ async fn run_task(
     let reporter = Reporter::start(shared.clone(), task).await?;
     futures::stream::iter(mine)
         .for_each_concurrent(pipeline.concurrency, |(account, work)| {
-            let (shared, reporter) = (&shared, &reporter);
+            let (shared, reporter, awaited) = (&shared, &reporter, &awaited);
             async move {
-                if let Some(report) = run_unit(shared, &account, work, shutdown).await {
+                let suspects = awaited.as_ref().and_then(|awaited| awaited.get(&work.unit));
+                if let Some(report) = run_unit(shared, &account, work, suspects, shutdown).await {
                     reporter.add(report).await;
                 }
             }
@@ -265,13 +267,19 @@ async fn run_task(
 }
 
 /// One unit, unless work is to stop: then it is abandoned where it stands, with nothing published.
-async fn run_unit(shared: &Shared, account: &Arc<Account>, work: &WorkUnit, shutdown: &Shutdown) -> Option<UnitReport> {
+async fn run_unit(
+    shared: &Shared,
+    account: &Arc<Account>,
+    work: &WorkUnit,
+    suspects: Option<&Suspects>,
+    shutdown: &Shutdown,
+) -> Option<UnitReport> {
     if shutdown.is_requested() {
         return None;
     }
     let started = Utc::now();
     tokio::select! {
-        report = unit::extract(shared, account, work) => Some(report),
+        report = unit::extract(shared, account, work, suspects) => Some(report),
         reason = shutdown.requested() => {
             let report = UnitReport::start(&work.unit, &work.table, started);
             Some(report.fail(format!("stopped by {reason}"), Utc::now()))

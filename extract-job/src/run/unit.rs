@@ -1,7 +1,7 @@
 //! One unit's extract: state in, pages to parts, `batch.json` last. Whatever goes wrong, nothing is published.
 
 use super::plan::WorkUnit;
-use super::{Modes, Shared};
+use super::{Modes, Shared, confirm};
 use crate::batch::batch_sink::{BatchSink, Stored};
 use crate::batch::resume::{self, Basis, Resume};
 use crate::components::datetime_based_cursor::Backfill;
@@ -16,6 +16,7 @@ use contract::landing::paths;
 use contract::pipeline::StreamMode;
 use contract::report::{UnitReport, UnitStatus};
 use contract::stored;
+use contract::suspects::Suspects;
 use contract::telemetry::{self, Event};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -45,10 +46,15 @@ impl Way {
 }
 
 /// Extracts a unit. Never fails as a call: the report says how it went.
-pub(crate) async fn extract(shared: &Shared, account: &Arc<Account>, work: &WorkUnit) -> UnitReport {
+pub(crate) async fn extract(
+    shared: &Shared,
+    account: &Arc<Account>,
+    work: &WorkUnit,
+    suspects: Option<&Suspects>,
+) -> UnitReport {
     let report = UnitReport::start(&work.unit, &work.table, Utc::now());
     telemetry::emit(&Event::UnitStarted { stage: "extract".into(), unit: work.unit.clone(), total: None });
-    let report = match try_extract(shared, account, work, report.clone()).await {
+    let report = match try_extract(shared, account, work, suspects, report.clone()).await {
         Ok(report) => report,
         Err(error) => report.fail(account.redactor.clean(&error.to_string()), Utc::now()),
     };
@@ -67,6 +73,7 @@ async fn try_extract(
     shared: &Shared,
     account: &Arc<Account>,
     work: &WorkUnit,
+    suspects: Option<&Suspects>,
     mut report: UnitReport,
 ) -> Result<UnitReport, ReadError> {
     let stored_error = |error: stored::StoredError| ReadError(error.to_string());
@@ -74,6 +81,15 @@ async fn try_extract(
         stored::read_batch(shared.landing.as_ref(), &work.unit, &shared.run).await.map_err(stored_error)?
     {
         return Ok(already_done(report, &batch));
+    }
+    if let Some(asked) = suspects
+        && let Some(batch) = confirm::ask(shared, account, work, asked, report.started_at).await?
+    {
+        report.mode = batch.mode.as_str().into();
+        (report.rows_extracted, report.bytes) = (batch.records, batch.bytes);
+        let path = paths::batch(&work.unit, &shared.run);
+        stored::write(shared.landing.as_ref(), &path, &batch).await.map_err(stored_error)?;
+        return Ok(report.finish(Utc::now()));
     }
     let Some(way) = Way::new(work, &shared.modes) else {
         report.status = UnitStatus::Skipped;
@@ -157,7 +173,7 @@ pub(crate) fn reader(shared: &Shared, account: &Arc<Account>, work: &WorkUnit, n
     reader.redacting(work.redaction.clone())
 }
 
-fn describe(
+pub(super) fn describe(
     shared: &Shared,
     work: &WorkUnit,
     way: &Way,

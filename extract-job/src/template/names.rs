@@ -35,6 +35,9 @@ impl Names {
     /// The token of a session login.
     pub(crate) const SESSION_TOKEN: Names = Names(1 << 12);
 
+    /// The key of a record that is asked for by it.
+    pub(crate) const KEY: Names = Names(1 << 14);
+
     /// The item of the settings that a dynamic stream is made of.
     pub(crate) const COMPONENTS_VALUES: Names = Names(1 << 13);
 
@@ -79,7 +82,7 @@ impl BitOr for Names {
     }
 }
 
-const CONTEXT: [(&str, Names); 16] = [
+const CONTEXT: [(&str, Names); 17] = [
     ("config", Names::CONFIG),
     ("parameters", Names::PARAMETERS),
     ("stream_slice", Names::STREAM_SLICE),
@@ -96,6 +99,7 @@ const CONTEXT: [(&str, Names); 16] = [
     ("property", Names::PROPERTY),
     ("session_token", Names::SESSION_TOKEN),
     ("components_values", Names::COMPONENTS_VALUES),
+    ("key", Names::KEY),
 ];
 
 /// Functions that templates may call.

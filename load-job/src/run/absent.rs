@@ -7,7 +7,11 @@ use contract::batch::{Batch, BatchMode};
 use contract::evidence::ReadingScope;
 use contract::round::Round;
 use contract::suspects::Suspects;
-use std::collections::HashSet;
+use std::collections::HashMap;
+
+/// So many complete readings prove that a row is gone, also where rows came and went between the first of them and the one that was to
+/// confirm it, close after it: where pages shift all the time, one row can slip through both.
+const ENOUGH: u32 = 4;
 
 /// How a batch's absent rows are treated.
 #[derive(Debug)]
@@ -19,7 +23,7 @@ pub(super) struct Absence {
 }
 
 /// What a batch says of rows that it lacks.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
     /// Nothing.
     Nothing,
@@ -74,42 +78,63 @@ impl Absence {
         self.says != Says::Nothing
     }
 
-    /// Decides on the rows that are absent, each with its name in the warehouse and the texts of its key. `is_held`: another reason holds
-    /// the batch's deletes back.
-    pub(super) fn settle(
-        self,
-        batch: &Batch,
-        round: Round,
-        table: &str,
-        absent: Vec<(String, Vec<String>)>,
-        is_held: bool,
-    ) -> Settled {
+    /// Decides on the rows that are absent, each with its name in the warehouse and the texts of its key.
+    pub(super) fn settle(self, reading: &Reading<'_>, absent: Vec<(String, Vec<String>)>) -> Settled {
+        let Reading { batch, round, table, is_held, inserted } = *reading;
         let this = Suspects::new(batch.run_id.clone(), round, table, batch.started_at, &batch.primary_key);
-        let is_same = |prior: &Suspects| prior.run_id == this.run_id && prior.confirm == this.confirm;
-        // What this very reading has found, or a later one, is no second proof.
-        let is_before = |prior: &Suspects| prior.began_at < this.began_at && !is_same(prior);
-        let known: HashSet<&Vec<String>> = self.prior.iter().flat_map(|prior| &prior.keys).collect();
-        let is_proven = match self.says {
-            _ if is_held => false,
-            Says::Nothing => false,
-            Says::Gone => true,
-            Says::Missing => self.prior.as_ref().is_some_and(is_before),
+        let prior = self.prior.as_ref();
+        let is_same = prior.is_some_and(|prior| prior.run_id == this.run_id && prior.confirm == this.confirm);
+        // What a later reading has found is no proof for this one; nor is what this very reading found when it was loaded before.
+        let is_later = prior.is_some_and(|prior| prior.began_at >= this.began_at) && !is_same;
+        let times: HashMap<&Vec<String>, u32> =
+            prior.iter().flat_map(|prior| prior.keys.iter().zip(prior.times.iter().copied())).collect();
+        let known = absent.iter().filter(|(_, key)| times.contains_key(key)).count();
+        let is_calm = inserted == 0 && known == absent.len() && known == times.len();
+        let is_proof = self.says == Says::Missing && !is_held && !is_same && !is_later;
+        let is_marked = |key: &Vec<String>| match (self.says, times.get(key)) {
+            (Says::Gone, _) => !is_held,
+            (_, Some(before)) if is_proof => {
+                let follows_first = prior.is_some_and(|prior| !prior.confirm && prior.run_id != this.run_id);
+                follows_first || is_calm || before + 1 >= ENOUGH
+            }
+            _ => false,
         };
-        let is_marked = |key: &Vec<String>| is_proven && (self.says == Says::Gone || known.contains(key));
         let (marked, others): (Vec<_>, Vec<_>) = absent.into_iter().partition(|(_, key)| is_marked(key));
-        let (spare, mut keys): (Vec<String>, Vec<Vec<String>>) = others.into_iter().unzip();
-        let is_new =
-            self.says == Says::Missing && !is_held && self.prior.as_ref().is_none_or(|p| is_before(p) || is_same(p));
-        let suspects = if is_new {
-            Some(Suspects { keys, ..this })
-        } else {
+        let (spare, keys): (Vec<String>, Vec<Vec<String>>) = others.into_iter().unzip();
+        let suspects = match self.says {
+            Says::Missing if is_same && !is_held => {
+                let times = keys.iter().map(|key| times.get(key).copied().unwrap_or(1)).collect();
+                Some(Suspects { keys, times, ..this })
+            }
+            Says::Missing if is_proof => {
+                let times = keys.iter().map(|key| times.get(key).map_or(1, |before| before + 1)).collect();
+                Some(Suspects { keys, times, ..this })
+            }
+            // Those that the API was asked for are answered.
+            Says::Gone if !is_held => {
+                self.prior.clone().map(|prior| Suspects { keys: Vec::new(), times: Vec::new(), ..prior })
+            }
             // Nothing new is known: the suspects of before stay, less those that have come back.
-            keys.retain(|key| known.contains(key));
-            let keys = if self.says == Says::Gone { Vec::new() } else { keys };
-            self.prior.map(|prior| Suspects { keys, ..prior })
+            _ => {
+                let known = keys.into_iter().filter_map(|key| Some((times.get(&key).copied()?, key)));
+                let (times, keys) = known.unzip();
+                self.prior.clone().map(|prior| Suspects { keys, times, ..prior })
+            }
         };
         Settled { deleted: marked.len() as u64, spare, suspects }
     }
+}
+
+/// A reading that has been compared with the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) round: Round,
+    pub(super) table: &'a str,
+    /// Another reason holds the batch's deletes back.
+    pub(super) is_held: bool,
+    /// Rows that the table did not have.
+    pub(super) inserted: u64,
 }
 
 /// Why a batch's deletes must be held back though its reading is whole; none if they need not. `covered` is how far back the rows of the

@@ -1,7 +1,7 @@
 //! The load of one target table: batches checked, staged together, compared, guarded, applied in one transaction.
 //! A batch that fails its checks is left out, the others go on (design, section 7).
 
-use super::absent::{Absence, Settled, covered_after, parts};
+use super::absent::{Absence, Reading, Settled, covered_after, parts};
 use super::check::{Candidate, Checked, Target, check, fits_with, write_mode};
 use super::continuity;
 use super::error::LoadError;
@@ -253,6 +253,7 @@ fn settle(
             by_account.entry(account).or_default().push((name, key));
         }
     }
+    let name = table.to_string();
     let mut all = Vec::with_capacity(units.len());
     for (((unit, (work, checked)), absence), held) in units.iter_mut().zip(works).zip(absences).zip(held) {
         if unit.status == UnitStatus::Failed || write != Write::Merge {
@@ -262,7 +263,8 @@ fn settle(
         let batch = &checked.batch;
         let absent = by_account.remove(&batch.account).unwrap_or_default();
         let counts = absence.counts() && !held;
-        let mut settled = absence.settle(batch, work.round, &table.to_string(), absent, *held);
+        let reading = Reading { batch, round: work.round, table: &name, is_held: *held, inserted: unit.rows_inserted };
+        let mut settled = absence.settle(&reading, absent);
         unit.rows_deleted = settled.deleted;
         unit.rows_suspected = if counts { settled.spare.len() as u64 } else { 0 };
         if settled.deleted == 0 {

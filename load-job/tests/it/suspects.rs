@@ -169,17 +169,8 @@ fn the_api_itself_says_what_is_gone(new: fn() -> World) {
 }
 
 fn keys_of_any_kind_are_found_again(new: fn() -> World) {
-    let ids = [
-        "plain",
-        "two words",
-        "a/b",
-        "ünïcode ✓",
-        "\"quoted\"",
-        "back\\slash",
-        "<&>'",
-        "line\nbreak",
-        "\u{2028}",
-    ];
+    let ids =
+        ["plain", "two words", "a/b", "ünïcode ✓", "\"quoted\"", "back\\slash", "<&>'", "line\nbreak", "\u{2028}"];
     let all: Vec<Value> = ids.iter().flat_map(|id| [json!({"id": id, "n": 1}), json!({"id": id, "n": -2})]).collect();
     let mut world = new();
     let keyed = |records: &[Value]| Given { keys: vec!["id", "n"], ..snapshot("a", records) };

@@ -12,8 +12,17 @@ async fn send(
     let unit = Unit::new("test", "one", "items").unwrap();
     let token = json!({ "next_page_token": page });
     let scope = account.scope(chrono::Utc::now()).with(Names::NEXT_PAGE_TOKEN, token);
-    let call =
-        Call { account, requester, unit: &unit, scope: &scope, injections: &[], expected: 0, cached, is_probe: false };
+    let call = Call {
+        account,
+        requester,
+        unit: &unit,
+        scope: &scope,
+        injections: &[],
+        expected: 0,
+        cached,
+        is_probe: false,
+        gone: &[],
+    };
     let decode = |answer: Answer| {
         let text = String::from_utf8(answer.body.to_vec()).unwrap();
         async move { if text.starts_with("broken") { Err("broken".to_owned().into()) } else { Ok(text) } }.boxed()
