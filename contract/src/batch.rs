@@ -2,6 +2,7 @@
 //! All that the load needs to know of a stream travels in it; the load never reads a manifest.
 
 use crate::evidence::Evidence;
+use crate::cursor::CursorOrder;
 use crate::run_id::RunId;
 use crate::unit::Unit;
 use chrono::{DateTime, Utc};
@@ -91,6 +92,10 @@ pub struct Batch {
     pub primary_key: Vec<String>,
     /// The field whose later value wins among records of one key.
     pub cursor_field: Option<String>,
+    /// The formats by which the extract has read the cursor's values, in the order in which they are tried. None in batches of before: the load
+    /// then compares what it finds.
+    #[serde(default)]
+    pub cursor_formats: Option<Vec<String>>,
     /// What the batch covers.
     pub mode: BatchMode,
     /// The range of a `window` batch.
@@ -129,6 +134,12 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// How the values of its cursor are compared; none for a stream without one.
+    pub fn cursor(&self) -> Option<(&str, CursorOrder)> {
+        let order = self.cursor_formats.clone().map_or(CursorOrder::Unknown, |formats| CursorOrder::By(formats.into()));
+        Some((self.cursor_field.as_deref()?, order))
+    }
+
     /// The unit it belongs to.
     pub fn unit(&self) -> Unit {
         Unit { source: self.source.clone(), account: self.account.clone(), stream: self.stream.clone() }

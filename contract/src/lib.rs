@@ -3,6 +3,8 @@
 
 pub mod batch;
 pub mod evidence;
+pub mod cursor;
+pub mod datetime;
 pub mod exit;
 pub mod google;
 pub mod landing;

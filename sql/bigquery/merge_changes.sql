@@ -7,9 +7,8 @@ WITH staged AS (
         _etl_account,
         _etl_row_hash,
         _etl_seq,
-{% if cursor %}
-        {{ cursor | id }} AS cursor_value,
-{% endif %}
+        -- The cursor's place sorts as the extract compares; none sorts first.
+        COALESCE(_etl_order, '') AS cursor_place,
 {% for key in keys %}
         {%+ if key.kind == "json" %}TO_JSON_STRING(PARSE_JSON({{ key.name | id }}, wide_number_mode => 'round')){% elif key.kind == "float" %}CAST({{ key.name | id }} AS STRING){% elif key.kind == "datetime" %}DATETIME({{ key.name | id }}, 'UTC'){% else %}{{ key.name | id }}{% endif %} AS key_{{ loop.index0 }},
 {% endfor %}
@@ -22,7 +21,7 @@ winners AS (
     QUALIFY ROW_NUMBER() OVER (
         PARTITION BY _etl_account{% for key in keys %}, key_{{ loop.index0 }}{% endfor %}
 
-        ORDER BY {% if cursor %}cursor_value DESC, {% endif %}_etl_seq DESC
+        ORDER BY cursor_place DESC, _etl_seq DESC
     ) = 1
 )
 {% if table_exists %}

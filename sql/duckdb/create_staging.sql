@@ -7,5 +7,6 @@ CREATE TEMP TABLE staging (
 {% endfor %}
     _etl_account VARCHAR NOT NULL,
     _etl_row_hash VARCHAR NOT NULL,
-    _etl_seq BIGINT NOT NULL
+    _etl_seq BIGINT NOT NULL,
+    _etl_order VARCHAR
 );

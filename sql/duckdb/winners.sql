@@ -1,4 +1,4 @@
--- One staged row a key: the last by cursor, then by order of arrival.
+-- One staged row a key: the last by cursor, then by order of arrival. The cursor's place sorts as the extract compares; none sorts first.
 DROP VIEW IF EXISTS temp.winners;
 DROP TABLE IF EXISTS temp.ranked;
 
@@ -9,7 +9,7 @@ FROM temp.staging
 QUALIFY row_number() OVER (
     PARTITION BY _etl_account{% for key in keys %}, {{ key | id }}{% endfor %}
 
-    ORDER BY {% if cursor %}{{ cursor | id }} DESC NULLS LAST, {% endif %}_etl_seq DESC
+    ORDER BY coalesce(_etl_order, '') DESC, _etl_seq DESC
 ) = 1;
 
 CREATE TEMP VIEW winners AS FROM temp.ranked;

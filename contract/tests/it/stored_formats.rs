@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use contract::batch::{Batch, BatchMode, Write};
+use contract::cursor::CursorOrder;
 use contract::landing::{FolderLanding, Landing, PutMode, paths};
 use contract::lease::LeaseFile;
 use contract::report::{Plan, RunReport};
@@ -26,6 +27,8 @@ async fn a_batch_of_version_1_is_read_and_others_are_refused() {
     };
     let batch: Batch = put(BATCH.into()).await.unwrap().unwrap();
     assert_eq!((batch.mode, batch.write_mode(), batch.records), (BatchMode::Incremental, Write::Merge, 2));
+    // Written before the formats of the cursor travelled with it.
+    assert_eq!(batch.cursor(), Some(("modifiedOn", CursorOrder::Unknown)));
     let cases = [
         (BATCH.replace("\"version\": 1", "\"version\": 2"), "its version is 2"),
         (BATCH.replace("\"source\": \"s\"", "\"source\": \"other\""), "it describes other/a/t"),

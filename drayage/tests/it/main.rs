@@ -7,5 +7,7 @@ mod init_by_flags;
 mod init_refusals;
 mod init_side_by_side;
 mod names;
+mod newer_version;
+mod own_source;
 mod texts;
 mod world;

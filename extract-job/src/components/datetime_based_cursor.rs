@@ -10,6 +10,7 @@ use crate::template::Names;
 use crate::template::datetime;
 use crate::template::duration::IsoDuration;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use contract::cursor::CursorFormats;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
@@ -23,7 +24,7 @@ pub(crate) struct DatetimeBasedCursor {
     cursor_field: Expression,
     format: String,
     /// In the order in which they are tried; the last one is `format`.
-    formats: Vec<String>,
+    formats: CursorFormats,
     start: MinMaxDatetime,
     end: Option<MinMaxDatetime>,
     step: Option<Expression>,
@@ -110,7 +111,7 @@ impl DatetimeBasedCursor {
         let cursor = Self {
             cursor_field: cursor_field?,
             format: format?,
-            formats,
+            formats: formats.into(),
             start: start?,
             end,
             step: reader.expression("step", Names::ANYWHERE),
@@ -142,7 +143,7 @@ impl DatetimeBasedCursor {
         self.cursor_field.text(scope).map_err(|error| format!("`cursor_field`: {error}"))
     }
 
-    /// The name of the record's field for the batch's description, where it depends on no setting.
+    /// The name of the record's field, where it depends on no setting.
     pub(crate) fn plain_field(&self) -> Option<String> {
         self.cursor_field.text(&Scope::new(DateTime::UNIX_EPOCH)).ok().filter(|field| !field.is_empty())
     }
@@ -244,14 +245,10 @@ impl DatetimeBasedCursor {
         let field = self.field(scope)?;
         let value = state.get(&field).ok_or_else(|| format!("the state has no `{field}`; use --full-refresh"))?;
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        match self.parse(&text) {
+        match self.instant(&text) {
             Some(parsed) => Ok(Some(parsed)),
             None => Err(format!("the state's `{field}` fits none of the cursor's formats; use --full-refresh")),
         }
-    }
-
-    fn parse(&self, text: &str) -> Option<DateTime<FixedOffset>> {
-        self.formats.iter().find_map(|format| datetime::parse(text, format).ok())
     }
 
     /// The state in the format of the cursor.
@@ -291,7 +288,12 @@ impl DatetimeBasedCursor {
 
     /// The instant of a record's cursor value.
     pub(crate) fn instant(&self, text: &str) -> Option<DateTime<FixedOffset>> {
-        self.parse(text)
+        self.formats.instant(text)
+    }
+
+    /// How the values of records are read.
+    pub(crate) fn formats(&self) -> &CursorFormats {
+        &self.formats
     }
 }
 
@@ -313,7 +315,7 @@ impl<'a> Highest<'a> {
         {
             return;
         }
-        if let Some(instant) = self.cursor.parse(&text)
+        if let Some(instant) = self.cursor.instant(&text)
             && self.highest.as_ref().is_none_or(|(_, have)| instant > *have)
         {
             self.highest = Some((text.into_owned(), instant));

@@ -113,7 +113,7 @@ async fn try_extract(
     let stored = sink.finish().await?;
     (report.rows_extracted, report.bytes) = (stored.records, stored.bytes);
     report.warnings.extend(outcome.warnings.iter().cloned());
-    let batch = describe(shared, work, &way, plan, outcome, stored, report.started_at);
+    let batch = describe(shared, account, work, &way, plan, outcome, stored, report.started_at)?;
     let path = paths::batch(&work.unit, &shared.run);
     stored::write(shared.landing.as_ref(), &path, &batch).await.map_err(stored_error)?;
     if may_resume(work, &way) {
@@ -173,17 +173,20 @@ pub(crate) fn reader(shared: &Shared, account: &Arc<Account>, work: &WorkUnit, n
     reader.redacting(work.redaction.clone())
 }
 
+#[expect(clippy::too_many_arguments, reason = "all that the description is made of, and nothing else")]
 pub(super) fn describe(
     shared: &Shared,
+    account: &Account,
     work: &WorkUnit,
     way: &Way,
     plan: Plan,
     outcome: Outcome,
     stored: Stored,
     started_at: DateTime<Utc>,
-) -> Batch {
-    let cursor_field = work.stream.cursor.as_ref().and_then(|cursor| cursor.plain_field());
-    Batch {
+) -> Result<Batch, ReadError> {
+    let cursor = work.stream.cursor.as_ref();
+    let cursor_field = cursor.map(|cursor| cursor.field(&account.scope(shared.now))).transpose().map_err(ReadError)?;
+    Ok(Batch {
         version: BATCH_VERSION,
         run_id: shared.run.run.clone(),
         source: work.unit.source.clone(),
@@ -191,7 +194,8 @@ pub(super) fn describe(
         stream: work.unit.stream.clone(),
         table: work.table.clone(),
         primary_key: work.stream.primary_key.clone(),
-        cursor_field,
+        cursor_field: cursor_field.filter(|field| !field.is_empty()),
+        cursor_formats: cursor.map(|cursor| cursor.formats().as_slice().to_vec()),
         mode: way.mode,
         window: way.backfill.map(|Backfill { from, to }| Window { from, to }),
         stable: outcome.evidence.is_whole(),
@@ -207,7 +211,7 @@ pub(super) fn describe(
         gone: Vec::new(),
         write: work.write,
         schema: work.schema.clone(),
-    }
+    })
 }
 
 /// The report of a unit whose batch an earlier try of this task has completed.

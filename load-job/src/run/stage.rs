@@ -82,7 +82,7 @@ fn sample(workers: &Workers<'_>, inputs: &[Input]) -> Result<Observed, LoadError
             let end =
                 block.data.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).take(SAMPLE).last();
             let lines = &block.data[..end.unwrap_or(block.data.len())];
-            match shaper.shape(lines, block.first, &BatchContext { account: String::new(), keys: Vec::new() }) {
+            match shaper.shape(lines, block.first, &BatchContext::default()) {
                 Ok(_) => observed.merge(&shaper.observed()),
                 Err(error) => failure = Some(error),
             }

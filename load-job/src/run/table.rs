@@ -105,8 +105,11 @@ fn load_candidates(
     let mut works: Vec<(UnitWork, Checked)> = Vec::with_capacity(candidates.len());
     let mut inputs: Vec<Input> = Vec::with_capacity(candidates.len());
     for Candidate { work, checked, .. } in candidates {
-        let keys = if write == Write::Merge { checked.batch.primary_key.clone() } else { Vec::new() };
-        let context = BatchContext { account: checked.batch.account.clone(), keys };
+        let mut context = BatchContext { account: checked.batch.account.clone(), ..BatchContext::default() };
+        if write == Write::Merge {
+            context.keys.clone_from(&checked.batch.primary_key);
+            context.cursor = checked.batch.cursor().map(|(field, order)| (field.to_owned(), order));
+        }
         inputs.push(Input { batch: checked.batch.clone(), context });
         works.push((work, checked));
     }
@@ -150,7 +153,6 @@ fn load_candidates(
         table: table.clone(),
         write,
         keys,
-        cursor: inputs.first().and_then(|input| input.batch.cursor_field.as_ref()).and_then(column),
         accounts: inputs.iter().zip(&absences).map(|(input, absence)| absence.change(&input.batch)).collect(),
         rewrite: options.rewrite,
         table_exists: existing.is_some(),

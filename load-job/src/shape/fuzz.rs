@@ -30,6 +30,7 @@ const FIELDS: &[&str] = &[
     "_etl_synced",
     "x_etl_synced",
     "_etl_seq",
+    "_etl_order",
     "",
     "é",
     "e",
@@ -101,7 +102,7 @@ fn load(
     cut: (usize, usize),
     mut plan: impl FnMut(&Observed) -> TablePlan,
 ) -> (TablePlan, Vec<ShapedBlock>) {
-    let context = BatchContext { account: "acme".into(), keys: keys.to_vec() };
+    let context = BatchContext { account: "acme".into(), keys: keys.to_vec(), cursor: None };
     let block = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     let none = TablePlan { columns: Vec::new(), fields: Vec::new(), changes: Vec::new() };
     let mut sampler = Shaper::new(Arc::new(none));
@@ -195,7 +196,7 @@ fn holds(rows: &RecordBatch, column: usize, row: usize, ty: ColumnType, value: &
 fn check_names(plan: &TablePlan, existing: &[ExistingColumn]) -> Result<(), TestCaseError> {
     let foreign = existing.iter().filter(|column| column.ty.is_none()).map(|column| column.name.clone());
     let mut names: HashSet<String> = foreign.chain(AUDIT_COLUMNS.map(str::to_owned)).collect();
-    names.extend(["_etl_seq".to_owned()]);
+    names.extend(["_etl_seq".to_owned(), "_etl_order".to_owned()]);
     for column in &plan.columns {
         prop_assert!(names.insert(column.name.to_lowercase()), "{} stands twice in {plan:?}", column.name);
         prop_assert!(column.name.len() <= 300 && column.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
@@ -277,7 +278,7 @@ proptest! {
         let mut turned = record.clone();
         turned.rotate_left(by.index(record.len() + 1).min(record.len()));
         let none = Arc::new(TablePlan { columns: Vec::new(), fields: Vec::new(), changes: Vec::new() });
-        let context = BatchContext { account: String::new(), keys: Vec::new() };
+        let context = BatchContext { account: String::new(), keys: Vec::new(), cursor: None };
         let lines = [line(&record, ""), line(&turned, " \t"), line(&record, "")].join("\n");
         let block = Shaper::new(none).shape(lines.as_bytes(), 0, &context).unwrap();
         let hashes = block.rows.column_by_name("_etl_row_hash").unwrap().as_string::<i32>();
@@ -291,7 +292,7 @@ proptest! {
         if whole { line.clone_from(&bytes) } else { line.splice(at..at, bytes.into_iter().take(3)).for_each(drop) }
         line.retain(|byte| *byte != b'\n');
         let none = Arc::new(TablePlan { columns: Vec::new(), fields: Vec::new(), changes: Vec::new() });
-        let context = BatchContext { account: String::new(), keys: Vec::new() };
+        let context = BatchContext { account: String::new(), keys: Vec::new(), cursor: None };
         let block = Shaper::new(none).shape(&line, 0, &context).unwrap();
         let blank = line.iter().all(u8::is_ascii_whitespace);
         let object = read(&line, &mut Vec::new()).is_ok();

@@ -11,16 +11,19 @@ use super::value::Value;
 use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
+use contract::cursor::{CursorOrder, CursorValue};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What a shaper must know of the batch that a block comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct BatchContext {
     /// Goes into `_etl_account`.
     pub(crate) account: String,
     /// The fields of the primary key.
     pub(crate) keys: Vec<String>,
+    /// The field whose later value wins among records of one key, and how its values are compared.
+    pub(crate) cursor: Option<(String, CursorOrder)>,
 }
 
 /// Why a record cannot be loaded.
@@ -48,7 +51,7 @@ impl std::fmt::Display for RejectReason {
 
 /// What came of a block.
 pub(crate) struct ShapedBlock {
-    /// The rows: the plan's columns, then `_etl_account`, `_etl_row_hash` and `_etl_seq`.
+    /// The rows: the plan's columns, then `_etl_account`, `_etl_row_hash`, `_etl_seq` and `_etl_order`.
     pub(crate) rows: RecordBatch,
     /// The lines that could not be loaded, each with its reason.
     pub(crate) rejects: Vec<(std::ops::Range<usize>, RejectReason)>,
@@ -77,6 +80,7 @@ impl Shaper {
         fields.push(Field::new("_etl_account", DataType::Utf8, false));
         fields.push(Field::new("_etl_row_hash", DataType::Utf8, false));
         fields.push(Field::new("_etl_seq", DataType::Int64, false));
+        fields.push(Field::new("_etl_order", DataType::Utf8, true));
         Self {
             schema: Arc::new(Schema::new(fields)),
             index: plan.fields.iter().enumerate().map(|(index, field)| (field.field.clone(), index)).collect(),
@@ -113,6 +117,8 @@ impl Shaper {
         let plan = self.plan.clone();
         let mut builders: Vec<Builder> = plan.columns.iter().map(|column| Builder::new(column.ty)).collect();
         let (mut accounts, mut hashes, mut seqs) = (StringBuilder::new(), StringBuilder::new(), Int64Builder::new());
+        let mut orders = StringBuilder::new();
+        let cursor = context.cursor.as_ref().and_then(|(field, order)| Some((*self.index.get(field)?, order)));
         let keys: Vec<usize> = context.keys.iter().map(|key| self.index.get(key).copied().unwrap_or(UNKNOWN)).collect();
         let mut rejects = Vec::new();
         let mut slots: Vec<Option<Value<'_>>> = vec![None; plan.fields.len()];
@@ -137,6 +143,7 @@ impl Shaper {
                         accounts.append_value(&context.account);
                         hashes.append_value(String::from_utf8_lossy(&hash));
                         seqs.append_value(i64::try_from(seq).unwrap_or(i64::MAX));
+                        orders.append_option(cursor.and_then(|(index, order)| place(slots[index].as_ref()?, order)));
                     }
                 },
             }
@@ -146,6 +153,7 @@ impl Shaper {
         arrays.push(Arc::new(accounts.finish()));
         arrays.push(Arc::new(hashes.finish()));
         arrays.push(Arc::new(seqs.finish()));
+        arrays.push(Arc::new(orders.finish()));
         let rows = RecordBatch::try_new(self.schema.clone(), arrays)?;
         Ok(ShapedBlock { rows, rejects })
     }
@@ -222,6 +230,15 @@ impl Shaper {
             }
         }
         None
+    }
+}
+
+/// The place of a record among the versions of its key; none where its cursor cannot be compared.
+fn place(value: &Value<'_>, order: &CursorOrder) -> Option<String> {
+    match value.raw.as_bytes().first()? {
+        b'"' => order.place(CursorValue::Text(&value.text)),
+        b'-' | b'0'..=b'9' => order.place(CursorValue::Number(value.raw)),
+        _ => None,
     }
 }
 

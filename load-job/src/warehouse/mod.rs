@@ -152,8 +152,6 @@ pub struct ChangeRequest {
     pub write: Write,
     /// Key columns (without the account); empty for replace and append.
     pub keys: Vec<String>,
-    /// The column whose later value wins among rows of one key.
-    pub cursor: Option<String>,
     /// The accounts.
     pub accounts: Vec<AccountChange>,
     /// Whether rows of the same content are written anew.

@@ -11,6 +11,7 @@ mod idempotence;
 mod logs;
 mod merge_table;
 mod suspects;
+mod newer_version;
 mod types;
 mod world;
 mod write_modes;

@@ -326,9 +326,6 @@ impl Warehouse for BigQuery {
             .filter(|account| account.may_delete)
             .map(|account| account.account.clone())
             .collect();
-        let is_ordered = |name: &String| {
-            self.work.columns.iter().any(|column| column.name == *name && column.ty != ColumnType::Json)
-        };
         let partitioning = self.partitioning(request);
         let names = json!({
             "target": self.target(&request.table),
@@ -337,7 +334,6 @@ impl Warehouse for BigQuery {
             "expires": timestamp(self.work.expires),
             "table_exists": request.table_exists,
             "keys": self.keys(request),
-            "cursor": request.cursor.clone().filter(is_ordered),
             "rewrite": request.rewrite,
             "partition": partitioning.as_ref().map(|partitioning| partitioning.column.clone()),
             "partition_type": partitioning.as_ref().map(|partitioning| partitioning.ty.name()),

@@ -38,6 +38,7 @@ pub(super) fn staging_fields(columns: &[ColumnPlan]) -> Vec<TableFieldSchema> {
         field("_etl_account", FieldType::String),
         field("_etl_row_hash", FieldType::String),
         field("_etl_seq", FieldType::Int64),
+        field("_etl_order", FieldType::String),
     ]);
     fields
 }

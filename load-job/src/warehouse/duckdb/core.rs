@@ -227,7 +227,7 @@ impl Warehouse for DuckDb {
         let distinct_from = match request.write {
             Write::Merge => {
                 let duplicates = self.has_duplicates(&request.keys)?;
-                let winners = json!({ "duplicates": duplicates, "keys": request.keys, "cursor": request.cursor });
+                let winners = json!({ "duplicates": duplicates, "keys": request.keys });
                 self.client.batch(&what, &render("winners", &winners)?)?;
                 let keys: Vec<Value> = request.keys.iter().map(|key| json!({ "name": key, "cast": "" })).collect();
                 let merge = with(&names, json!({ "keys": keys, "rewrite": request.rewrite }));
