@@ -1,8 +1,8 @@
 //! `batch.json`, a batch's description: written last, so that its presence means that the batch is complete.
 //! All that the load needs to know of a stream travels in it; the load never reads a manifest.
 
-use crate::evidence::Evidence;
 use crate::cursor::CursorOrder;
+use crate::evidence::Evidence;
 use crate::run_id::RunId;
 use crate::unit::Unit;
 use chrono::{DateTime, Utc};

@@ -2,9 +2,9 @@
 //! run reports, work units, exit codes and telemetry. It knows no API, no warehouse and no cloud client beyond the landing zone.
 
 pub mod batch;
-pub mod evidence;
 pub mod cursor;
 pub mod datetime;
+pub mod evidence;
 pub mod exit;
 pub mod google;
 pub mod landing;

@@ -45,6 +45,35 @@ impl UnitStatus {
     }
 }
 
+/// What a failed unit needs beside another try, which would fail as this one did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// Its batch is loaded only by force.
+    Force,
+    /// It deletes more than is allowed without a word.
+    AllowMassDelete,
+    /// Another stream has written the rows so far.
+    TakeOver,
+    /// Its stream has to be extracted from the start.
+    FullRefresh,
+    /// Its batch cannot be loaded: its stream has to be extracted by another run.
+    AnotherRun,
+}
+
+impl Remedy {
+    /// The flag of the command line that is the remedy.
+    pub fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Force => Some("--force"),
+            Self::AllowMassDelete => Some("--allow-mass-delete"),
+            Self::TakeOver => Some("--take-over"),
+            Self::FullRefresh => Some("--full-refresh"),
+            Self::AnotherRun => None,
+        }
+    }
+}
+
 /// What a stage did with one unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnitReport {
@@ -97,6 +126,9 @@ pub struct UnitReport {
     /// Why it failed.
     #[serde(default)]
     pub error: Option<String>,
+    /// What it needs, where another try alone would fail again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
     /// What the user should know though it did not fail.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -126,6 +158,7 @@ impl UnitReport {
             finished_at: now,
             duration_ms: 0,
             error: None,
+            remedy: None,
             warnings: Vec::new(),
         }
     }
@@ -147,6 +180,12 @@ impl UnitReport {
         self.status = UnitStatus::Failed;
         self.error = Some(error.into());
         self.finish(now)
+    }
+
+    /// Says what the failed unit needs.
+    pub fn needing(mut self, remedy: Option<Remedy>) -> Self {
+        self.remedy = remedy;
+        self
     }
 }
 

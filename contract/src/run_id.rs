@@ -1,12 +1,20 @@
 //! Run ids: `YYYYMMDDTHHMMSSZ-xxxxxx`, the UTC start and six random characters, so that they sort by time.
 //! Only texts of that shape are accepted: a run id becomes part of paths, table names and job ids.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use rand::Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+
+/// Clocks of two machines may differ by so much.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
+
+/// The latest moment that is not ahead of the clock.
+pub fn latest_moment(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + SKEW
+}
 
 /// The id of one run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +33,13 @@ impl RunId {
         let mut rng = rand::rng();
         let suffix: String = (0..6).map(|_| LETTERS[rng.random_range(0..LETTERS.len())] as char).collect();
         Self(format!("{}-{suffix}", now.format("%Y%m%dT%H%M%SZ")))
+    }
+
+    /// When the run began, by its id.
+    pub fn started(&self) -> DateTime<Utc> {
+        let time = self.0.split('-').next().unwrap_or_default();
+        // Only such texts become an id.
+        NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%SZ").map(|time| time.and_utc()).unwrap_or_default()
     }
 
     /// The id as text.
@@ -76,6 +91,7 @@ mod tests {
         let late = RunId::new("2026-02-01T00:00:00Z".parse().unwrap());
         assert!(early < late);
         assert_eq!(early.as_str().parse::<RunId>().unwrap(), early);
+        assert_eq!(early.started().to_rfc3339(), "2026-01-31T23:59:00+00:00");
     }
 
     #[test]

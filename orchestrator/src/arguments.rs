@@ -6,6 +6,7 @@ use crate::stage::Stage;
 use chrono::SecondsFormat;
 use contract::program;
 use contract::run_id::RunId;
+use contract::unit::Unit;
 
 /// The arguments of one stage's job.
 pub(crate) fn stage_arguments(stage: Stage, pipeline: &str, run_id: &RunId, options: &RunOptions) -> Vec<String> {
@@ -57,6 +58,14 @@ pub(crate) fn join_again(pipeline: &str, run_id: &RunId, options: &RunOptions) -
 /// The command line that loads a run again, as the user would type it.
 pub(crate) fn load_again(pipeline: &str, run_id: &RunId) -> String {
     format!("{} --only load --run-id {run_id}", run_again(pipeline))
+}
+
+/// The options that name some streams of one account, as words of a command line.
+pub(crate) fn only_these(units: &[&Unit]) -> String {
+    let Some(first) = units.first() else { return String::new() };
+    let mut words = vec![format!("--source={}", first.source), format!("--account={}", first.account)];
+    words.extend(units.iter().map(|unit| format!("--stream={}", unit.stream)));
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The command line that goes on with a run, as the user would type it.

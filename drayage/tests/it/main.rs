@@ -9,5 +9,6 @@ mod init_side_by_side;
 mod names;
 mod newer_version;
 mod own_source;
+mod remedies;
 mod texts;
 mod world;

@@ -71,7 +71,8 @@ pub(super) async fn ask(
             let way = Way { mode: BatchMode::Confirm, backfill: None, limit: None };
             let outcome =
                 Outcome { records: 0, state_after: None, evidence: Evidence::default(), warnings: Vec::new() };
-            let batch = describe(shared, account, work, &way, Plan::default(), outcome, sink.finish().await?, started_at)?;
+            let batch =
+                describe(shared, account, work, &way, Plan::default(), outcome, sink.finish().await?, started_at)?;
             Ok(Some(Batch { gone, ..batch }))
         }
     }

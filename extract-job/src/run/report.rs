@@ -6,7 +6,8 @@ use contract::TOOL_VERSION;
 use contract::landing::{Landing, paths};
 use contract::report::{Plan, RunReport, TaskStatus, UnitReport, UnitStatus};
 use contract::round::RunFolder;
-use contract::run_id::RunId;
+
+use contract::run_id::{RunId, latest_moment};
 use contract::stored::{self, Latest, StoredError};
 use contract::unit::Task;
 use std::collections::BTreeMap;
@@ -89,7 +90,8 @@ pub(crate) fn no_latest() -> Latest {
 /// Names this run as the newest once all its tasks have finished; the last of them does it (or several: they write the same).
 pub(crate) async fn update_latest(landing: &dyn Landing, run: &RunId, task: Task) -> Result<(), StoredError> {
     let mut latest = read_latest(landing).await?;
-    if latest.run_id > *run {
+    // A run whose clock was ahead would stay the newest for ever.
+    if latest.run_id > *run && latest.run_id.started() <= latest_moment(Utc::now()) {
         return Ok(());
     }
     for index in 0..task.count {

@@ -3,11 +3,11 @@
 use super::continuity::{self, Known};
 use super::error::LoadError;
 use super::stage::Workers;
-use super::{Options, UnitWork};
+use super::{Options, UnitWork, order_of_runs};
 use crate::warehouse::{Applied, ExistingTable, FULL, Identity, Remember, TableId, TableName, Warehouse, state_digest};
 use chrono::{DateTime, Utc};
 use contract::batch::{Batch, BatchMode, Write};
-use contract::report::UnitReport;
+use contract::report::{Remedy, UnitReport};
 use contract::round::RunRound;
 use contract::run_id::RunId;
 use contract::stored::{self, Checkpoint, StoredError};
@@ -34,7 +34,7 @@ pub(super) struct Checked {
     /// What an earlier reading has found missing.
     pub(super) prior: Option<Suspects>,
     /// What people should know.
-    pub(super) warning: Option<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// The table that is loaded, as it is before.
@@ -72,7 +72,8 @@ pub(super) fn check(
     }
     let reading = RunRound { run: run_id.clone(), round: work.round };
     let batch = workers.runtime.block_on(stored::read_batch(workers.landing, unit, &reading))?.ok_or_else(|| {
-        LoadError::Refused(format!("run {run_id} has no complete batch of {unit}: its extract failed or was not run; the table is left as it is"))
+        let message = format!("run {run_id} has no complete batch of {unit}: its extract failed or was not run; the table is left as it is");
+        LoadError::needs(Remedy::AnotherRun, message)
     })?;
     let checkpoint = workers.runtime.block_on(stored::read_checkpoint(workers.landing, unit))?;
     let last = warehouse.last_applied(unit)?;
@@ -85,23 +86,20 @@ pub(super) fn check(
         loaded_before: last.is_some(),
     };
     if let Some(other) = known.other_writer(unit).filter(|_| !options.take_over) {
-        return Err(LoadError::Refused(format!(
+        let message = format!(
             "the rows of account {} in table {} were written by {other}, and now {unit} would write them; give one of the streams another `table`, or load with --take-over if {unit} is to have them from now on",
             unit.account, target.table
-        )));
+        );
+        return Err(LoadError::needs(Remedy::TakeOver, message));
     }
-    let applied = checkpoint.as_ref().map(|checkpoint| checkpoint.run_id.clone()).max(last);
-    // The six letters of a run id are no order: of two runs in one second neither is older.
-    let second = |run: &RunId| run.as_str().split('-').next().unwrap_or_default().to_owned();
-    let later = applied.filter(|applied| second(applied) > second(run_id));
-    let is_older = later.is_some();
-    if let Some(applied) = later.filter(|_| !options.force) {
-        return Err(LoadError::Refused(format!(
-            "run {run_id} is older than run {applied}, which was applied already; load that one, or use --force to apply the older batch over it"
-        )));
-    }
+    let order = order_of_runs::follows(run_id, checkpoint.as_ref(), last.as_ref(), Utc::now());
+    let (is_older, order) = match order {
+        Ok(warning) => (false, warning),
+        Err(_) if options.force => (true, None),
+        Err(error) => return Err(error),
+    };
     if let Some(gap) = known.gap(&batch) {
-        return Err(LoadError::Refused(gap));
+        return Err(LoadError::needs(Remedy::FullRefresh, gap));
     }
     let memory = Remember {
         supersedes: known.is_superseded_by(&batch),
@@ -110,8 +108,16 @@ pub(super) fn check(
         applied: Applied { synced: known.written_by(&batch), ..applied_batch(target, &batch) },
     };
     let newest = known.newest_written(&batch);
-    let (prior, warning) = suspects(work, target, &batch, workers)?;
-    Ok(Checked { batch, memory, newest, is_older, checkpoint, prior, warning })
+    let (prior, broken) = suspects(work, target, &batch, workers)?;
+    Ok(Checked {
+        batch,
+        memory,
+        newest,
+        is_older,
+        checkpoint,
+        prior,
+        warnings: order.into_iter().chain(broken).collect(),
+    })
 }
 
 /// What an earlier reading has found missing; and what is to be told of it.

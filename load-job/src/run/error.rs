@@ -3,6 +3,7 @@
 
 use crate::warehouse::WarehouseError;
 use contract::landing::LandingError;
+use contract::report::Remedy;
 use contract::stored::StoredError;
 
 /// Why a table or a unit could not be loaded.
@@ -20,7 +21,29 @@ pub enum LoadError {
     /// The batch must not be loaded.
     #[error("{0}")]
     Refused(String),
+    /// The batch must not be loaded without more.
+    #[error("{message}")]
+    Needs {
+        /// What it needs.
+        remedy: Remedy,
+        /// Why.
+        message: String,
+    },
     /// A fault in this program.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl LoadError {
+    pub(super) fn needs(remedy: Remedy, message: impl Into<String>) -> Self {
+        Self::Needs { remedy, message: message.into() }
+    }
+
+    /// What the unit needs, where another try alone would fail again.
+    pub(super) fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Needs { remedy, .. } => Some(*remedy),
+            _ => None,
+        }
+    }
 }

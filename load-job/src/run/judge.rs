@@ -4,11 +4,12 @@ use super::absent::{self, Absence};
 use super::error::LoadError;
 use super::stage::{Outcome, Workers};
 use super::{Options, UnitWork};
+use crate::read::ReadError;
 use crate::warehouse::{Counts, Decision};
 use chrono::Utc;
 use contract::batch::{Batch, BatchMode, Write};
 use contract::evidence::ReadingScope;
-use contract::report::UnitReport;
+use contract::report::{Remedy, UnitReport};
 use contract::round::RunRound;
 use contract::run_id::RunId;
 
@@ -27,6 +28,8 @@ pub(super) fn take_outcome(
     options: &Options,
 ) -> Result<Option<String>, LoadError> {
     if let Some(error) = outcome.error {
+        // A part that is damaged stays so.
+        unit.remedy = matches!(error, ReadError::Damaged { .. }).then_some(Remedy::AnotherRun);
         return Ok(Some(error.to_string()));
     }
     let reading = RunRound { run: run_id.clone(), round: work.round };
@@ -96,7 +99,7 @@ impl Case<'_> {
                 counts.live
             );
             (unit.rows_inserted, unit.rows_updated, unit.rows_deleted, unit.rows_unchanged) = (0, 0, 0, 0);
-            *unit = unit.clone().fail(message, Utc::now());
+            *unit = unit.clone().fail(message, Utc::now()).needing(Some(Remedy::AllowMassDelete));
             decision.excluded.push(batch.account.clone());
         }
         held.is_some()

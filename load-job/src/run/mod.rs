@@ -6,6 +6,7 @@ mod check;
 mod continuity;
 mod error;
 mod judge;
+mod order_of_runs;
 mod reject;
 mod select;
 mod stage;

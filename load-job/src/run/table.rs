@@ -15,7 +15,7 @@ use crate::warehouse::{
 use chrono::{DateTime, Utc};
 use contract::batch::{BatchMode, Write};
 use contract::evidence::ReadingScope;
-use contract::report::{UnitReport, UnitStatus};
+use contract::report::{Remedy, UnitReport, UnitStatus};
 use contract::round::Round;
 use contract::run_id::RunId;
 use contract::stored::{self, Checkpoint};
@@ -49,11 +49,11 @@ pub(super) fn load(
         let checked = check(&work, target, options, run_id, workers, warehouse);
         match checked.and_then(|checked| fits_with(&candidates, &work, &checked.batch).map(|()| checked)) {
             Ok(checked) => {
-                report.warnings.extend(checked.warning.clone());
+                report.warnings.extend(checked.warnings.iter().cloned());
                 candidates.push(Candidate { work, checked, report });
             }
             Err(LoadError::Warehouse(error @ WarehouseError::Unreachable { .. })) => return Err(error),
-            Err(error) => reports.push(report.fail(error.to_string(), Utc::now())),
+            Err(error) => reports.push(report.fail(error.to_string(), Utc::now()).needing(error.remedy())),
         }
     }
     let mut units: Vec<UnitReport> = candidates.iter().map(|candidate| candidate.report.clone()).collect();
@@ -164,7 +164,7 @@ fn load_candidates(
         let mut is_held = true;
         if unit.status == UnitStatus::Failed {
         } else if let Some(problem) = continuity::set_back(table, checked.newest, counts) {
-            *unit = unit.clone().fail(problem, Utc::now());
+            *unit = unit.clone().fail(problem, Utc::now()).needing(Some(Remedy::FullRefresh));
             decision.excluded.push(checked.batch.account.clone());
         } else {
             let covered = covered_before(checked, counts.live);

@@ -192,6 +192,15 @@ pub struct Decision {
     pub spare: Vec<String>,
 }
 
+/// A load that was applied to a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastApplied {
+    /// The run.
+    pub run_id: RunId,
+    /// When it was applied.
+    pub at: DateTime<Utc>,
+}
+
 /// What is written in the same transaction as the rows, or right after it.
 #[derive(Debug, Clone)]
 pub struct Commit<'a> {
@@ -284,11 +293,11 @@ pub trait Warehouse: Send {
     /// The statement fails; it then expires by itself.
     fn drop_staging(&mut self) -> Result<(), WarehouseError>;
 
-    /// The newest run that was applied to a unit, by the log table.
+    /// The run that was applied to a unit last, by the log table. One that is ahead of the clock comes only where there is no other.
     ///
     /// # Errors
     /// The statement fails.
-    fn last_applied(&mut self, unit: &Unit) -> Result<Option<RunId>, WarehouseError>;
+    fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError>;
 
     /// Writes log rows outside of an apply: the extract's, and failed units.
     ///

@@ -2,7 +2,7 @@
 
 use crate::world::{Given, World, incremental, on_each_warehouse, snapshot};
 use contract::batch::{BatchMode, Write};
-use contract::report::UnitStatus;
+use contract::report::{Remedy, UnitStatus};
 use contract::stored::read_checkpoint;
 use contract::unit::Unit;
 use load_job::run::Options;
@@ -12,6 +12,8 @@ on_each_warehouse! {
     a_batch_loaded_twice_changes_nothing_the_second_time,
     a_new_run_leaves_unchanged_rows_alone,
     an_older_batch_is_refused_unless_forced,
+    what_was_applied_last_counts_not_the_greatest_run_id,
+    a_run_from_the_future_blocks_no_other,
     rewrite_writes_every_row_anew,
     checkpoints_move_with_the_load_and_never_with_a_window,
     a_dry_run_tells_the_plan_and_changes_nothing,
@@ -56,9 +58,53 @@ fn an_older_batch_is_refused_unless_forced(new: fn() -> World) {
     let refused = world.load_with(&old, &Options::default());
     assert_eq!(refused[0].status, UnitStatus::Failed);
     assert!(refused[0].error.as_ref().unwrap().contains("--force"), "{:?}", refused[0].error);
+    assert_eq!(refused[0].remedy, Some(Remedy::Force));
     assert_eq!(world.lines("SELECT DISTINCT v FROM bronze.things"), ["new"]);
     let forced = world.load_with(&old, &Options { force: true, ..Options::default() });
     assert_eq!(forced[0].rows_updated, 3);
+}
+
+fn what_was_applied_last_counts_not_the_greatest_run_id(new: fn() -> World) {
+    let mut world = new();
+    let first = world.extract(&[snapshot("a", &records(3, "first"))]);
+    let second = world.extract(&[snapshot("a", &records(3, "second"))]);
+    let third = world.extract(&[snapshot("a", &records(3, "third"))]);
+    let forced = Options { force: true, ..Options::default() };
+    for (run, options) in [(&third, &Options::default()), (&first, &forced), (&second, &Options::default())] {
+        let units = world.load_with(run, options);
+        assert_eq!(
+            (units[0].status, units[0].rows_updated + units[0].rows_inserted),
+            (UnitStatus::Done, 3),
+            "{units:?}"
+        );
+    }
+    let refused = world.load_with(&first, &Options::default());
+    assert_eq!(refused[0].status, UnitStatus::Failed, "older than the second, which was applied last");
+    assert_eq!(world.lines("SELECT DISTINCT v FROM bronze.things"), ["second"]);
+}
+
+fn a_run_from_the_future_blocks_no_other(new: fn() -> World) {
+    let mut world = new();
+    let early = world.extract(&[snapshot("a", &records(3, "early"))]);
+    world.run(&[snapshot("a", &records(3, "before"))]);
+    world.set_clock("20991231T2359");
+    let ahead = world.extract(&[snapshot("a", &records(3, "ahead"))]);
+    let refused = world.load_with(&ahead, &Options::default());
+    assert_eq!((refused[0].status, refused[0].remedy), (UnitStatus::Failed, Some(Remedy::Force)));
+    let error = refused[0].error.as_ref().unwrap();
+    assert!(error.contains("ahead of the clock") && error.contains("--run-id"), "{error}");
+    let forced = Options { force: true, ..Options::default() };
+    assert_eq!(world.load_with(&ahead, &forced)[0].status, UnitStatus::Done);
+
+    world.set_clock("20260102T0000");
+    let units = world.run(&[snapshot("a", &records(3, "after"))]);
+    assert_eq!(world.lines("SELECT DISTINCT v FROM bronze.things"), ["after"]);
+    let warned =
+        units[0].warnings.iter().any(|text| text.contains(ahead.as_str()) && text.contains("ahead of the clock"));
+    assert!(warned, "{:?}", units[0].warnings);
+    // What is older than the runs of the right clock stays so, and nobody is warned for ever.
+    assert_eq!(world.load_with(&early, &Options::default())[0].status, UnitStatus::Failed);
+    assert_eq!(world.run(&[snapshot("a", &records(3, "later"))])[0].warnings, [""; 0]);
 }
 
 fn rewrite_writes_every_row_anew(new: fn() -> World) {

@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// More settings of a BigQuery warehouse: `, location: EU`.
     pub(crate) warehouse: String,
     runs: u32,
+    /// The day, hour and minute of the next run ids.
+    clock: String,
 }
 
 /// Runs each test of a module against both warehouses.
@@ -74,6 +76,7 @@ impl World {
             accounts: vec!["a".into(), "b".into()],
             warehouse: String::new(),
             runs: 0,
+            clock: "20260101T0000".into(),
         }
     }
 
@@ -141,7 +144,12 @@ impl World {
     /// Run ids that rise from call to call.
     pub(crate) fn next_run(&mut self) -> RunId {
         self.runs += 1;
-        format!("20260101T0000{:02}Z-aaaaaa", self.runs).parse().unwrap()
+        format!("{}{:02}Z-aaaaaa", self.clock, self.runs).parse().unwrap()
+    }
+
+    /// Sets the clock that makes run ids.
+    pub(crate) fn set_clock(&mut self, minute: &str) {
+        minute.clone_into(&mut self.clock);
     }
 
     /// Writes the batches of a run into the landing zone, all for the stream `things`.

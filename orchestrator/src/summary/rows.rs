@@ -2,7 +2,7 @@
 //! A unit that nobody reports has not been done, whatever the exit codes say.
 
 use crate::stage::Stage;
-use contract::report::{UnitReport, UnitStatus};
+use contract::report::{Remedy, UnitReport, UnitStatus};
 use contract::unit::Unit;
 use std::collections::BTreeMap;
 
@@ -64,6 +64,8 @@ pub struct Row {
     pub duration_ms: u64,
     /// The stage that failed and its error.
     pub error: Option<(Stage, String)>,
+    /// What it needs, where another try alone would fail again.
+    pub remedy: Option<Remedy>,
     /// Warnings of both stages.
     pub warnings: Vec<String>,
 }
@@ -83,6 +85,7 @@ impl Row {
             rejected: 0,
             duration_ms: 0,
             error: None,
+            remedy: None,
             warnings: Vec::new(),
         }
     }
@@ -111,6 +114,7 @@ impl Row {
         if report.status == UnitStatus::Failed && self.error.is_none() {
             let error = report.error.clone().unwrap_or_else(|| "no reason was given".into());
             self.error = Some((stage, error));
+            self.remedy = report.remedy;
         }
     }
 

@@ -5,7 +5,7 @@
 use super::*;
 use crate::launcher::{StageEnd, TaskEnd, TaskExit};
 use crate::outcome::stage_exit;
-use contract::report::RunReport;
+use contract::report::{Remedy, RunReport};
 
 const ID: &str = "20260131T235900Z-a1b2c3";
 
@@ -135,6 +135,48 @@ run 20260131T235900Z-a1b2c3: 1 unit done, 3 failed in 4.0 s
 what failed to extract is untouched in the warehouse; the next run extracts it from where it was
 to load again without extracting: orchestrator run --pipeline 'my pipeline.yaml' --only load --run-id 20260131T235900Z-a1b2c3";
     check(ran, RunStatus::PartlyFailed, Exit::SomeFailed, expected);
+}
+
+#[test]
+fn what_failed_units_need_is_told_for_each_account_alone() {
+    let refused = |account, stream, remedy| loaded(account, stream, [0; 5]).fail("refused", at(3)).needing(remedy);
+    let load = |units: Vec<UnitReport>| {
+        let extract = units_of(&units);
+        let load = stage(Stage::Load, vec![(TaskExit::Code(1), Some(units))]);
+        text::render(&RunSummary::of(ran(Some(extract), Some(load))))
+    };
+    let command = "orchestrator run --pipeline 'my pipeline.yaml'";
+    let again = format!("{command} --only load --run-id {ID}");
+    let of = |account: &str, streams: &str| format!("--source=servicetitan --account={account} {streams}");
+    let text = load(vec![
+        refused("acme", "jobs", Some(Remedy::AllowMassDelete)),
+        refused("acme", "campaigns", Some(Remedy::AllowMassDelete)),
+        refused("b", "jobs", Some(Remedy::Force)),
+        refused("b", "campaigns", Some(Remedy::FullRefresh)),
+        refused("c", "jobs", Some(Remedy::AnotherRun)),
+        loaded("c", "campaigns", [0; 5]),
+    ]);
+    let expected = [
+        format!("if that is right: {again} {} --force", of("b", "--stream=jobs")),
+        format!("if that is right: {again} {} --allow-mass-delete", of("acme", "--stream=campaigns --stream=jobs")),
+        format!("to extract from the start: {command} {} --full-refresh", of("b", "--stream=campaigns")),
+        format!("to extract again: {command} {}", of("c", "--stream=jobs")),
+    ];
+    assert!(text.ends_with(&format!("4.0 s\n{}", expected.join("\n"))), "{text}");
+    assert!(!text.contains("to load again"), "what was refused is not told again: {text}");
+
+    let text = load(vec![refused("b", "jobs", Some(Remedy::Force)), refused("acme", "jobs", None)]);
+    let expected = [
+        format!("to load again without extracting: {again}"),
+        format!("if that is right: {again} --source=servicetitan --account=b --stream=jobs --force"),
+    ];
+    assert!(text.ends_with(&format!("4.0 s\n{}", expected.join("\n"))), "{text}");
+}
+
+/// An extract in which all these units were done.
+fn units_of(units: &[UnitReport]) -> StageResult {
+    let units = units.iter().map(|unit| extracted(&unit.account, &unit.stream, 1)).collect();
+    stage(Stage::Extract, vec![(TaskExit::Code(0), Some(units))])
 }
 
 #[test]

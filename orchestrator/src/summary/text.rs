@@ -3,10 +3,18 @@
 
 use super::rows::{Row, RowStatus};
 use super::{Ran, RunStatus, RunSummary};
-use crate::arguments::{go_on, load_again};
+use crate::arguments::{go_on, load_again, only_these, run_again};
 use crate::stage::Stage;
 use comfy_table::{CellAlignment, Table, presets};
 use contract::exit::Exit;
+use contract::report::Remedy;
+use contract::run_id::RunId;
+use contract::unit::Unit;
+use std::collections::BTreeMap;
+
+/// How many commands are told that single accounts need, and for how many streams each: a line of a message is cut.
+const MOST_NEEDS: usize = 5;
+const MOST_STREAMS: usize = 8;
 
 /// The whole summary: blocks with a blank line between them.
 pub(crate) fn render(summary: &RunSummary) -> String {
@@ -113,10 +121,13 @@ pub(super) fn next_step(ran: &Ran, exit: Exit, interrupted: bool, landed: bool, 
     }
     if extract_stopped {
         let load = landed && ran.only == Some(Stage::Extract);
-        return load.then(|| format!("to load what has landed: {}", load_again(pipeline, run_id)));
+        let mut lines = needs(pipeline, run_id, rows);
+        lines.extend(load.then(|| format!("to load what has landed: {}", load_again(pipeline, run_id))));
+        return (!lines.is_empty()).then(|| lines.join("\n"));
     }
     let of = |stage: Stage| {
         rows.iter().any(|row| match (row.status, &row.error) {
+            (RowStatus::Failed, _) if row.remedy.is_some() => false,
             (RowStatus::Failed, Some((failed, _))) => failed.job() == stage,
             (RowStatus::NotExtracted, _) => stage == Stage::Extract,
             (RowStatus::NotLoaded, _) => stage == Stage::Load,
@@ -135,5 +146,34 @@ pub(super) fn next_step(ran: &Ran, exit: Exit, interrupted: bool, landed: bool, 
     if load_failed {
         lines.push(format!("to load again without extracting: {}", load_again(pipeline, run_id)));
     }
+    lines.extend(needs(pipeline, run_id, rows));
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What units need that would fail again by themselves: a command for those of one account, since a flag is for nobody else.
+fn needs(pipeline: &str, run_id: &RunId, rows: &[Row]) -> Vec<String> {
+    let mut needing: BTreeMap<(Remedy, &str, &str), Vec<&Unit>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.status == RowStatus::Failed) {
+        if let Some(remedy) = row.remedy {
+            needing.entry((remedy, &row.unit.source, &row.unit.account)).or_default().push(&row.unit);
+        }
+    }
+    let line = |(remedy, units): (Remedy, &[&Unit])| {
+        let (these, flag) = (only_these(units), remedy.flag().unwrap_or_default());
+        match remedy {
+            Remedy::Force | Remedy::AllowMassDelete | Remedy::TakeOver => {
+                format!("if that is right: {} {these} {flag}", load_again(pipeline, run_id))
+            }
+            Remedy::FullRefresh => format!("to extract from the start: {} {these} {flag}", run_again(pipeline)),
+            Remedy::AnotherRun => format!("to extract again: {} {these}", run_again(pipeline)),
+        }
+    };
+    let commands =
+        || needing.iter().flat_map(|((remedy, ..), units)| units.chunks(MOST_STREAMS).map(move |some| (*remedy, some)));
+    let mut lines: Vec<String> = commands().take(MOST_NEEDS).map(line).collect();
+    let left = commands().skip(MOST_NEEDS).map(|(_, units)| units.len()).sum::<usize>();
+    if left > 0 {
+        lines.push(format!("and for {left} more units likewise"));
+    }
+    lines
 }

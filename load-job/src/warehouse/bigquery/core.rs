@@ -15,8 +15,8 @@ use super::staging::{self, Staged};
 use super::table;
 use crate::shape::{ColumnPlan, ColumnType, TablePlan};
 use crate::warehouse::{
-    Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, Spent, TableId, TableName, TableOrder, Warehouse,
-    WarehouseError,
+    Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId, TableName,
+    TableOrder, Warehouse, WarehouseError,
 };
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -480,7 +480,7 @@ impl Warehouse for BigQuery {
         self.client.drop_table(dataset, &self.work.changes)
     }
 
-    fn last_applied(&mut self, unit: &Unit) -> Result<Option<RunId>, WarehouseError> {
+    fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError> {
         Ok(self.prepared.applied.get(unit).cloned())
     }
 

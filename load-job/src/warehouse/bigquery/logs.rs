@@ -4,9 +4,10 @@
 use super::client::{Client, Param};
 use super::sql::{render, timestamp};
 use crate::shape::{SchemaChangeKind, TablePlan};
-use crate::warehouse::{ChangeRequest, Commit, WarehouseError};
+use crate::warehouse::{ChangeRequest, Commit, LastApplied, WarehouseError};
+use chrono::{DateTime, Utc};
 use contract::report::UnitReport;
-use contract::run_id::RunId;
+use contract::run_id::{RunId, latest_moment};
 use contract::unit::Unit;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -90,16 +91,21 @@ pub(super) fn create(client: &Client, dataset: &str) -> Result<(), WarehouseErro
     Ok(())
 }
 
-/// The newest run that was applied to each unit of the place; nothing if there is no log yet.
-pub(super) fn last_applied(client: &mut Client, dataset: &str) -> Result<HashMap<Unit, RunId>, WarehouseError> {
+/// The run that was applied last to each unit of the place; nothing if there is no log yet.
+pub(super) fn last_applied(client: &mut Client, dataset: &str) -> Result<HashMap<Unit, LastApplied>, WarehouseError> {
     if client.table(dataset, ETL_LOGS)?.is_none() {
         return Ok(HashMap::new());
     }
     let text = render("last_applied", &json!({ "logs": [client.project, dataset, ETL_LOGS] }))?;
-    let rows = client.rows("read the log", "log", &text, &[])?;
+    let latest = latest_moment(Utc::now());
+    let id = latest.format("%Y%m%dT%H%M%SZ-~").to_string();
+    let params = [("latest", Param::Instant(latest)), ("latest_id", Param::Text(&id))];
+    let rows = client.rows("read the log", "log", &text, &params)?;
     let read = |row: Vec<Option<String>>| {
-        let [source, account, stream, run_id]: [Option<String>; 4] = row.try_into().ok()?;
-        Some((Unit { source: source?, account: account?, stream: stream? }, run_id?.parse().ok()?))
+        let [source, account, stream, run_id, at]: [Option<String>; 5] = row.try_into().ok()?;
+        let at = DateTime::from_timestamp_micros(at?.parse().ok()?).unwrap_or_default();
+        let unit = Unit { source: source?, account: account?, stream: stream? };
+        Some((unit, LastApplied { run_id: run_id?.parse().ok()?, at }))
     };
     Ok(rows.into_iter().filter_map(read).collect())
 }

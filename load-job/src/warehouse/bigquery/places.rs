@@ -5,10 +5,9 @@ use super::client::Client;
 use super::core::BigQuery;
 use super::logs;
 use super::memory;
-use crate::warehouse::{Applied, WarehouseError};
+use crate::warehouse::{Applied, LastApplied, WarehouseError};
 use contract::google::Rest;
 use contract::landing::Landing;
-use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
 use contract::unit::Unit;
 use std::collections::HashMap;
@@ -30,11 +29,11 @@ pub struct Place {
     pub location: Option<String>,
 }
 
-/// A place that is ready: a client for it, the newest run that was applied to each unit, and what is remembered of its tables.
+/// A place that is ready: a client for it, the run that was applied last to each unit, and what is remembered of its tables.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) client: Client,
-    pub(super) applied: HashMap<Unit, RunId>,
+    pub(super) applied: HashMap<Unit, LastApplied>,
     pub(super) memory: Vec<Applied>,
 }
 

@@ -8,8 +8,8 @@ use super::schema::{self, timestamp};
 use super::sql::render;
 use crate::shape::{ColumnPlan, ColumnType, SchemaChangeKind, TablePlan};
 use crate::warehouse::{
-    AccountChange, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, Spent, TableId, TableName,
-    TableOrder, Warehouse, WarehouseError,
+    AccountChange, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId,
+    TableName, TableOrder, Warehouse, WarehouseError,
 };
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
@@ -333,7 +333,7 @@ impl Warehouse for DuckDb {
         self.client.batch("drop the staging table", sql)
     }
 
-    fn last_applied(&mut self, unit: &Unit) -> Result<Option<RunId>, WarehouseError> {
+    fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError> {
         if self.has_logs { logs::last_applied(&self.client, &self.log_schema, unit) } else { Ok(None) }
     }
 

@@ -5,9 +5,10 @@ use super::client::Client;
 use super::schema::timestamp;
 use super::sql::render;
 use crate::shape::{SchemaChangeKind, TablePlan};
-use crate::warehouse::{ChangeRequest, Commit, WarehouseError};
+use crate::warehouse::{ChangeRequest, Commit, LastApplied, WarehouseError};
+use chrono::{DateTime, Utc};
 use contract::report::{UnitReport, UnitStatus};
-use contract::run_id::RunId;
+use contract::run_id::{RunId, latest_moment};
 use contract::unit::Unit;
 use duckdb::params;
 use serde_json::json;
@@ -92,11 +93,21 @@ pub(super) fn schema_changes(
     Ok(())
 }
 
-/// The newest run that was applied to a unit.
-pub(super) fn last_applied(client: &Client, log_schema: &str, unit: &Unit) -> Result<Option<RunId>, WarehouseError> {
+/// The run that was applied to a unit last.
+pub(super) fn last_applied(
+    client: &Client,
+    log_schema: &str,
+    unit: &Unit,
+) -> Result<Option<LastApplied>, WarehouseError> {
     let sql = render("last_applied", &json!({ "log_schema": log_schema }))?;
-    let rows = client.query("read the log", &sql, params![unit.source, unit.account, unit.stream], |row| {
-        row.get::<_, Option<String>>(0)
-    })?;
-    Ok(rows.into_iter().flatten().next().and_then(|text| text.parse().ok()))
+    let latest = latest_moment(Utc::now());
+    let (moment, id) = (timestamp(latest), latest.format("%Y%m%dT%H%M%SZ-~").to_string());
+    let rows =
+        client.query("read the log", &sql, params![unit.source, unit.account, unit.stream, moment, id], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        })?;
+    let applied = |(run, at): &(String, i64)| {
+        Some(LastApplied { run_id: run.parse().ok()?, at: DateTime::from_timestamp_micros(*at).unwrap_or_default() })
+    };
+    Ok(rows.first().and_then(applied))
 }
