@@ -110,10 +110,11 @@ async fn each_partition_has_a_state_of_its_own() {
     );
     assert_eq!((&state["state"], &state["use_global_cursor"]), (&json!({"at": "2026-01-09T12:00:00Z"}), &json!(false)));
 
-    rows.lock().unwrap().extend([row(4, "a", 4, 0), row(5, "d", 9, 11), row(6, "d", 10, 0)]);
+    // The rows of a group that comes later may be older than all states.
+    rows.lock().unwrap().extend([row(4, "a", 4, 0), row(5, "d", 1, 1), row(6, "d", 10, 0)]);
     bench.write_manifest(&manifest(&[groups(&["d", "a", "b"], &lookback)], 2));
     let report = bench.extract().await;
-    let expected = [("a", "2026-01-02T22:00:00Z"), ("b", "2026-01-09T10:00:00Z"), ("d", "2026-01-09T10:00:00Z")];
+    let expected = [("a", "2026-01-02T22:00:00Z"), ("b", "2026-01-09T10:00:00Z"), ("d", START)];
     assert_eq!(taken(&bench, ["group", "since"]), expected.map(|(group, since)| [group.to_owned(), since.to_owned()]));
     let (batch, records) = bench.records(&report.run_id, "rows").await;
     assert_eq!(ids(&records), [1, 3, 4, 5, 6]);
@@ -131,17 +132,71 @@ async fn each_partition_has_a_state_of_its_own() {
     assert_eq!(since, ["2026-01-07T21:00:00Z"; 3], "the longer lookback counts");
 }
 
+/// Parents that come one by one, each with children of the days told; the children's cursor is one of its own or, `global`, one for all.
+async fn children_of_a_late_parent(global: bool) {
+    let parents = Arc::new(Mutex::new(vec![1, 2]));
+    let children = |parent: u64| match parent {
+        1 => vec![row(1, "", 8, 0)],
+        2 => vec![row(2, "", 9, 0)],
+        // Older than what the others have.
+        _ => vec![row(10 * parent, "", 2, 0), row(10 * parent + 1, "", 9, 12)],
+    };
+    let parent_stream = stream("parents", &json!({}), &json!({}));
+    let router = json!({"type": "SubstreamPartitionRouter", "parent_stream_configs": [
+        {"type": "ParentStreamConfig", "stream": parent_stream, "parent_key": "id", "partition_field": "parent",
+         "request_option": {"type": "RequestOption", "inject_into": "request_parameter", "field_name": "group"}},
+    ]});
+    let cursor = cursor(START, &json!({ "global_substream_cursor": global }));
+    let child = stream("children", &json!({"partition_router": router}), &json!({"incremental_sync": cursor}));
+    let now = parents.clone();
+    let bench = Bench::new(&manifest(&[child], 2), move |asked| {
+        if asked.path.contains("parents") {
+            let rows: Vec<Value> = now.lock().unwrap().iter().map(|id| json!({ "id": id })).collect();
+            return Said::ok(&page_of(&rows, asked, 100));
+        }
+        let since = |row: &Value| asked.get("since") <= row["at"].as_str().unwrap();
+        let rows: Vec<Value> = children(asked.number("group") as u64).into_iter().filter(since).collect();
+        Said::ok(&page_of(&rows, asked, 100))
+    })
+    .await;
+    for (parent, expected) in [(None, vec![1, 2]), (Some(3), vec![30, 31]), (Some(4), vec![40, 41])] {
+        parents.lock().unwrap().extend(parent);
+        let report = bench.extract().await;
+        done(&report);
+        let found = ids(&bench.records(&report.run_id, "children").await.1);
+        assert!(expected.iter().all(|id| found.contains(id)), "global: {global}, parent {parent:?}: {found:?}");
+        bench.checkpoint(&report.run_id, "children").await;
+    }
+    // Who is known is read from where it was.
+    bench.take_asked();
+    bench.extract().await;
+    let since = taken(&bench, ["since", "group"]).into_iter().filter(|[_, group]| !group.is_empty());
+    assert!(
+        since.clone().count() == 4 && since.into_iter().all(|[since, _]| since.as_str() > START),
+        "global: {global}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parent_that_comes_later_loses_no_older_children() {
+    for global in [false, true] {
+        children_of_a_late_parent(global).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn backfills_full_refreshes_and_limits_leave_the_state_alone() {
     let rows: Rows = Arc::new(Mutex::new((1..=20).map(|n| row(n, ["a", "b"][n as usize % 2], n, 0)).collect()));
     let bench = bench(&[groups(&["a", "b"], &json!({"step": "P5D", "cursor_granularity": "PT1S"}))], &rows).await;
+    let of_groups =
+        ["a", "b"].map(|group| json!({"partition": {"group": group}, "cursor": {"at": "2026-01-18T00:00:00Z"}}));
     let states = json!({
         "use_global_cursor": false, "state": {"at": "2026-01-18T00:00:00Z"}, "lookback_window": 1,
-        "states": [{"partition": {"group": "a"}, "cursor": {"at": "2026-01-18T00:00:00Z"}}],
+        "states": of_groups,
     });
     bench.set_checkpoint("rows", states.clone()).await;
     let report = bench.extract().await;
-    assert_eq!(ids(&bench.records(&report.run_id, "rows").await.1), [18, 19, 20], "19 lies after the state of all");
+    assert_eq!(ids(&bench.records(&report.run_id, "rows").await.1), [18, 19, 20], "what lies after the states");
 
     bench.take_asked();
     let (from, to) = ("2026-01-03T00:00:00Z", "2026-01-10T00:00:00Z");

@@ -5,6 +5,7 @@
 mod budget;
 mod credentials;
 mod credentials_substream;
+mod cursors;
 mod differential;
 mod disguised_errors;
 mod docs;

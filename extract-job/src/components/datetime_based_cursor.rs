@@ -86,10 +86,12 @@ impl DatetimeBasedCursor {
         let cursor_field = reader.required_expression("cursor_field", Names::ANYWHERE);
         reader.required("datetime_format");
         let format = reader.text("datetime_format");
+        check_format(reader, "datetime_format", format.as_deref());
         let mut formats: Vec<String> = reader
             .get("cursor_datetime_formats")
             .map(|node| node.items().iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
             .unwrap_or_default();
+        formats.iter().for_each(|format| check_format(reader, "cursor_datetime_formats", Some(format)));
         formats.extend(format.clone());
         reader.required("start_datetime");
         let start = MinMaxDatetime::read(reader, "start_datetime");
@@ -156,6 +158,11 @@ impl DatetimeBasedCursor {
     /// A template puts the end of a window into the requests.
     pub(crate) fn note_end_in_templates(&mut self) {
         self.sends_end = true;
+    }
+
+    /// Whether the API is told where a window ends.
+    pub(crate) fn sends_end(&self) -> bool {
+        self.sends_end
     }
 
     pub(crate) fn is_data_feed(&self) -> bool {
@@ -324,6 +331,16 @@ impl<'a> Highest<'a> {
 
     pub(crate) fn instant(&self) -> Option<DateTime<FixedOffset>> {
         self.highest.as_ref().map(|(_, instant)| *instant)
+    }
+}
+
+/// Refuses a format that is none: it would be sent to the API letter by letter, and would read no value.
+pub(super) fn check_format(reader: &Reader<'_>, key: &str, format: Option<&str>) {
+    if let Some(format) = format.filter(|format| !format.contains('%')) {
+        reader.error_at(
+            key,
+            format!("has no directive: `{format}` would stand for itself; write `%Y-%m-%d` for a date, `%s` for seconds since 1970"),
+        );
     }
 }
 

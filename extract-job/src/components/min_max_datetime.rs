@@ -1,5 +1,6 @@
 //! MinMaxDatetime: a moment as a template, held between a minimum and a maximum. A plain text stands for one without bounds.
 
+use super::datetime_based_cursor::check_format;
 use super::expression::{Expression, Scope};
 use crate::manifest::reader::Reader;
 use crate::template::{Names, datetime};
@@ -29,6 +30,7 @@ impl MinMaxDatetime {
         }
         let datetime = child.required_expression("datetime", Names::ANYWHERE);
         let format = child.text("datetime_format").filter(|format| !format.is_empty());
+        check_format(&child, "datetime_format", format.as_deref());
         let least = child.expression("min_datetime", Names::ANYWHERE);
         let most = child.expression("max_datetime", Names::ANYWHERE);
         child.finish();

@@ -70,6 +70,28 @@ fn what_is_not_supported_is_named_with_its_line() {
 }
 
 #[test]
+fn a_format_of_time_without_a_directive_is_refused() {
+    let cursor =
+        |fields: &str| format!("    incremental_sync: {{type: DatetimeBasedCursor, cursor_field: at, {fields}}}\n");
+    let start = "start_datetime: '2026-01-01'";
+    let bounded = "start_datetime: {type: MinMaxDatetime, datetime: '2026-01-01', datetime_format: YYYY}";
+    for (fields, key, format) in [
+        (format!("datetime_format: YYYY-MM-DD, {start}"), "datetime_format", "YYYY-MM-DD"),
+        (format!("datetime_format: '', {start}"), "datetime_format", ""),
+        (
+            format!("datetime_format: '%s', cursor_datetime_formats: ['%Y', ISO], {start}"),
+            "cursor_datetime_formats",
+            "ISO",
+        ),
+        (format!("datetime_format: '%s', {bounded}"), "datetime_format", "YYYY"),
+    ] {
+        let found = errors(&manifest("", &cursor(&fields)));
+        let message = format!("`{key}` has no directive: `{format}` would stand for itself");
+        assert!(found.contains("m.yaml:8: ") && found.contains(&message), "{fields}: {found}");
+    }
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     let text = manifest(
         "        authenticator: {type: Nope}\n        http_method: PUT\n",

@@ -4,7 +4,7 @@ use super::http_pages::StreamPages;
 use super::page::{Ask, Fetched, Page, PageSource, ReadError};
 use super::read_ahead::PageReader;
 use super::slice::{Slice, SliceNumber, SliceOutcome};
-use super::stream_reader::{Opened, RecordSink, StreamReader};
+use super::stream_reader::{Opened, Plan, RecordSink, StreamReader};
 use crate::components::confirm::Confirm;
 use crate::components::partition_router::Partition;
 use crate::record::tree::Tree;
@@ -40,7 +40,7 @@ impl StreamReader {
         keys: &[Key],
         sink: &dyn RecordSink,
     ) -> Result<Answers, ReadError> {
-        let pages = self.pages()?;
+        let pages = self.pages(&Plan::default())?;
         let chunks = keys.chunks(confirm.at_once()).enumerate();
         let asked = chunks.map(|(number, keys)| self.ask_for(confirm, number, keys, &pages, sink));
         let all: Vec<Missing> = futures::stream::iter(asked).buffer_unordered(self.at_once()).try_collect().await?;

@@ -1,6 +1,7 @@
 //! Pages from the API: the request of one page, its answer sliced into records and refined on a blocking thread.
 
 use super::cpu::Cpu;
+use super::cursor_sight::CursorSight;
 use super::memory::Estimate;
 use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError};
 use super::shown_size::ShownSize;
@@ -23,6 +24,7 @@ use crate::record::verdict::Verdict;
 use crate::record_slicer::Keep;
 use crate::template::Names;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use contract::unit::Unit;
 use futures::FutureExt;
 use reqwest::header::HeaderMap;
@@ -49,6 +51,9 @@ pub(crate) struct StreamPages {
     /// Shapes of answers that tell nothing, and did so twice.
     vague: Mutex<HashSet<String>>,
     warnings: Mutex<BTreeSet<String>>,
+    cursor_sight: CursorSight,
+    /// Records that are later are left out, though the API has no way to be told so.
+    until: Option<DateTime<Utc>>,
 }
 
 /// The pages of one slice.
@@ -95,7 +100,16 @@ impl StreamPages {
             size: Arc::default(),
             vague: Mutex::default(),
             warnings: Mutex::default(),
+            cursor_sight: CursorSight::default(),
+            until: None,
         })
+    }
+
+    /// Leaves out what is later than this.
+    #[must_use]
+    pub(crate) fn ending_at(mut self, until: Option<DateTime<Utc>>) -> Self {
+        self.until = until;
+        self
     }
 
     fn warn(&self, text: String) {
@@ -105,6 +119,11 @@ impl StreamPages {
     /// What people should know of the answers.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// That the cursor is none, by what the records have shown.
+    pub(crate) fn cursor_warning(&self) -> Option<String> {
+        self.cursor_sight.warning(self.stream.cursor.as_ref()?, self.cursor_field.as_deref()?)
     }
 
     /// Asks the API itself from now on: what is kept is not whole.
@@ -143,6 +162,8 @@ impl StreamPages {
         }
         let is_bounded = |cursor: &DatetimeBasedCursor| cursor.is_data_feed() || cursor.is_client_side();
         let bounds = slice.window.filter(|_| self.stream.cursor.as_ref().is_some_and(is_bounded));
+        let open = DateTime::<Utc>::MIN_UTC.fixed_offset();
+        let bounds = bounds.or(self.until.map(|until| Window { start: open, end: until.fixed_offset() }));
         let (gone, is_single) = (Vec::new(), false);
         Ok(HttpPages { shared: self.clone(), scope, partition_and_window: injections, bounds, gone, is_single })
     }
@@ -311,6 +332,7 @@ impl StreamPages {
             Ok(refined) => refined,
             Err(why) => return Ok(Err(ReadError(why))),
         };
+        self.cursor_sight.see(&refined);
         Ok(Ok(Page {
             body: Arc::new(PageBody { bytes: refined.body, reservation: None }),
             records: refined.records,

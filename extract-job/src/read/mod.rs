@@ -3,8 +3,10 @@
 
 pub(crate) mod ask;
 pub(crate) mod cpu;
+pub(crate) mod cursor_sight;
 mod endless;
 pub(crate) mod http_pages;
+pub(crate) mod known_partitions;
 pub(crate) mod memory;
 pub(crate) mod page;
 pub(crate) mod partition_states;

@@ -88,6 +88,12 @@ impl Progress {
         note(&mut self.known().evidence);
     }
 
+    /// Whether a record of any slice had a cursor value that could be read.
+    pub(crate) fn has_seen_cursor(&self) -> bool {
+        let known = self.known();
+        known.partitions.values().any(|partition| partition.done.values().any(Option::is_some))
+    }
+
     /// The state of a stream that is not partitioned.
     pub(crate) fn flat_state(&self, cursor: &DatetimeBasedCursor, field: &str) -> Option<Value> {
         let known = self.known();

@@ -152,10 +152,15 @@ impl StreamReader {
         }
     }
 
-    pub(super) fn pages(&self) -> Result<Arc<StreamPages>, ReadError> {
+    /// A backfill ends where it is told to, also where the API cannot be: what it gives beyond that is left out. A parent's record that has
+    /// changed since may have children of the span.
+    pub(super) fn pages(&self, plan: &Plan) -> Result<Arc<StreamPages>, ReadError> {
+        let until = plan.backfill.map(|backfill| backfill.to);
+        let until =
+            until.filter(|_| !self.as_parent && self.stream.cursor.as_ref().is_some_and(|cursor| !cursor.sends_end()));
         let (account, stream, unit) = (self.account.clone(), self.stream.clone(), self.unit.clone());
         let (scope, redaction, cpu) = (self.scope.clone(), self.redaction.clone(), self.cpu.clone());
-        Ok(Arc::new(StreamPages::new(account, stream, unit, scope, redaction, cpu)?))
+        Ok(Arc::new(StreamPages::new(account, stream, unit, scope, redaction, cpu)?.ending_at(until)))
     }
 
     /// The first request as it would be sent, without secrets; nothing if there is no window to read. A stream whose partitions come from
@@ -206,6 +211,9 @@ impl StreamReader {
         evidence.is_partitioned = self.is_partitioned();
         let mut warnings = reading.pages.warnings();
         warnings.extend(parents.warnings.iter().cloned());
+        // A slice that an earlier try has stored is not looked at again, and may have had a value.
+        let has_moved = progress.has_seen_cursor();
+        warnings.extend(reading.pages.cursor_warning().filter(|_| !plan.snapshot && !has_moved));
         if !evidence.is_limited() {
             let (held, matters): (_, fn(Doubt) -> bool) = if plan.snapshot {
                 ("deletes are held back", |_| true)
@@ -217,7 +225,7 @@ impl StreamReader {
         let state_after = if plan.snapshot || plan.backfill.is_some() || evidence.is_limited() {
             None
         } else if evidence.moves_state() {
-            self.state_after(plan, &reading, last_token.as_ref(), parents, started)?
+            self.state_after(plan, &reading, last_token.as_ref(), parents, started, &mut warnings)?
         } else {
             plan.state.clone()
         };
@@ -232,7 +240,21 @@ impl StreamReader {
             states.make_global();
         }
         let left = plan.limit.map(AtomicU64::new);
-        Ok(Reading { plan, states, progress, pages: self.pages()?, left })
+        Ok(Reading { plan, states, progress, pages: self.pages(plan)?, left })
+    }
+
+    /// Whether the plan's state is one of this stream, before anything is asked for.
+    ///
+    /// # Errors
+    /// It is another one's, or of before the manifest was changed: only a reading from the start goes on from there.
+    pub(crate) fn check_state(&self, plan: &Plan) -> Result<(), ReadError> {
+        let Some(cursor) = self.stream.cursor.as_ref().filter(|_| !plan.snapshot) else { return Ok(()) };
+        if !self.is_partitioned() {
+            return cursor.parse_state(&self.scope, plan.state.as_ref()).map(drop).map_err(ReadError);
+        }
+        let states = PartitionStates::parse(plan.state.as_ref()).map_err(ReadError)?;
+        let mut cursors = states.cursors();
+        cursors.try_for_each(|state| cursor.parse_state(&self.scope, Some(state)).map(drop).map_err(ReadError))
     }
 
     pub(super) fn primary_key(&self) -> &[String] {
@@ -402,6 +424,7 @@ impl StreamReader {
         last_token: Option<&Value>,
         parents: Parents,
         started: Instant,
+        warnings: &mut Vec<String>,
     ) -> Result<Option<Value>, ReadError> {
         if self.stream.keeps_token() {
             return Ok(last_token.map(|token| json!({ TOKEN: token })).or_else(|| plan.state.clone()));
@@ -412,7 +435,9 @@ impl StreamReader {
             return Ok(reading.progress.flat_state(cursor, &field));
         }
         let before = cursor.parse_state(&self.scope, reading.states.global()).map_err(ReadError)?;
-        let (states, global) = reading.progress.partition_states(reading.states.clone(), cursor, &field, before);
+        let (mut states, global) = reading.progress.partition_states(reading.states.clone(), cursor, &field, before);
+        states.settle();
+        warnings.extend(states.warning());
         let seconds = started.elapsed().as_secs() + 1;
         Ok(Some(states.into_state(global, seconds, parents.states)))
     }

@@ -42,6 +42,10 @@ pub(crate) struct Refined {
     pub(crate) came_out: u64,
     /// How many the filter left out.
     pub(crate) filtered: u64,
+    /// A record has a value in the cursor's field.
+    pub(crate) has_cursor_value: bool,
+    /// A format of the cursor reads such a value.
+    pub(crate) has_readable_cursor: bool,
     /// The last record is older than the start of the bounds: all that follow in a newest-first feed are.
     pub(crate) is_past: bool,
 }
@@ -52,6 +56,8 @@ struct Collector<'a> {
     highest: Option<Highest<'a>>,
     came_out: u64,
     filtered: u64,
+    has_cursor_value: bool,
+    has_readable_cursor: bool,
     is_past: bool,
 }
 
@@ -150,7 +156,15 @@ impl Refinement<'_> {
 
     fn collector(&self) -> Collector<'_> {
         let highest = self.stream.cursor.as_ref().map(Highest::new);
-        Collector { refinement: self, highest, came_out: 0, filtered: 0, is_past: false }
+        Collector {
+            refinement: self,
+            highest,
+            came_out: 0,
+            filtered: 0,
+            has_cursor_value: false,
+            has_readable_cursor: false,
+            is_past: false,
+        }
     }
 }
 
@@ -163,6 +177,7 @@ impl Collector<'_> {
             self.is_past = false;
             return (true, true);
         };
+        self.has_cursor_value = true;
         let Some(bounds) = self.refinement.bounds else {
             self.came_out += 1;
             if let Some(highest) = &mut self.highest {
@@ -171,6 +186,7 @@ impl Collector<'_> {
             return (true, true);
         };
         let instant = cursor.instant(&value);
+        self.has_readable_cursor |= instant.is_some();
         let stays = instant.is_none_or(|instant| (bounds.start..=bounds.end).contains(&instant));
         let came_out = stays || !cursor.is_client_side();
         if came_out {
@@ -185,7 +201,16 @@ impl Collector<'_> {
 
     fn done(self, body: Buffer, records: Vec<Range<usize>>, last: Option<Value>) -> Refined {
         let highest = self.highest.as_ref().and_then(Highest::instant);
-        let Self { came_out, filtered, is_past, .. } = self;
-        Refined { body, records, highest, last, came_out, filtered, is_past }
+        Refined {
+            body,
+            records,
+            highest,
+            last,
+            came_out: self.came_out,
+            filtered: self.filtered,
+            has_cursor_value: self.has_cursor_value,
+            has_readable_cursor: self.has_readable_cursor || highest.is_some(),
+            is_past: self.is_past,
+        }
     }
 }

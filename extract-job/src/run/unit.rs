@@ -14,7 +14,7 @@ use contract::batch::{BATCH_VERSION, Batch, BatchMode, Window};
 use contract::evidence::Evidence;
 use contract::landing::paths;
 use contract::pipeline::StreamMode;
-use contract::report::{UnitReport, UnitStatus};
+use contract::report::{Remedy, UnitReport, UnitStatus};
 use contract::stored;
 use contract::suspects::Suspects;
 use contract::telemetry::{self, Event};
@@ -100,6 +100,10 @@ async fn try_extract(
     let plan = reading_plan(shared, work, &way).await?;
     let resume = resume(shared, account, work, &way, &plan).await?;
     let reader = reader(shared, account, work, resume.now());
+    if let Err(error) = reader.check_state(&plan) {
+        let why = account.redactor.clean(&error.to_string());
+        return Ok(report.fail(why, Utc::now()).needing(Some(Remedy::FullRefresh)));
+    }
     let (landing, buffers) = (shared.landing.clone(), account.client.buffers.clone());
     let (unit, run, cpu) = (work.unit.clone(), shared.run.clone(), shared.cpu.clone());
     let sink = BatchSink::new(landing, unit, run, shared.compression, cpu, buffers, resume);
