@@ -2,6 +2,9 @@
 
 mod cli;
 mod completions;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod documented;
 mod init;
 mod manual;
 
