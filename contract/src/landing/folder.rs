@@ -1,6 +1,11 @@
 //! The landing zone in a folder. Objects are written under a temporary name on the same file system, synced, and renamed;
 //! conditional writes take a file lock, so that two processes on one machine cannot both win.
 
+mod lock;
+mod rights;
+
+use rights::Rights;
+
 use super::{Landing, LandingError, Object, ObjectWriter, PutMode, Version, Written};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +26,7 @@ const CHUNK: usize = 256 * 1024;
 pub struct FolderLanding {
     root: PathBuf,
     location: String,
+    rights: Rights,
 }
 
 impl FolderLanding {
@@ -29,15 +35,18 @@ impl FolderLanding {
     /// # Errors
     /// The folder cannot be created or written.
     pub fn open(location: &str) -> Result<Self, LandingError> {
-        let landing = Self { root: PathBuf::from(location), location: location.to_owned() };
-        let temporary = landing.root.join(".tmp");
+        let root = PathBuf::from(location);
+        let temporary = root.join(".tmp");
         let probe = temporary.join(unique_name());
-        fs::create_dir_all(&temporary)
-            .and_then(|()| File::create(&probe))
-            .and_then(|_| fs::remove_file(&probe))
-            .map_err(|source| unavailable("write", location, source))?;
+        let prepared = Rights::of(&root).and_then(|rights| {
+            rights.make_folders(&temporary)?;
+            rights.create(&probe)?;
+            fs::remove_file(&probe)?;
+            Ok(rights)
+        });
+        let rights = prepared.map_err(|source| unavailable("write", location, source))?;
         sweep(&temporary);
-        Ok(landing)
+        Ok(Self { root, location: location.to_owned(), rights })
     }
 
     fn file(&self, path: &str) -> Result<PathBuf, LandingError> {
@@ -45,45 +54,41 @@ impl FolderLanding {
         if safe { Ok(self.root.join(path)) } else { Err(LandingError::Unsupported(format!("unsafe path `{path}`"))) }
     }
 
-    fn put_blocking(&self, path: &str, bytes: &[u8], mode: &PutMode) -> Result<(), LandingError> {
-        let target = self.file(path)?;
-        let temporary = self.root.join(".tmp").join(unique_name());
-        let io = |source| unavailable("write", path, source);
-        let result = (|| {
-            let mut file = File::create(&temporary).map_err(io)?;
-            file.write_all(bytes).map_err(io)?;
-            file.sync_all().map_err(io)?;
-            drop(file);
-            make_parent(&target).map_err(io)?;
-            let _lock = match mode {
-                PutMode::Overwrite => None,
-                PutMode::Create | PutMode::Replace(_) => Some(self.lock(path)?),
-            };
-            let holds = match mode {
-                PutMode::Overwrite => true,
-                PutMode::Create => !target.exists(),
-                PutMode::Replace(version) => read_version(&target).map_err(io)?.as_ref() == Some(version),
-            };
-            if !holds {
-                return Err(LandingError::Precondition { path: path.into() });
-            }
-            fs::rename(&temporary, &target).map_err(io)?;
-            sync_parent(&target);
-            Ok(())
-        })();
-        if result.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        result
+    /// Serialises conditional writes of one path among the processes of this machine.
+    async fn lock(&self, path: &str) -> Result<File, LandingError> {
+        let name = format!("{}.lock", path.replace('/', "__"));
+        lock::take(self.root.join(".tmp").join(name), self.rights, path).await
     }
 
-    /// Serialises conditional writes of one path among the processes of this machine.
-    fn lock(&self, path: &str) -> Result<File, LandingError> {
+    /// Writes a whole file under a name of its own.
+    fn write_temporary(&self, path: &str, bytes: &[u8]) -> Result<Temporary, LandingError> {
+        let temporary = Temporary(self.root.join(".tmp").join(unique_name()));
+        let written = self.rights.create(&temporary.0).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.map(|()| temporary).map_err(|source| unavailable("write", path, source))
+    }
+
+    /// Makes a written file the object, if the mode's condition holds.
+    fn place(&self, temporary: &Temporary, target: &Path, path: &str, mode: &PutMode) -> Result<(), LandingError> {
         let io = |source| unavailable("write", path, source);
-        let name = format!("{}.lock", path.replace('/', "__"));
-        let lock = File::create(self.root.join(".tmp").join(name)).map_err(io)?;
-        lock.lock().map_err(io)?;
-        Ok(lock)
+        self.make_parent(target).map_err(io)?;
+        let holds = match mode {
+            PutMode::Overwrite => true,
+            PutMode::Create => !target.exists(),
+            PutMode::Replace(version) => read_version(target).map_err(io)?.as_ref() == Some(version),
+        };
+        if !holds {
+            return Err(LandingError::Precondition { path: path.into() });
+        }
+        fs::rename(&temporary.0, target).map_err(io)?;
+        sync_parent(target);
+        Ok(())
+    }
+
+    fn make_parent(&self, target: &Path) -> io::Result<()> {
+        target.parent().map_or(Ok(()), |parent| self.rights.make_folders(parent))
     }
 }
 
@@ -94,8 +99,18 @@ impl Landing for FolderLanding {
     }
 
     async fn put(&self, path: &str, bytes: Bytes, mode: PutMode) -> Result<(), LandingError> {
-        let (landing, path) = (self.clone(), path.to_owned());
-        blocking(move || landing.put_blocking(&path, &bytes, &mode)).await
+        let (target, landing, of) = (self.file(path)?, self.clone(), path.to_owned());
+        let temporary = blocking(move || landing.write_temporary(&of, &bytes)).await?;
+        let lock = match mode {
+            PutMode::Overwrite => None,
+            PutMode::Create | PutMode::Replace(_) => Some(self.lock(path).await?),
+        };
+        let (landing, of) = (self.clone(), path.to_owned());
+        blocking(move || {
+            let _lock = lock;
+            landing.place(&temporary, &target, &of, &mode)
+        })
+        .await
     }
 
     async fn get(&self, path: &str) -> Result<Option<Object>, LandingError> {
@@ -133,22 +148,22 @@ impl Landing for FolderLanding {
 
     async fn write(&self, path: &str) -> Result<Box<dyn ObjectWriter>, LandingError> {
         let target = self.file(path)?;
-        let temporary = self.root.join(".tmp").join(unique_name());
-        let path = path.to_owned();
+        let (landing, path) = (self.clone(), path.to_owned());
         blocking(move || {
-            let file = File::create(&temporary).map_err(|source| unavailable("write", &path, source))?;
-            let writer =
-                FolderWriter { file: Some(file), temporary, target, path, written: Written { bytes: 0, crc32c: 0 } };
+            let temporary = Temporary(landing.root.join(".tmp").join(unique_name()));
+            let file = landing.rights.create(&temporary.0).map_err(|source| unavailable("write", &path, source))?;
+            let written = Written { bytes: 0, crc32c: 0 };
+            let writer = FolderWriter { file: Some(file), landing, temporary, target, path, written };
             Ok(Box::new(writer) as Box<dyn ObjectWriter>)
         })
         .await
     }
 
     async fn delete(&self, path: &str, version: &Version) -> Result<(), LandingError> {
-        let (landing, path, version) = (self.clone(), path.to_owned(), version.clone());
+        let (target, version) = (self.file(path)?, version.clone());
+        let (lock, path) = (self.lock(path).await?, path.to_owned());
         blocking(move || {
-            let target = landing.file(&path)?;
-            let _lock = landing.lock(&path)?;
+            let _lock = lock;
             let io = |source| unavailable("delete", &path, source);
             match read_version(&target).map_err(io)? {
                 None => Ok(()),
@@ -171,7 +186,8 @@ impl Landing for FolderLanding {
 
 struct FolderWriter {
     file: Option<File>,
-    temporary: PathBuf,
+    landing: FolderLanding,
+    temporary: Temporary,
     target: PathBuf,
     path: String,
     written: Written,
@@ -202,8 +218,8 @@ impl ObjectWriter for FolderWriter {
         blocking(move || {
             let io = |source| unavailable("write", &self.path, source);
             file.sync_all().map_err(io)?;
-            make_parent(&self.target).map_err(io)?;
-            fs::rename(&self.temporary, &self.target).map_err(io)?;
+            self.landing.make_parent(&self.target).map_err(io)?;
+            fs::rename(&self.temporary.0, &self.target).map_err(io)?;
             sync_parent(&self.target);
             Ok(self.written)
         })
@@ -211,10 +227,12 @@ impl ObjectWriter for FolderWriter {
     }
 }
 
-impl Drop for FolderWriter {
+/// A file that is to become an object. Dropped, it leaves nothing under this name: after the rename there is nothing.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
     fn drop(&mut self) {
-        // After a rename there is nothing left under this name.
-        let _ = fs::remove_file(&self.temporary);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -243,10 +261,6 @@ fn read_version(file: &Path) -> io::Result<Option<Version>> {
     }
 }
 
-fn make_parent(target: &Path) -> io::Result<()> {
-    target.parent().map_or(Ok(()), fs::create_dir_all)
-}
-
 /// The rename itself must survive a power cut. Not every file system can sync a folder; the data is safe then all the same.
 fn sync_parent(target: &Path) {
     if let Some(parent) = target.parent()
@@ -265,8 +279,14 @@ fn sweep(temporary: &Path) {
     let Ok(entries) = fs::read_dir(temporary) else { return };
     for entry in entries.flatten() {
         let age = entry.metadata().and_then(|meta| meta.modified()).map(|at| SystemTime::now().duration_since(at));
-        if matches!(age, Ok(Ok(age)) if age > STALE) {
-            let _ = fs::remove_file(entry.path());
+        if !matches!(age, Ok(Ok(age)) if age > STALE) {
+            continue;
+        }
+        let file = entry.path();
+        if file.extension().is_some_and(|extension| extension == "lock") {
+            lock::sweep(&file);
+        } else {
+            let _ = fs::remove_file(&file);
         }
     }
 }

@@ -26,7 +26,7 @@ impl Client {
         let unreachable = |message: String| WarehouseError::Unreachable { location: location.clone(), message };
         library::check().map_err(unreachable)?;
         if let Some(folder) = path.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| unreachable(error.to_string()))?;
+            make_private(folder).map_err(|error| unreachable(error.to_string()))?;
         }
         // DuckDB calls the database by its file's name, and `bronze.jobs` could then mean either.
         let catalogue = path.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().to_lowercase());
@@ -43,11 +43,16 @@ impl Client {
             .and_then(|config| config.with("preserve_insertion_order", "false"))
             .and_then(|config| config.with("autoinstall_known_extensions", "false"))
             .map_err(|error| unreachable(error.to_string()))?;
+        let new = path.filter(|path| !path.exists());
         let connection = match path {
             Some(path) => Connection::open_with_flags(path, config),
             None => Connection::open_in_memory_with_flags(config),
         };
         let connection = connection.map_err(|error| unreachable(explain_open(&error.to_string())))?;
+        if let Some(path) = new {
+            keep_private(path)
+                .map_err(|error| unreachable(format!("cannot set the rights of the new file: {error}")))?;
+        }
         Ok(Self { connection, memory_mib: memory_limit.is_none().then_some(MEMORY_LIMIT_MIB) })
     }
 
@@ -98,6 +103,25 @@ impl Client {
             }
         }
     }
+}
+
+/// Makes a folder and what is missing above it, for its owner alone: rows hold personal data. One that is there stays as it is.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+/// A file that DuckDB has just made is its owner's alone.
+#[cfg(unix)]
+fn keep_private(file: &Path) -> std::io::Result<()> {
+    std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 pub(super) fn failed(what: &str, error: &duckdb::Error) -> WarehouseError {
