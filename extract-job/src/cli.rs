@@ -88,7 +88,7 @@ pub struct ExtractArgs {
     #[command(flatten)]
     pipeline: PipelineArgs,
     /// The run that this belongs to (default: a new one)
-    #[arg(long, env = "DRAYAGE_RUN_ID", value_name = "ID")]
+    #[arg(long, env = "DRAYAGE_RUN_ID", value_name = "ID", value_parser = RunId::asked_for)]
     run_id: Option<RunId>,
     /// Ignores checkpoints and reads everything
     #[arg(long, env = "DRAYAGE_FULL_REFRESH", value_parser = FalseyValueParser::new())]

@@ -114,7 +114,7 @@ async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
     let task = Task::from_env(|name| std::env::var(name).ok()).map_err(usage)?;
     let run_id = match cli.run_id.as_str() {
         "latest" | "" => None,
-        text => Some(text.parse::<RunId>().map_err(|error| usage(format!("--run-id: {error}")))?),
+        text => Some(RunId::asked_for(text).map_err(|error| usage(format!("--run-id: {error}")))?),
     };
     let options = Options {
         run_id,

@@ -37,7 +37,7 @@ impl FromStr for RunChoice {
     type Err = <RunId as FromStr>::Err;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "latest" { Ok(Self::Latest) } else { text.parse().map(Self::Id) }
+        if text == "latest" { Ok(Self::Latest) } else { RunId::asked_for(text).map(Self::Id) }
     }
 }
 

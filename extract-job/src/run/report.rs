@@ -7,7 +7,7 @@ use contract::landing::{Landing, paths};
 use contract::report::{Plan, RunReport, TaskStatus, UnitReport, UnitStatus};
 use contract::round::RunFolder;
 
-use contract::run_id::{RunId, latest_moment};
+use contract::run_id::RunId;
 use contract::stored::{self, Latest, StoredError};
 use contract::unit::Task;
 use std::collections::BTreeMap;
@@ -90,8 +90,7 @@ pub(crate) fn no_latest() -> Latest {
 /// Names this run as the newest once all its tasks have finished; the last of them does it (or several: they write the same).
 pub(crate) async fn update_latest(landing: &dyn Landing, run: &RunId, task: Task) -> Result<(), StoredError> {
     let mut latest = read_latest(landing).await?;
-    // A run whose clock was ahead would stay the newest for ever.
-    if latest.run_id > *run && latest.run_id.started() <= latest_moment(Utc::now()) {
+    if latest.run_id > *run && !latest.run_id.is_ahead() {
         return Ok(());
     }
     for index in 0..task.count {
@@ -103,6 +102,13 @@ pub(crate) async fn update_latest(landing: &dyn Landing, run: &RunId, task: Task
             }
             _ => return Ok(()),
         }
+    }
+    if latest.run_id > *run {
+        tracing::warn!(
+            "{} named run {}, which lies in the future: a clock was wrong when it was made; it names run {run} from now on",
+            paths::LATEST,
+            latest.run_id
+        );
     }
     latest.run_id = run.clone();
     latest.finished_at = Utc::now();

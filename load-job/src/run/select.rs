@@ -26,13 +26,23 @@ pub async fn select_run(landing: &dyn Landing, options: &Options) -> Result<RunI
         return Ok(run_id.clone());
     }
     let latest: Option<Latest> = stored::read(landing, paths::LATEST).await?;
-    latest.map(|latest| latest.run_id).ok_or_else(|| {
-        RunError::Usage(format!(
+    let Some(run_id) = latest.map(|latest| latest.run_id) else {
+        return Err(RunError::Usage(format!(
             "no extract has finished in {} yet; run `{}` first",
             landing.location(),
             program::extract_job()
-        ))
-    })
+        )));
+    };
+    if run_id.is_ahead() {
+        return Err(RunError::Usage(format!(
+            "{} in {} names run {run_id}, which lies in the future: a clock was wrong when it was made. Name the run to load with --run-id, \
+             or run `{}` again, which makes a newer one the latest",
+            paths::LATEST,
+            landing.location(),
+            program::extract_job()
+        )));
+    }
+    Ok(run_id)
 }
 
 /// The reports of all tasks of a run's extract.
