@@ -21,6 +21,7 @@ pub mod stored;
 pub mod suspects;
 pub mod table_name;
 pub mod telemetry;
+pub mod tether;
 pub mod unit;
 pub mod yaml;
 

@@ -22,13 +22,26 @@ pub enum StoredError {
     #[error(transparent)]
     Landing(#[from] LandingError),
     /// The content is not what it should be.
-    #[error("{path} cannot be read: {message}")]
+    #[error("{path} cannot be read: {message}{}", cure(.path))]
     Malformed {
         /// The file.
         path: String,
         /// What is wrong with it.
         message: String,
     },
+}
+
+/// What to do about a file that is broken, where no run mends it by itself.
+fn cure(path: &str) -> &'static str {
+    if path == paths::LEASE {
+        "; if no run is going on, delete the file: the next run writes it anew"
+    } else if path == paths::LATEST {
+        "; delete the file: the next run whose extract finishes writes it anew, and until then a load needs --run-id"
+    } else if path.starts_with("checkpoints/") {
+        "; delete the file: the next run then reads this stream from its start, and no row is lost or doubled"
+    } else {
+        ""
+    }
 }
 
 /// `checkpoints/…json`: where the next extract of a unit goes on.

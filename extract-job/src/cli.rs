@@ -17,6 +17,7 @@ use contract::run_id::RunId;
 use contract::secret::Machine;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
+use contract::tether;
 use contract::unit::Task;
 use std::process::ExitCode;
 
@@ -199,6 +200,9 @@ async fn run(cli: Cli) -> Exit {
         Ok(shutdown) => shutdown,
         Err(error) => return fail(&ExtractError::Machine(format!("handle signals: {error}"))),
     };
+    if let Err(error) = tether::hold(&shutdown) {
+        return fail(&ExtractError::Machine(format!("watch over the orchestrator: {error}")));
+    }
     let result = match cli.command {
         None => run_extract(cli.extract, &shutdown).await,
         Some(command) => tokio::select! {

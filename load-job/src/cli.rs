@@ -12,6 +12,7 @@ use contract::run_id::RunId;
 use contract::secret::Machine;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
+use contract::tether;
 use contract::unit::Task;
 use std::process::ExitCode;
 
@@ -110,7 +111,12 @@ async fn run(cli: LoadArgs) -> Exit {
 async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
     let usage = |message: String| (Exit::Usage, message);
     let unreachable = |message: String| (Exit::Unreachable, message);
-    let pipeline = Pipeline::open(&cli.pipeline, &Machine).await.map_err(|problems| usage(problems.to_string()))?;
+    let shutdown = Shutdown::on_signals().map_err(|error| unreachable(error.to_string()))?;
+    tether::hold(&shutdown).map_err(|error| unreachable(format!("cannot watch over the orchestrator: {error}")))?;
+    let pipeline = tokio::select! {
+        opened = Pipeline::open(&cli.pipeline, &Machine) => opened.map_err(|problems| usage(problems.to_string()))?,
+        reason = shutdown.requested() => return Err(unreachable(format!("stopped by {reason}"))),
+    };
     let task = Task::from_env(|name| std::env::var(name).ok()).map_err(usage)?;
     let run_id = match cli.run_id.as_str() {
         "latest" | "" => None,
@@ -133,7 +139,6 @@ async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
         LandingError::Unsupported(_) => usage(error.to_string()),
         _ => unreachable(error.to_string()),
     })?;
-    let shutdown = Shutdown::on_signals().map_err(|error| unreachable(error.to_string()))?;
     let run_id = select_run(landing.as_ref(), &options).await.map_err(|error| (exit_of(&error), error.to_string()))?;
     // A dry run only reads: it may look while another run goes on.
     let lease = if cli.dry_run {

@@ -56,6 +56,16 @@ pub enum RunError {
         /// The landing zone.
         location: String,
     },
+    /// `--only load` of the latest run, and that is one from the future.
+    #[error("{path} in {location} names run {run_id}, which lies in the future: a clock was wrong when it was made")]
+    LatestAhead {
+        /// The file that names it.
+        path: &'static str,
+        /// The run.
+        run_id: RunId,
+        /// The landing zone.
+        location: String,
+    },
     /// The demo's folder holds something else.
     #[error("the folder {dir} holds {found}, which no demo has written")]
     DemoFolder {
@@ -87,6 +97,7 @@ impl RunError {
             | Self::NotYet(..)
             | Self::UnknownRun { .. }
             | Self::NoLatest { .. }
+            | Self::LatestAhead { .. }
             | Self::DemoFolder { .. } => Exit::Usage,
             Self::Landing(LandingError::Unsupported(_)) => Exit::Usage,
             Self::Landing(_)
@@ -102,7 +113,7 @@ impl RunError {
     /// The run that is in the way, if that is all that is wrong.
     pub(crate) fn holder(&self) -> Option<&RunId> {
         match self {
-            Self::Lease(LeaseError::Held { run_id, .. }) => Some(run_id),
+            Self::Lease(error) => error.other_run(),
             Self::Launch(LaunchError::StillRunning { run_id, .. } | LaunchError::Overtaken { run_id, .. }) => {
                 Some(run_id)
             }
@@ -116,6 +127,9 @@ impl RunError {
             Self::Launch(error) => return error.hint(),
             Self::UnknownRun { .. } => "leave out --run-id to load the latest run",
             Self::NoLatest { .. } => "start a whole run first: leave out `--only load`",
+            Self::LatestAhead { .. } => {
+                "name the run to load with --run-id, or start a whole run, which makes a newer one the latest"
+            }
             Self::DemoFolder { .. } => "name another one with --dir",
             Self::Listen { .. } => "name another one with --listen",
             _ => return None,
@@ -144,6 +158,14 @@ mod tests {
             (LeaseError::Stopped("SIGTERM".into()).into(), Exit::Unreachable),
             (RunError::UnknownRun { run_id, location: "l".into() }, Exit::Usage),
             (RunError::NoLatest { location: "l".into() }, Exit::Usage),
+            (
+                RunError::LatestAhead {
+                    path: "p",
+                    run_id: "20991231T235959Z-a1b2c3".parse().unwrap(),
+                    location: "l".into(),
+                },
+                Exit::Usage,
+            ),
             (RunError::DemoFolder { dir: "d".into(), found: "x".into() }, Exit::Usage),
             (RunError::DemoFile { path: "d".into(), source: io() }, Exit::Unreachable),
             (RunError::StandIn("port".into()), Exit::Unreachable),

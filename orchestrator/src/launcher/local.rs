@@ -1,8 +1,8 @@
 //! The launcher of one machine: a task is a process, its JSON log lines are shown as this process's own.
 //! A child gets its settings from its arguments and a few variables; secrets reach it through the environment alone.
 //!
-//! Should this process be killed with SIGKILL, its children are not told (that takes a system call that only unsafe code can make):
-//! they end their stage, unless another run takes the lease over first (they stop then), and publish only complete batches.
+//! A child's standard input is a pipe whose other end this process alone holds ([`contract::tether`]): however this process dies, the
+//! child sees the pipe end, abandons its units and is gone within a second.
 
 use super::terminate::terminate;
 use super::{LaunchError, Launcher, StageEnd, StageOrder, TaskEnd, TaskExit};
@@ -10,7 +10,7 @@ use crate::stage::Stage;
 use async_trait::async_trait;
 use contract::program;
 use contract::shutdown::{GRACE_SECONDS, Shutdown};
-use contract::telemetry;
+use contract::{telemetry, tether};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io::IsTerminal;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -64,6 +64,13 @@ const KEPT_CHARACTERS: usize = 2000;
 pub struct LocalLauncher {
     programs: Programs,
     environment: Vec<(String, String)>,
+}
+
+/// A job's process that runs, or has run.
+struct Task {
+    child: Child,
+    /// Nothing is ever written: that it is open tells the child that this process lives.
+    _tether: Option<ChildStdin>,
 }
 
 /// What is started for a job.
@@ -118,12 +125,12 @@ impl LocalLauncher {
             // A copy that bears the name of another program would be that one.
             command.arg0("drayage");
         }
-        command.args(first).args(&order.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(first).args(&order.arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         for name in OWN_SETTINGS {
             command.env_remove(name);
         }
-        command.env("DRAYAGE_LOG_FORMAT", "json");
+        command.env("DRAYAGE_LOG_FORMAT", "json").env(tether::VARIABLE, tether::BY_STDIN);
         if std::env::var_os("DRAYAGE_PROGRESS_SECONDS").is_none() && shows_bars() {
             command.env("DRAYAGE_PROGRESS_SECONDS", "1");
         }
@@ -134,10 +141,14 @@ impl LocalLauncher {
         command
     }
 
-    fn start(&self, order: &StageOrder, index: usize) -> Result<Child, LaunchError> {
-        self.command(order, index)
-            .spawn()
-            .map_err(|source| LaunchError::Start { program: self.program(order.stage).0.display().to_string(), source })
+    fn start(&self, order: &StageOrder, index: usize) -> Result<Task, LaunchError> {
+        let mut child = self.command(order, index).spawn().map_err(|source| LaunchError::Start {
+            program: self.program(order.stage).0.display().to_string(),
+            source,
+        })?;
+        // Waiting for a child closes what it still holds of its standard input.
+        let tether = child.stdin.take();
+        Ok(Task { child, _tether: tether })
     }
 }
 
@@ -155,20 +166,20 @@ impl Launcher for LocalLauncher {
     }
 
     async fn run_stage(&self, order: &StageOrder, shutdown: &Shutdown) -> Result<StageEnd, LaunchError> {
-        let mut children = Vec::with_capacity(order.tasks);
+        let mut tasks = Vec::with_capacity(order.tasks);
         for index in 0..order.tasks {
             match self.start(order, index) {
-                Ok(child) => children.push(child),
+                Ok(task) => tasks.push(task),
                 Err(error) => {
-                    for child in &mut children {
+                    for task in &mut tasks {
                         // Gone or killed: either way it runs no more when this returns.
-                        let _ = child.kill().await;
+                        let _ = task.child.kill().await;
                     }
                     return Err(error);
                 }
             }
         }
-        let tasks = children.into_iter().enumerate().map(|(index, child)| supervise(index, child, shutdown));
+        let tasks = tasks.into_iter().enumerate().map(|(index, task)| supervise(index, task, shutdown));
         let (tasks, stopped): (Vec<TaskEnd>, Vec<Option<String>>) =
             futures::future::join_all(tasks).await.into_iter().unzip();
         Ok(StageEnd { tasks, interrupted: stopped.into_iter().flatten().next(), ..StageEnd::default() })
@@ -185,7 +196,8 @@ fn shows_bars() -> bool {
 }
 
 /// Waits for one child, shows what it logs, and stops it once `shutdown` is raised; also tells why it was stopped.
-async fn supervise(index: usize, mut child: Child, shutdown: &Shutdown) -> (TaskEnd, Option<String>) {
+async fn supervise(index: usize, mut task: Task, shutdown: &Shutdown) -> (TaskEnd, Option<String>) {
+    let child = &mut task.child;
     let (keep, mut kept) = mpsc::unbounded_channel();
     let log = child.stderr.take().map(|stderr| tokio::spawn(relay(stderr, keep)));
     let ended = tokio::select! {
@@ -194,7 +206,7 @@ async fn supervise(index: usize, mut child: Child, shutdown: &Shutdown) -> (Task
     };
     let (status, stopped) = match ended {
         Some(status) => (status, None),
-        None => (stop(&mut child, shutdown).await, shutdown.reason()),
+        None => (stop(child, shutdown).await, shutdown.reason()),
     };
     if let Some(mut log) = log
         && timeout(DRAIN, &mut log).await.is_err()

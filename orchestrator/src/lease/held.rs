@@ -56,6 +56,19 @@ impl RunLease {
         }
     }
 
+    /// Takes the lease for a run that no other orchestrator may be at work on, not even under the same id.
+    ///
+    /// # Errors
+    /// Any run holds it, or the landing zone refuses.
+    pub(crate) async fn take_alone(
+        landing: &Arc<dyn Landing>,
+        run_id: &RunId,
+        shutdown: &Shutdown,
+    ) -> Result<Self, LeaseError> {
+        let lease = Lease::take_alone(landing.clone(), run_id, PROGRAM, shutdown).await?;
+        Ok(Self { lease, landing: landing.clone(), run_id: run_id.clone(), is_seized: false })
+    }
+
     /// Makes a lease that was joined this process's own, if its holder is one that `may` be replaced; the file otherwise.
     pub(crate) async fn seize(&mut self, may: impl Fn(&LeaseFile) -> bool) -> Result<Taken, LeaseError> {
         let this = Holder::this_process(PROGRAM);
@@ -84,7 +97,7 @@ impl RunLease {
                 Err(error) => return Err(error),
             }
         }
-        last.map(Taken::Joined).ok_or_else(|| malformed("it changes all the time".into()))
+        last.map(Taken::Joined).ok_or_else(changes_all_the_time)
     }
 
     /// Gives the lease back. If that fails it expires by itself, so the run's result stands.
@@ -137,7 +150,7 @@ async fn mark_left(landing: &dyn Landing, run_id: &RunId) -> Result<(), LeaseErr
             other => return other,
         }
     }
-    Err(malformed("it changes all the time".into()))
+    Err(changes_all_the_time())
 }
 
 /// Removes the lease of a run whose last task has ended, whoever of the run has renewed it last.
@@ -165,6 +178,10 @@ pub(super) async fn read(landing: &dyn Landing) -> Result<Option<(LeaseFile, Ver
 async fn write(landing: &dyn Landing, file: &LeaseFile, mode: PutMode) -> Result<(), LeaseError> {
     let text = serde_json::to_vec_pretty(file).map_err(|error| malformed(error.to_string()))?;
     Ok(landing.put(paths::LEASE, text.into(), mode).await?)
+}
+
+fn changes_all_the_time() -> LeaseError {
+    LandingError::Precondition { path: paths::LEASE.into() }.into()
 }
 
 fn malformed(message: String) -> LeaseError {

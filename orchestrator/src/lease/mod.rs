@@ -19,7 +19,6 @@ use contract::report::Plan;
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
 use contract::stored::{self, Latest};
-use held::Taken;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +70,11 @@ pub(crate) async fn begin(
 }
 
 fn is_held(error: &RunError) -> bool {
-    matches!(error, RunError::Lease(LeaseError::Held { .. }) | RunError::Launch(LaunchError::StillRunning { .. }))
+    match error {
+        RunError::Lease(error) => error.other_run().is_some(),
+        RunError::Launch(error) => matches!(error, LaunchError::StillRunning { .. }),
+        _ => false,
+    }
 }
 
 /// A run that nobody has begun, or that is begun anew by its id. With `own`, the choice is noted before the lease is taken.
@@ -87,7 +90,7 @@ async fn fresh(
         if let Some(own) = own {
             own.note(landing.as_ref(), &run_id, Utc::now()).await?;
         }
-        let lease = take(landing, &run_id, shutdown).await?;
+        let lease = RunLease::take_alone(landing, &run_id, shutdown).await?;
         if !options.loads_latest() {
             return Ok(Begun { run_id, lease, since: None });
         }
@@ -99,17 +102,6 @@ async fn fresh(
                 lease.release().await;
                 return Err(error);
             }
-        }
-    }
-}
-
-async fn take(landing: &Arc<dyn Landing>, run_id: &RunId, shutdown: &Shutdown) -> Result<RunLease, LeaseError> {
-    match RunLease::take(landing, run_id, shutdown).await? {
-        (lease, Taken::Ours) => Ok(lease),
-        // Joined, not taken: the same run is going on already.
-        (lease, Taken::Joined(file)) => {
-            lease.release().await;
-            Err(held_by(file))
         }
     }
 }
@@ -131,6 +123,10 @@ async fn choose(landing: &dyn Landing, options: &RunOptions) -> Result<RunId, Ru
         }
         (Some(RunChoice::Id(run_id)), _) => Ok(run_id.clone()),
         (Some(RunChoice::Latest) | None, Some(Stage::Load)) => match latest(landing).await? {
+            Some(latest) if latest.run_id.is_ahead() => {
+                let location = landing.location().to_owned();
+                Err(RunError::LatestAhead { path: paths::LATEST, run_id: latest.run_id, location })
+            }
             Some(latest) => Ok(latest.run_id),
             None => Err(RunError::NoLatest { location: landing.location().to_owned() }),
         },
@@ -188,6 +184,19 @@ mod tests {
         let plan = Plan { run_id: run_id.clone(), tasks: 1, units: Vec::new(), durations_ms: Default::default() };
         stored::extend_plan(landing.as_ref(), &run_id, &plan).await.unwrap();
         assert_eq!(choose(landing.as_ref(), &of).await.unwrap(), run_id);
+    }
+
+    #[tokio::test]
+    async fn a_latest_run_from_the_future_is_not_loaded_and_keeps_nobody_from_a_new_one() {
+        let (_folder, landing) = open();
+        let ahead: RunId = "20991231T235959Z-a1b2c3".parse().unwrap();
+        let latest = Latest { run_id: ahead, finished_at: Utc::now(), durations_ms: Default::default() };
+        stored::write(landing.as_ref(), paths::LATEST, &latest).await.unwrap();
+        let load = RunOptions { only: Some(Stage::Load), ..RunOptions::default() };
+        let error = choose(landing.as_ref(), &load).await.unwrap_err();
+        assert!(error.to_string().contains("20991231T235959Z-a1b2c3, which lies in the future"), "{error}");
+        assert!(error.hint().unwrap().contains("--run-id"));
+        assert!(!choose(landing.as_ref(), &RunOptions::default()).await.unwrap().is_ahead());
     }
 
     #[tokio::test]
