@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Extract(extract_job::cli::ExtractArgs),
     /// Load the batches of a run into the warehouse
     Load(load_job::cli::LoadArgs),
+    /// Take over a table that another ETL has made: its rows stay, and the next load goes on with them
+    Adopt(load_job::cli::AdoptArgs),
     /// Print the completions of a shell
     Completions {
         /// Which shell

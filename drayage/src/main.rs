@@ -39,6 +39,7 @@ fn hand_over(command: Command) -> ExitCode {
         Command::Connectors(command) => extract_job::cli::start(command),
         Command::Extract(arguments) => extract_job::cli::start(arguments),
         Command::Load(arguments) => load_job::cli::start(arguments),
+        Command::Adopt(arguments) => load_job::cli::adopt(arguments),
         Command::Completions { shell } => completions::print(shell),
         Command::Manual { dir } => manual::write(&dir),
     }

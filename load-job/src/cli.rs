@@ -1,10 +1,12 @@
 //! The command line of `load-job` (design, section 8), and what its result looks like on standard output.
 //! Parsing, then checking, then connecting: each step ends with its own exit code.
 
+use crate::adopt_command;
+pub use crate::adopt_command::AdoptArgs;
 use crate::run::{self, Options, RunError, select_run};
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Command, FromArgMatches, ValueEnum};
 use contract::exit::Exit;
-use contract::landing::{self, LandingError};
+use contract::landing::{self, Landing, LandingError};
 use contract::lease::{Lease, LeaseError};
 use contract::pipeline::Pipeline;
 use contract::report::{RunReport, UnitReport, UnitStatus};
@@ -15,13 +17,17 @@ use contract::telemetry;
 use contract::tether;
 use contract::unit::Task;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-/// Loads the batches of a run into the warehouse.
-#[derive(Debug, Clone, Parser)]
-#[command(name = "load-job", version = contract::program::version(), about)]
-struct Cli {
-    #[command(flatten)]
-    load: LoadArgs,
+/// The whole command line. Its options are the load's; `adopt` has its own.
+fn command() -> Command {
+    let adopt = Command::new("adopt")
+        .about("Take over a table that another ETL has made: its rows stay, and the next load goes on with them");
+    LoadArgs::augment_args(Command::new("load-job"))
+        .about("Loads the batches of a run into the warehouse")
+        .version(contract::program::version())
+        .subcommand(AdoptArgs::augment_args(adopt))
+        .subcommand_negates_reqs(true)
 }
 
 /// What the load can be told.
@@ -79,14 +85,28 @@ pub enum Output {
 
 /// The whole program: reads the command line, runs it, and tells how the process ends. Wrong usage ends it at once, with exit code 2.
 pub fn main() -> ExitCode {
-    start(Cli::parse().load)
+    let matches = command().get_matches();
+    let read = match matches.subcommand() {
+        Some((_, given)) => AdoptArgs::from_arg_matches(given).map(adopt),
+        None => LoadArgs::from_arg_matches(&matches).map(start),
+    };
+    read.unwrap_or_else(|error| error.exit())
 }
 
-/// The program after its command line was read.
+/// The load after its command line was read.
 pub fn start(arguments: LoadArgs) -> ExitCode {
+    block_on(run(arguments))
+}
+
+/// `adopt` after its command line was read.
+pub fn adopt(arguments: AdoptArgs) -> ExitCode {
+    block_on(async move { adopt_command::run(&arguments).await })
+}
+
+fn block_on(work: impl Future<Output = Exit>) -> ExitCode {
     telemetry::init();
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(arguments)).into(),
+        Ok(runtime) => runtime.block_on(work).into(),
         Err(error) => {
             tracing::error!(%error, "failed to start");
             Exit::Unreachable.into()
@@ -108,13 +128,27 @@ async fn run(cli: LoadArgs) -> Exit {
     }
 }
 
-async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
+/// How the program ends, and why.
+pub(crate) type Failure = (Exit, String);
+
+pub(crate) async fn read_pipeline(path: &str) -> Result<Pipeline, Failure> {
+    Pipeline::open(path, &Machine).await.map_err(|problems| (Exit::Usage, problems.to_string()))
+}
+
+pub(crate) fn open_landing(pipeline: &Pipeline) -> Result<Arc<dyn Landing>, Failure> {
+    landing::open(&pipeline.landing).map_err(|error| match error {
+        LandingError::Unsupported(_) => (Exit::Usage, error.to_string()),
+        _ => (Exit::Unreachable, error.to_string()),
+    })
+}
+
+async fn execute(cli: &LoadArgs) -> Result<RunReport, Failure> {
     let usage = |message: String| (Exit::Usage, message);
     let unreachable = |message: String| (Exit::Unreachable, message);
     let shutdown = Shutdown::on_signals().map_err(|error| unreachable(error.to_string()))?;
     tether::hold(&shutdown).map_err(|error| unreachable(format!("cannot watch over the orchestrator: {error}")))?;
     let pipeline = tokio::select! {
-        opened = Pipeline::open(&cli.pipeline, &Machine) => opened.map_err(|problems| usage(problems.to_string()))?,
+        opened = read_pipeline(&cli.pipeline) => opened?,
         reason = shutdown.requested() => return Err(unreachable(format!("stopped by {reason}"))),
     };
     let task = Task::from_env(|name| std::env::var(name).ok()).map_err(usage)?;
@@ -135,10 +169,7 @@ async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
         dry_run: cli.dry_run,
         bigquery: None,
     };
-    let landing = landing::open(&pipeline.landing).map_err(|error| match error {
-        LandingError::Unsupported(_) => usage(error.to_string()),
-        _ => unreachable(error.to_string()),
-    })?;
+    let landing = open_landing(&pipeline)?;
     let run_id = select_run(landing.as_ref(), &options).await.map_err(|error| (exit_of(&error), error.to_string()))?;
     // A dry run only reads: it may look while another run goes on.
     let lease = if cli.dry_run {
@@ -166,7 +197,7 @@ async fn execute(cli: &LoadArgs) -> Result<RunReport, (Exit, String)> {
     }
 }
 
-fn exit_of(error: &RunError) -> Exit {
+pub(crate) fn exit_of(error: &RunError) -> Exit {
     match error {
         RunError::Usage(_) => Exit::Usage,
         RunError::Stored(_) | RunError::Warehouse(_) => Exit::Unreachable,
@@ -198,4 +229,17 @@ fn line(unit: &UnitReport, dry_run: bool) -> String {
         "{name}: {would}+{} ~{} -{} ={}{rejected}",
         unit.rows_inserted, unit.rows_updated, unit.rows_deleted, unit.rows_unchanged
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        command().debug_assert();
+        let words = ["load-job", "adopt", "--pipeline", "p.yaml", "--table", "t", "--account", "a"];
+        assert!(command().try_get_matches_from(words).is_ok_and(|matches| matches.subcommand_name() == Some("adopt")));
+        assert!(command().try_get_matches_from(["load-job", "--pipeline", "p.yaml", "--take-over"]).is_ok());
+    }
 }

@@ -26,6 +26,13 @@ fn bad_pipeline_files_start_nothing() {
             Box::new(replace("streams: [business_units", "streams: [bussiness_units")),
             &["pipeline.yaml:24", "bussiness_units", "did you mean `business_units`"],
         ),
+        (
+            Box::new(replace(
+                "streams: [business_units",
+                "streams: [{name: zones, table: business_units}, business_units",
+            )),
+            &["pipeline.yaml:24", "`zones` and `business_units`", "both go into table bronze.business_units"],
+        ),
         (Box::new(replace("type: duckdb", "type: duckbd")), &["pipeline.yaml:2", "duckdb"]),
         (Box::new(replace("landing: ./landing", "landing: gs://bucket/../x")), &["gs://bucket/../x"]),
         (

@@ -3,6 +3,7 @@
 
 mod absent;
 mod check;
+mod adopt;
 mod continuity;
 mod error;
 mod judge;
@@ -13,6 +14,7 @@ mod stage;
 mod table;
 mod warehouses;
 
+pub use adopt::{AdoptOrder, Adoptee, adopt};
 pub use error::LoadError;
 pub use select::select_run;
 

@@ -20,6 +20,7 @@ pub use column_type::ColumnType;
 pub use hint::hints;
 pub(crate) use kind::is_held_by_a_machine_number;
 pub use kind::{Kind, Kinds};
+pub(crate) use name::column_name;
 pub use observe::Observed;
 pub(crate) use shaper::{BatchContext, ShapedBlock, Shaper};
 pub use table_plan::{ColumnPlan, ExistingColumn, FieldPlan, SchemaChange, SchemaChangeKind, TablePlan, Widening};

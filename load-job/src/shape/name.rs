@@ -9,7 +9,7 @@ const RESERVED_PREFIXES: [&str; 8] =
     ["_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier", "_change_"];
 
 /// The name a field would like to have.
-pub(super) fn column_name(field: &str) -> String {
+pub(crate) fn column_name(field: &str) -> String {
     let ascii = deunicode::deunicode_with_tofu(field, "_");
     let mut out = String::with_capacity(ascii.len() + 4);
     let chars: Vec<char> = ascii.chars().collect();

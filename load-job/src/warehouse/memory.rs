@@ -1,6 +1,7 @@
 //! What a warehouse remembers of its tables: which table is which, who writes into it, and up to which state each stream has come.
 //! It is kept beside the tables, so that a warehouse that was lost or restored from a backup remembers what it has, and no more.
 
+use super::Adoption;
 use chrono::{DateTime, Utc};
 use contract::run_id::RunId;
 use contract::unit::Unit;
@@ -111,6 +112,22 @@ pub struct Remember {
     pub claims: bool,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+impl Remember {
+    /// What an adoption leaves: who writes the account's rows of the table from now on.
+    pub(super) fn adoption(adoption: &Adoption<'_>) -> Self {
+        let applied = Applied {
+            table: adoption.table.in_schema(),
+            table_id: None,
+            unit: adoption.unit.clone(),
+            run_id: adoption.run_id.clone(),
+            mode: "adopted".into(),
+            state: None,
+            synced: None,
+        };
+        Self { applied, supersedes: true, claims: false, at: adoption.at }
+    }
 }
 
 /// Identifies a state, whatever the order of its keys. States can be large; whether two are the same is all that is asked.

@@ -1,11 +1,13 @@
 //! What the load needs of a warehouse. One folder per warehouse, with the same file names in each; its SQL lies in `sql/`.
 //! Called from blocking threads, one table at a time; an implementation over HTTP blocks on its own runtime handle.
 
+mod adoption;
 pub mod bigquery;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
 mod memory;
 
+pub use adoption::{Adopted, Adoption};
 pub(crate) use memory::FULL;
 pub use memory::{Applied, Identity, Remember, TableId, state_digest};
 
@@ -298,6 +300,12 @@ pub trait Warehouse: Send {
     /// # Errors
     /// The statement fails.
     fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError>;
+
+    /// Makes a table of another ETL ours: adds what is missing and keeps every row. It may be repeated.
+    ///
+    /// # Errors
+    /// There is no such table, it cannot be taken over, or a statement fails.
+    fn adopt(&mut self, adoption: &Adoption<'_>) -> Result<Adopted, WarehouseError>;
 
     /// Writes log rows outside of an apply: the extract's, and failed units.
     ///

@@ -3,6 +3,7 @@
 //! One binary; each module is one promise of the design.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod adoption;
 mod bad_input;
 mod bigquery;
 mod continuity;

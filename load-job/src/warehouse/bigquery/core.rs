@@ -2,6 +2,7 @@
 //! Everything before `apply` lives in the staging dataset and expires by itself; `apply` is one atomic statement whose job id
 //! every attempt of the same run would choose, so that it is never run twice.
 
+use super::adopt;
 use super::client::{Client, Param, Row};
 use super::cost;
 use super::job::JobOrder;
@@ -15,7 +16,7 @@ use super::staging::{self, Staged};
 use super::table;
 use crate::shape::{ColumnPlan, ColumnType, TablePlan};
 use crate::warehouse::{
-    Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId, TableName,
+    Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId, TableName,
     TableOrder, Warehouse, WarehouseError,
 };
 use arrow::array::RecordBatch;
@@ -482,6 +483,10 @@ impl Warehouse for BigQuery {
 
     fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError> {
         Ok(self.prepared.applied.get(unit).cloned())
+    }
+
+    fn adopt(&mut self, adoption: &Adoption<'_>) -> Result<Adopted, WarehouseError> {
+        adopt::adopt(&mut self.client, &self.place.log_dataset, adoption)
     }
 
     fn log(&mut self, run_id: &RunId, stage: &str, units: &[UnitReport]) -> Result<(), WarehouseError> {

@@ -1,6 +1,7 @@
 //! BigQuery: Parquet staged through the landing zone's bucket, one load job a table, a change set in the staging dataset, one MERGE.
 //! All of it by REST (see ARCHITECTURE.md for why); its SQL lies in `sql/bigquery`.
 
+mod adopt;
 mod client;
 mod core;
 mod cost;

@@ -19,6 +19,8 @@ macro_rules! templates {
 pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "absent",
     "add_column",
+    "adopt_rows",
+    "adopt_table",
     "append_changes",
     "changed_partitions",
     "claim_batches",
@@ -26,6 +28,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "forget_batches",
     "insert",
     "is_exact_as_double",
+    "key_problems",
     "last_applied",
     "log_schema_change",
     "log_unit",

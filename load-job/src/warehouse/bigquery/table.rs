@@ -34,7 +34,7 @@ pub(super) fn columns(name: &TableName, table: &Value) -> Result<Vec<ExistingCol
         match found {
             None => {
                 return Err(refuse(format!(
-                    "it exists, but without the column {audit}: it was not made by Drayage, or was changed since; name another `table`, or drop it"
+                    "it exists, but without the column {audit}: it was not made by Drayage, or was changed since; take it over by `adopt`, name another `table`, or drop it"
                 )));
             }
             Some(field) if !expected.contains(&field["type"].as_str().unwrap_or_default()) => {

@@ -1,6 +1,7 @@
 //! DuckDB's side of [`Warehouse`]: staging, change set, apply.
 //! Everything before `apply` lives in temporary tables; `apply` is one transaction with its log rows.
 
+use super::adopt;
 use super::client::{Client, failed};
 use super::logs;
 use super::memory;
@@ -8,7 +9,7 @@ use super::schema::{self, timestamp};
 use super::sql::render;
 use crate::shape::{ColumnPlan, ColumnType, SchemaChangeKind, TablePlan};
 use crate::warehouse::{
-    AccountChange, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId,
+    AccountChange, Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId,
     TableName, TableOrder, Warehouse, WarehouseError,
 };
 use arrow::array::RecordBatch;
@@ -171,7 +172,7 @@ impl Warehouse for DuckDb {
         for audit in crate::shape::AUDIT_COLUMNS {
             if !rows.iter().any(|(name, ..)| name.eq_ignore_ascii_case(audit)) {
                 let message = format!(
-                    "it exists, but without the column {audit}: it was not made by Drayage, or was changed since; name another `table`, or drop it"
+                    "it exists, but without the column {audit}: it was not made by Drayage, or was changed since; take it over by `adopt`, name another `table`, or drop it"
                 );
                 return Err(WarehouseError::Table { table: table.to_string(), message });
             }
@@ -335,6 +336,10 @@ impl Warehouse for DuckDb {
 
     fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError> {
         if self.has_logs { logs::last_applied(&self.client, &self.log_schema, unit) } else { Ok(None) }
+    }
+
+    fn adopt(&mut self, adoption: &Adoption<'_>) -> Result<Adopted, WarehouseError> {
+        adopt::adopt(&self.client, &self.log_schema, adoption)
     }
 
     fn log(&mut self, run_id: &RunId, stage: &str, units: &[UnitReport]) -> Result<(), WarehouseError> {

@@ -1,6 +1,7 @@
 //! DuckDB as the warehouse: one file on this machine, one writing process.
 //! Named alike in every warehouse: `client` (the connection), `core` (the trait), `schema` (types), `sql` (templates and quoting).
 
+mod adopt;
 mod client;
 mod core;
 mod library;

@@ -17,6 +17,8 @@ macro_rules! templates {
 /// Every template by its file's name.
 pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "add_column",
+    "adopt_rows",
+    "adopt_table",
     "append_changes",
     "claim_batches",
     "counts",
@@ -32,6 +34,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "identify_table",
     "insert",
     "is_exact_as_double",
+    "key_problems",
     "last_applied",
     "log_schema_change",
     "log_unit",
@@ -43,6 +46,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "replace",
     "replace_changes",
     "table_comment",
+    "unique_constraints",
     "units",
     "widen_column",
     "winners",
