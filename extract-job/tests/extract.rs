@@ -74,7 +74,8 @@ async fn the_state_is_the_highest_value_seen_and_the_next_run_starts_there() {
 
     // The load would move the checkpoints; a new run then reads what has changed, and the feed what came since.
     for (stream, state) in [("jobs", state.clone()), ("jobs_export", export.state_after.clone().unwrap())] {
-        let checkpoint = Checkpoint { run_id: report.run_id.clone(), state, updated_at: Utc::now(), table: None };
+        let checkpoint =
+            Checkpoint { run_id: report.run_id.clone(), state, updated_at: Utc::now(), table: None, covered: None };
         stored::write(bench.landing().as_ref(), &paths::checkpoint(&unit(stream)), &checkpoint).await.unwrap();
     }
     bench.server.set_generation(2);

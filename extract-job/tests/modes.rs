@@ -43,7 +43,7 @@ async fn a_backfill_reads_its_range_and_skips_streams_without_a_cursor() {
 
 async fn checkpoint(bench: &Bench, stream: &str, state: serde_json::Value) {
     let run_id = contract::run_id::RunId::new(Utc::now());
-    let checkpoint = Checkpoint { run_id, state, updated_at: Utc::now(), table: None };
+    let checkpoint = Checkpoint { run_id, state, updated_at: Utc::now(), table: None, covered: None };
     stored::write(bench.landing().as_ref(), &paths::checkpoint(&unit(stream)), &checkpoint).await.unwrap();
 }
 

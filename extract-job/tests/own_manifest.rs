@@ -164,6 +164,7 @@ impl Bench {
             full_refresh: false,
             range: None,
             limit: None,
+            confirm: false,
             task: Task::ONLY,
             wait: false,
             wait_factor: 0.002,
@@ -241,8 +242,13 @@ impl Bench {
     }
 
     pub(crate) async fn set_checkpoint(&self, stream: &str, state: Value) {
-        let checkpoint =
-            Checkpoint { run_id: RunId::new(chrono::Utc::now()), state, updated_at: chrono::Utc::now(), table: None };
+        let checkpoint = Checkpoint {
+            run_id: RunId::new(chrono::Utc::now()),
+            state,
+            updated_at: chrono::Utc::now(),
+            table: None,
+            covered: None,
+        };
         stored::write(self.landing().as_ref(), &paths::checkpoint(&unit(stream)), &checkpoint).await.unwrap();
     }
 

@@ -3,6 +3,7 @@
 use crate::support::{APP_KEY, Bench, SECRET, TENANT, contains};
 use contract::landing::paths;
 use contract::report::{RunReport, TaskStatus};
+use contract::run_id::RunId;
 use sandbox::fault::{Fault, FaultAction};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -211,7 +212,7 @@ async fn sigterm_ends_cleanly_with_a_report() {
     assert!(killed.success());
     let output = end(child).await;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    let path = paths::report(&run_id.parse().unwrap(), "extract", contract::unit::Task::ONLY);
+    let path = paths::report(&run_id.parse::<RunId>().unwrap(), "extract", contract::unit::Task::ONLY);
     let object = bench.landing().get(&path).await.unwrap().unwrap();
     let report: RunReport = serde_json::from_slice(&object.bytes).unwrap();
     assert_eq!(report.status, TaskStatus::Interrupted);

@@ -152,7 +152,7 @@ async fn a_later_run_of_a_report_begins_a_week_back_and_follows_its_columns() {
         let first = bench.extract(&["report_by_day"]).await;
         let (batch, _) = bench.records(&first.run_id, "report_by_day").await;
         let checkpoint =
-            Checkpoint { run_id: first.run_id.clone(), state: batch.state_after.unwrap(), updated_at: Utc::now(), table: None };
+            Checkpoint { run_id: first.run_id.clone(), state: batch.state_after.unwrap(), updated_at: Utc::now(), table: None, covered: None };
         stored::write(bench.landing().as_ref(), &paths::checkpoint(&unit("report_by_day")), &checkpoint).await.unwrap();
         bench.server.set_generation(2);
         let second = bench.extract(&["report_by_day"]).await;

@@ -76,6 +76,7 @@ impl Bench {
             full_refresh: false,
             range: None,
             limit: None,
+            confirm: false,
             task: Task::ONLY,
             wait: false,
             wait_factor: 0.002,

@@ -72,5 +72,5 @@ pub(crate) fn types(folder: &Path, command: &str) -> Ended {
     shell.args(["-c", command]).current_dir(folder);
     shell.env("PATH", format!("{programs}:{}", std::env::var("PATH").unwrap_or_default()));
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ended::of(&mut shell)
+    Ended::of(shell.output().unwrap())
 }

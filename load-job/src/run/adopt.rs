@@ -7,6 +7,7 @@ use contract::batch::Write;
 use contract::google::Endpoint;
 use contract::landing::{Landing, paths};
 use contract::pipeline::{Pipeline, TablePlace};
+use contract::round::Round;
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
 use contract::stored::{self, Latest};
@@ -127,5 +128,5 @@ fn group(pipeline: &Pipeline, asked: &AdoptOrder) -> Result<TableGroup, RunError
     let table = TableName { project, schema, table: source.table(stream) };
     let unit = Unit::new(&source.name, &account.id, stream).map_err(RunError::Usage)?;
     let place = select::place_of(&pipeline.warehouse, &account.warehouse);
-    Ok(TableGroup { table, place, units: vec![UnitWork { unit, settings, rival: None }] })
+    Ok(TableGroup { table, place, units: vec![UnitWork { unit, settings, rival: None, round: Round::First }] })
 }

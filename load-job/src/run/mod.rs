@@ -2,8 +2,8 @@
 //! One table's failure never stops the others.
 
 mod absent;
-mod check;
 mod adopt;
+mod check;
 mod continuity;
 mod error;
 mod judge;

@@ -94,6 +94,8 @@ mod tests {
                 run_id: found.run_id,
                 state: Value::Null,
                 updated_at: found.at,
+                covered: None,
+                table: None,
             });
             let logged = logged.map(|(run, at)| applied(run, at));
             let run_id = format!("{run}-bbbbbb").parse().unwrap();

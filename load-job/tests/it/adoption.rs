@@ -162,15 +162,18 @@ fn program(world: &World, streams: &str, args: &[&str]) -> (i32, String, String)
 #[test]
 fn the_command_tells_what_it_has_done() {
     let mut world = World::duckdb();
-    make(&world, "id INTEGER, v VARCHAR, at TIME", "(1, 'x', '10:00:00')");
+    make(&world, "id INTEGER, v VARCHAR, clock TIME", "(1, 'x', '10:00:00')");
     let adopt = |world: &World, more: &[&str]| {
         program(world, "[things]", &[&["adopt", "--pipeline", "p.yaml", "--table", "things"], more].concat())
     };
     let (code, shown, error) = adopt(&world, &[]);
     assert_eq!(code, 0, "{error}");
-    for part in
-        ["bronze.things: 1 rows belong to test/a/things", "_etl_row_hash", "column at is of a type", "was not checked"]
-    {
+    for part in [
+        "bronze.things: 1 rows belong to test/a/things",
+        "_etl_row_hash",
+        "column clock is of a type",
+        "was not checked",
+    ] {
         assert!(shown.contains(part), "{shown}");
     }
     let run = extract(&mut world, snapshot("a", &[record(1, "x")]));

@@ -56,6 +56,7 @@ pub(super) fn adopt(
     let remember = [Remember::adoption(adoption)];
     let commit = Commit {
         run_id: adoption.run_id,
+        stage: "adopt".into(),
         synced: adoption.at,
         units: &[],
         identity: Some(&identity),

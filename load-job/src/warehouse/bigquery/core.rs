@@ -16,8 +16,8 @@ use super::staging::{self, Staged};
 use super::table;
 use crate::shape::{ColumnPlan, ColumnType, TablePlan};
 use crate::warehouse::{
-    Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId, TableName,
-    TableOrder, Warehouse, WarehouseError,
+    Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId,
+    TableName, TableOrder, Warehouse, WarehouseError,
 };
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};

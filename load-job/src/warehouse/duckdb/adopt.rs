@@ -101,6 +101,7 @@ pub(super) fn adopt(client: &Client, log_schema: &str, adoption: &Adoption<'_>) 
         let remember = [Remember::adoption(adoption)];
         let commit = Commit {
             run_id: adoption.run_id,
+            stage: "adopt".into(),
             synced: adoption.at,
             units: &[],
             identity: Some(&identity),

@@ -9,8 +9,8 @@ use super::schema::{self, timestamp};
 use super::sql::render;
 use crate::shape::{ColumnPlan, ColumnType, SchemaChangeKind, TablePlan};
 use crate::warehouse::{
-    AccountChange, Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId,
-    TableName, TableOrder, Warehouse, WarehouseError,
+    AccountChange, Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied,
+    Spent, TableId, TableName, TableOrder, Warehouse, WarehouseError,
 };
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
