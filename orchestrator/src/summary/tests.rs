@@ -68,6 +68,8 @@ fn ran(extract: Option<StageResult>, load: Option<StageResult>) -> Ran {
         planned: Vec::new(),
         extract,
         load,
+        confirm_extract: None,
+        confirm_load: None,
         not_started: None,
         started_at: at(0),
         finished_at: at(4),

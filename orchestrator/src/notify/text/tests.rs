@@ -57,6 +57,8 @@ fn ran(extract: Vec<UnitReport>, load: Option<StageResult>) -> Ran {
         planned: Vec::new(),
         extract: Some(stage(Stage::Extract, TaskExit::Code(failed.into()), extract)),
         load,
+        confirm_extract: None,
+        confirm_load: None,
         not_started: None,
         started_at: at(0),
         finished_at: at(75),
