@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod budget;
+mod confirming;
 mod credentials;
 mod credentials_substream;
 mod cursors;

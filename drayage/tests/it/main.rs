@@ -6,6 +6,8 @@ mod init_at_a_terminal;
 mod init_by_flags;
 mod init_refusals;
 mod init_side_by_side;
+mod moving;
+mod moving_api;
 mod names;
 mod newer_version;
 mod own_source;

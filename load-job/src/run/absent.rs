@@ -9,8 +9,8 @@ use contract::round::Round;
 use contract::suspects::Suspects;
 use std::collections::HashMap;
 
-/// So many complete readings prove that a row is gone, also where rows came and went between the first of them and the one that was to
-/// confirm it, close after it: where pages shift all the time, one row can slip through both.
+/// Two complete readings prove that a row is gone where the second has the very rows of the first. Where rows came and went meanwhile, pages
+/// have shifted, and a row that is there can slip through both: then so many readings in a row must lack it.
 const ENOUGH: u32 = 4;
 
 /// How a batch's absent rows are treated.
@@ -93,10 +93,7 @@ impl Absence {
         let is_proof = self.says == Says::Missing && !is_held && !is_same && !is_later;
         let is_marked = |key: &Vec<String>| match (self.says, times.get(key)) {
             (Says::Gone, _) => !is_held,
-            (_, Some(before)) if is_proof => {
-                let follows_first = prior.is_some_and(|prior| !prior.confirm && prior.run_id != this.run_id);
-                follows_first || is_calm || before + 1 >= ENOUGH
-            }
+            (_, Some(before)) if is_proof => is_calm || before + 1 >= ENOUGH,
             _ => false,
         };
         let (marked, others): (Vec<_>, Vec<_>) = absent.into_iter().partition(|(_, key)| is_marked(key));

@@ -50,8 +50,10 @@ pub struct RunSummary {
     /// Every unit that the load has ended; empty if there was none.
     pub load: Vec<UnitReport>,
     /// Every unit that was read once more to confirm deletes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub confirm_extract: Vec<UnitReport>,
     /// Every unit whose deletes were then decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub confirm_load: Vec<UnitReport>,
     /// Everything that went wrong, in words: tasks, then units.
     pub errors: Vec<String>,
