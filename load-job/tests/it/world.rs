@@ -8,7 +8,7 @@ mod tables;
 pub(crate) use batches::{Given, incremental, snapshot};
 
 use batches::write_batch;
-use cloud::{BUCKET, Cloud, Seat};
+use cloud::{BUCKET, Cloud};
 use contract::google::Endpoint;
 use contract::landing::{self, CloudStorageLanding, Landing, paths};
 use contract::pipeline::Pipeline;
@@ -20,6 +20,7 @@ use contract::shutdown::Shutdown;
 use contract::stored;
 use contract::unit::{Task, Unit};
 use load_job::run::{self, Options, RunError};
+use sandbox::bigquery::Seat;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -83,7 +84,9 @@ impl World {
     pub(crate) fn bigquery() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { project: Some(format!("project-{number}")), seat: Some(Seat::take()), ..Self::duckdb() }
+        let world = Self::duckdb();
+        let seat = world.runtime.block_on(Seat::take()).unwrap();
+        Self { project: Some(format!("project-{number}")), seat: Some(seat), ..world }
     }
 
     pub(crate) fn is_bigquery(&self) -> bool {

@@ -14,6 +14,7 @@ mod load;
 mod log;
 mod query;
 mod reply;
+mod seat;
 mod server;
 mod shape;
 mod source_files;
@@ -34,6 +35,7 @@ pub use fault::{Effect, Fault, Operation};
 pub use install::InstallError;
 pub use log::Request;
 pub use reply::JobError;
+pub use seat::Seat;
 pub use upstream::Row;
 
 use gate::Gate;

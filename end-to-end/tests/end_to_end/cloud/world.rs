@@ -6,7 +6,7 @@ use crate::oracle::STREAMS;
 use crate::programs::{self, Ended, Running};
 use crate::tables::Warehouse;
 use crate::world::{ACCOUNTS, Account, World, streams_line};
-use sandbox::bigquery::{self, BigQuery, Emulator};
+use sandbox::bigquery::{self, BigQuery, Seat};
 use sandbox::cloud_run::{self, CloudRun, Job};
 use sandbox::cloud_storage::{self, CloudStorage};
 use sandbox::metadata::{self, Metadata};
@@ -17,8 +17,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -35,15 +35,9 @@ pub(crate) struct Cloud {
     metadata: Metadata,
     runtime: tokio::runtime::Runtime,
     root: TempDir,
-    /// Its number among the clouds that share the emulator.
+    /// Its number among the clouds that share the emulators.
     number: u32,
-}
-
-/// One emulator for all clouds of this test program: it takes seconds to start. It is never dropped, and ends with the program.
-fn emulator(runtime: &tokio::runtime::Runtime) -> Arc<Emulator> {
-    static SHARED: OnceLock<Arc<Emulator>> = OnceLock::new();
-    let start = || Arc::new(runtime.block_on(Emulator::with_own_buckets()).unwrap());
-    Arc::clone(SHARED.get_or_init(start))
+    _seat: Seat,
 }
 
 impl Cloud {
@@ -51,7 +45,8 @@ impl Cloud {
     pub(crate) fn new(records: usize, page_size: usize, streams: &[&str]) -> Self {
         let world = World::new(records, page_size);
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let emulator = emulator(&runtime);
+        let seat = runtime.block_on(Seat::take()).unwrap();
+        let emulator = Arc::clone(seat.emulator());
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         // Each cloud has a Cloud Storage of its own. The emulator finds its bucket by a link, which may not lead out of the emulator's folder.
@@ -81,7 +76,7 @@ impl Cloud {
             ..cloud_run::Options::new(root.path().join("logs"))
         })
         .unwrap();
-        let cloud = Self { world, storage, bigquery, run, slack, metadata, runtime, root, number };
+        let cloud = Self { world, storage, bigquery, run, slack, metadata, runtime, root, number, _seat: seat };
         cloud.pipeline(page_size, streams);
         cloud
     }
