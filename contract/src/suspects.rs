@@ -34,6 +34,9 @@ pub struct Suspects {
     pub keys: Vec<Vec<String>>,
     /// How many complete readings in a row have lacked each of them.
     pub times: Vec<u32>,
+    /// A person has said that so many may go.
+    #[serde(default)]
+    pub is_allowed: bool,
 }
 
 impl Suspects {
@@ -48,6 +51,7 @@ impl Suspects {
             primary_key: primary_key.to_vec(),
             keys: Vec::new(),
             times: Vec::new(),
+            is_allowed: false,
         }
     }
 

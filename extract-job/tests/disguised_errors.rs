@@ -248,3 +248,47 @@ async fn an_error_in_one_window_does_not_move_the_state_past_it() {
     let (_, records) = bench.records(&report.run_id, "rows").await;
     assert_eq!(ids(&records), [1, 2, 3]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_is_no_record_where_the_answer_itself_is_one() {
+    // The answer, the stream's key, and whether it is a record.
+    let cases = [
+        (json!({"id": 1, "status": "error", "message": "the order's own"}), json!("id"), true),
+        (json!({"id": 1, "error": "the order's own"}), json!("id"), true),
+        (json!({"error": "busy"}), json!("id"), false),
+        (json!({"Message": "throttled"}), json!("id"), false),
+        (json!({"status": "error", "code": 500}), json!("id"), false),
+        (json!({"name": "settings", "status": "error", "message": "an entity's own"}), json!([]), true),
+        (json!({"error": {"message": "busy"}}), json!([]), false),
+        (json!({"success": false}), json!([]), false),
+    ];
+    for (answer, key, is_record) in cases {
+        let extractor = json!({"type": "DpathExtractor", "field_path": []});
+        let retriever = json!({"record_selector": {"type": "RecordSelector", "extractor": extractor}});
+        let fields = json!({"primary_key": key});
+        let said = answer.clone();
+        let bench = Bench::new(&manifest(&[stream("one", &retriever, &fields)], 1), move |_| Said::ok(&said)).await;
+        let report = bench.extract().await;
+        let status = if is_record { UnitStatus::Done } else { UnitStatus::Failed };
+        assert_eq!(of(&report, "one").status, status, "{answer}: {:?}", of(&report, "one"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outer_record_without_inner_ones_may_tell_an_error() {
+    let unnest = json!({
+        "type": "CustomRecordExtractor", "class_name": "extract_job.Unnest", "field_path": ["data"],
+        "levels": [{"field": "rows"}],
+    });
+    let retriever = json!({"record_selector": {"type": "RecordSelector", "extractor": unnest}});
+    for (answer, is_page) in [
+        (json!({"data": [{"rows": [{"id": 1}]}]}), true),
+        (json!({"data": [{"rows": []}]}), true),
+        (json!({"data": [{}], "error": "busy"}), false),
+    ] {
+        let said = answer.clone();
+        let bench = Bench::new(&manifest(&[stream("rows", &retriever, &json!({}))], 1), move |_| Said::ok(&said)).await;
+        let report = bench.extract().await;
+        assert_eq!(of(&report, "rows").status == UnitStatus::Done, is_page, "{answer}: {:?}", of(&report, "rows"));
+    }
+}

@@ -19,7 +19,6 @@ use crate::http::send::{Call, Sent, Undecoded, headers_value};
 use crate::record::extract::{extract, key_print};
 use crate::record::redaction::Redaction;
 use crate::record::refine::Refinement;
-use crate::record::tree::Tree;
 use crate::record::verdict::Verdict;
 use crate::record_slicer::Keep;
 use crate::template::Names;
@@ -32,6 +31,10 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+mod proof;
+
+use proof::Proof;
 
 /// What all slices of one stream of one account share.
 pub(crate) struct StreamPages {
@@ -185,13 +188,6 @@ impl StreamPages {
         &self.scope
     }
 
-    /// Where the records of an answer are: a single one may be the answer itself.
-    fn place(&self, body: &Buffer, is_single: bool) -> &[String] {
-        let has_key = |tree: &Tree| self.stream.primary_key.iter().all(|field| tree.get(field).is_some());
-        let is_record = is_single && Tree::parse(body).is_ok_and(|tree| has_key(&tree));
-        if is_record { &[] } else { &self.path }
-    }
-
     /// What paging needs of an answer: mostly all but the records.
     fn keep(&self) -> Keep {
         let first = self.path.first().map(String::as_str).filter(|segment| *segment != "*");
@@ -297,6 +293,9 @@ impl StreamPages {
         let place = self.place(&body, is_single).to_vec();
         let extracted = extract(&retriever.selector.extractor, &place, self.keep(), body, scope);
         let extracted = extracted.map_err(|why| self.for_people(&why))?;
+        if let Some(why) = self.error_in_record(&extracted, &place).filter(|_| !answer.named) {
+            return Err(Undecoded::Malformed(self.for_people(&why)));
+        }
         let (received, fingerprint) = (extracted.received, extracted.fingerprint);
         let response = first_of_list(extracted.rest.clone());
         let proof = match &extracted.verdict {
@@ -350,64 +349,9 @@ impl StreamPages {
         }))
     }
 
-    /// What an answer without a place for records proves. One that tells nothing is asked for once more; a shape that has told nothing twice
-    /// is taken as it is from then on.
-    fn proof(
-        &self,
-        verdict: &Verdict,
-        named: bool,
-        kept: bool,
-        was_vague: Option<&AtomicBool>,
-    ) -> Result<Proof, Undecoded> {
-        let place = if self.path.is_empty() { "records".to_owned() } else { format!("`{}`", self.path.join(".")) };
-        match verdict {
-            Verdict::Records | Verdict::Empty => Ok(Proof::Of(PageProof::Whole)),
-            // The manifest's error handler knows such answers, and lets them pass.
-            Verdict::Error(_) | Verdict::Elsewhere(_) if named => {
-                self.warn("answers that tell an error were passed over, as the error handler says".into());
-                Ok(Proof::Of(PageProof::PassedOver))
-            }
-            Verdict::Error(why) => Err(Undecoded::Malformed(self.for_people(why))),
-            Verdict::Elsewhere(why) => Ok(Proof::Mistaken(self.for_people(why))),
-            Verdict::Nothing { shape } => {
-                let Some(was_vague) = was_vague else { return Ok(Proof::Of(PageProof::NoPlace)) };
-                let mut known = self.vague.lock().unwrap_or_else(PoisonError::into_inner);
-                if !named && !kept && !known.contains(shape) && !was_vague.swap(true, Ordering::Relaxed) {
-                    return Err(Undecoded::Vague(format!(
-                        "the answer has no {place}, nor anything else that explains it"
-                    )));
-                }
-                known.insert(shape.clone());
-                self.warn(format!(
-                    "answers without {place} were taken for empty lists, which they do not prove: if the API writes an empty list so, \
-                     say it by `x-empty-when` in the extractor"
-                ));
-                Ok(Proof::Of(PageProof::NoPlace))
-            }
-        }
-    }
-
-    /// A text with pieces of an answer: secrets out first, since half of one would not be known again.
-    fn for_people(&self, text: &str) -> String {
-        const LONGEST: usize = 300;
-        let clean = self.account.redactor.clean(text);
-        if clean.chars().count() <= LONGEST {
-            return clean;
-        }
-        format!("{}…", clean.chars().take(LONGEST).collect::<String>())
-    }
-
     fn buffers(&self) -> &Buffers {
         &self.account.client.buffers
     }
-}
-
-/// What an answer proves.
-enum Proof {
-    /// It is a page.
-    Of(PageProof),
-    /// The manifest looks for records where there are none; why.
-    Mistaken(String),
 }
 
 /// Templates see the first element of a body that is a list.

@@ -89,6 +89,11 @@ pub(crate) fn extract(
         }
         RecordExtractor::FieldsAndRows(table) => rows(table, &body, &records, &rest)?,
     };
+    // Outer records without inner ones: the answer may tell why.
+    let verdict = match verdict {
+        Verdict::Records if made.records.is_empty() && body.len() <= LARGEST_WITHOUT_RECORDS => judge(&body, path)?,
+        verdict => verdict,
+    };
     Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received, fingerprint, verdict })
 }
 

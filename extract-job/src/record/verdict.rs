@@ -67,6 +67,14 @@ pub(crate) fn judge(body: &Value, path: &[String]) -> Verdict {
     }
 }
 
+/// The error that an answer tells which is taken for a record itself, as a whole. `is_keyless`: it lacks the fields of the primary key, so that
+/// it is none; where a stream has no key, only what names an error counts.
+pub(crate) fn error_in_record(body: &Value, is_keyless: bool) -> Option<String> {
+    let place = if is_keyless { Place::Absent } else { Place::Found };
+    let sign = sign_in(body.as_object()?, place)?;
+    Some(format!("the answer has a status of success, but tells an error: {sign}"))
+}
+
 /// The kind of a list that holds no object at all: it is an answer of another kind. A single record that is none among others is rejected
 /// by the load.
 pub(crate) fn kind_of_records(body: &[u8], records: &[Range<usize>]) -> Option<&'static str> {

@@ -73,6 +73,11 @@ impl Absence {
         AccountChange { account: batch.account.clone(), may_delete: true, named }
     }
 
+    /// So many of the missing rows may go by a person's word.
+    pub(super) fn allowed(&self) -> u64 {
+        self.prior.as_ref().filter(|prior| prior.is_allowed).map_or(0, |prior| prior.keys.len() as u64)
+    }
+
     /// Whether rows that the batch lacks count as missing.
     pub(super) fn counts(&self) -> bool {
         self.says != Says::Nothing
@@ -80,9 +85,11 @@ impl Absence {
 
     /// Decides on the rows that are absent, each with its name in the warehouse and the texts of its key.
     pub(super) fn settle(self, reading: &Reading<'_>, absent: Vec<(String, Vec<String>)>) -> Settled {
-        let Reading { batch, round, table, is_held, inserted } = *reading;
-        let this = Suspects::new(batch.run_id.clone(), round, table, batch.started_at, &batch.primary_key);
+        let Reading { batch, round, table, is_held, is_allowed, inserted } = *reading;
         let prior = self.prior.as_ref();
+        let is_allowed = is_allowed || prior.is_some_and(|prior| prior.is_allowed);
+        let this = Suspects::new(batch.run_id.clone(), round, table, batch.started_at, &batch.primary_key);
+        let this = Suspects { is_allowed, ..this };
         let is_same = prior.is_some_and(|prior| prior.run_id == this.run_id && prior.confirm == this.confirm);
         // What a later reading has found is no proof for this one; nor is what this very reading found when it was loaded before.
         let is_later = prior.is_some_and(|prior| prior.began_at >= this.began_at) && !is_same;
@@ -130,6 +137,8 @@ pub(super) struct Reading<'a> {
     pub(super) table: &'a str,
     /// Another reason holds the batch's deletes back.
     pub(super) is_held: bool,
+    /// A person has said that any number may go.
+    pub(super) is_allowed: bool,
     /// Rows that the table did not have.
     pub(super) inserted: u64,
 }

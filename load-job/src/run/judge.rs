@@ -92,6 +92,7 @@ impl Case<'_> {
         } else {
             unit.rows_deleted
         };
+        let gone = gone.saturating_sub(self.absence.allowed());
         let too_many = counts.live >= GUARD_FROM && gone as f64 > limit * counts.live as f64;
         if too_many && !options.allow_mass_delete {
             let message = format!(

@@ -180,7 +180,7 @@ fn load_candidates(
     } else {
         Vec::new()
     };
-    let settled = settle(units, &works, absences, &held, write, table, missing, &mut decision);
+    let settled = settle(units, &works, absences, &held, write, table, options, missing, &mut decision);
     if options.dry_run {
         return Ok(());
     }
@@ -246,6 +246,7 @@ fn settle(
     held: &[bool],
     write: Write,
     table: &TableName,
+    options: &Options,
     missing: Vec<String>,
     decision: &mut Decision,
 ) -> Vec<Settled> {
@@ -255,7 +256,7 @@ fn settle(
             by_account.entry(account).or_default().push((name, key));
         }
     }
-    let name = table.to_string();
+    let (name, is_allowed) = (table.to_string(), options.allow_mass_delete);
     let mut all = Vec::with_capacity(units.len());
     for (((unit, (work, checked)), absence), held) in units.iter_mut().zip(works).zip(absences).zip(held) {
         if unit.status == UnitStatus::Failed || write != Write::Merge {
@@ -265,7 +266,14 @@ fn settle(
         let batch = &checked.batch;
         let absent = by_account.remove(&batch.account).unwrap_or_default();
         let counts = absence.counts() && !held;
-        let reading = Reading { batch, round: work.round, table: &name, is_held: *held, inserted: unit.rows_inserted };
+        let reading = Reading {
+            batch,
+            round: work.round,
+            table: &name,
+            is_held: *held,
+            is_allowed,
+            inserted: unit.rows_inserted,
+        };
         let mut settled = absence.settle(&reading, absent);
         unit.rows_deleted = settled.deleted;
         unit.rows_suspected = if counts { settled.spare.len() as u64 } else { 0 };
