@@ -25,7 +25,8 @@ static HAS_ENDED: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// The system starts no thread.
 pub fn hold(shutdown: &Shutdown) -> std::io::Result<()> {
-    if !std::env::var_os(VARIABLE).is_some_and(|value| value == BY_STDIN) || IS_TIED.swap(true, Ordering::SeqCst) {
+    let is_told = std::env::var_os(VARIABLE).is_some_and(|value| value == BY_STDIN);
+    if !is_told || IS_TIED.swap(true, Ordering::SeqCst) {
         return Ok(());
     }
     let shutdown = shutdown.clone();

@@ -48,7 +48,7 @@ enum Verdict {
     Join,
     /// Another run is at work.
     Refuse(LeaseError),
-    /// The holder is dead, and this job of it is about to end.
+    /// The holder is dead, and a job of it is about to end.
     JobEnds(LeaseError),
     /// It was renewed by a clock that is ahead, so its time says nothing: it is watched whether it changes.
     Watch(LeaseError),
@@ -92,6 +92,10 @@ impl Claim<'_> {
                     }
                 },
             };
+            // A job whose orchestrator is gone must not be found at work under a lease of its own by whoever comes next.
+            if tether::is_cut() {
+                return Err(LeaseError::Stopped(tether::ORCHESTRATOR_GONE.into()));
+            }
             match write(self.landing, &file, mode).await {
                 Ok(()) => return Ok(file.holder == *self.holder),
                 Err(LeaseError::Stored(StoredError::Landing(LandingError::Precondition { .. }))) => tries += 1,
@@ -122,7 +126,7 @@ impl Claim<'_> {
         }
         let is_unseen = |job: &Holder| job.life() == Life::Unknown;
         if !has_expired && found.jobs.iter().any(is_unseen) {
-            return Verdict::Refuse(LeaseError::held(found.clone()));
+            return Verdict::JobEnds(LeaseError::held(found.clone()));
         }
         Verdict::TakeOver
     }

@@ -178,9 +178,12 @@ mod tests {
 
     #[test]
     fn only_what_is_proven_is_gone() {
-        let (absent, there): (fn(u32) -> Probe, fn(u32) -> Probe) = (|_| Probe::Absent, |_| Probe::MayBeThere);
+        /// What a process shows in /proc, what asking for it by its number says, the holder that the lease names, and what follows.
+        type Case = (&'static str, Option<String>, Ask, Holder, Life);
+        type Ask = fn(u32) -> Probe;
+        let (absent, there): (Ask, Ask) = (|_| Probe::Absent, |_| Probe::MayBeThere);
         let lives = stat("S", 4, 900);
-        let table: [(&str, Option<String>, fn(u32) -> Probe, Holder, Life); 13] = [
+        let table: [Case; 13] = [
             ("at work", Some(lives.clone()), there, holder(7), Life::Lives),
             ("no such process", None, absent, holder(7), Life::Gone),
             ("hidden by hidepid, or another user's", None, there, holder(7), Life::Unknown),

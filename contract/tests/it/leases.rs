@@ -122,7 +122,7 @@ async fn a_job_that_does_not_end_is_named_with_the_cure() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_job_that_cannot_be_seen_counts_as_living_until_the_lease_expires() {
     let hidden = Holder { boot: "another container".into(), ..Holder::this_process("load-job") };
     let world = world();

@@ -70,8 +70,15 @@ pub(crate) fn judge(body: &Value, path: &[String]) -> Verdict {
 /// The error that an answer tells which is taken for a record itself, as a whole. `is_keyless`: it lacks the fields of the primary key, so that
 /// it is none; where a stream has no key, only what names an error counts.
 pub(crate) fn error_in_record(body: &Value, is_keyless: bool) -> Option<String> {
-    let place = if is_keyless { Place::Absent } else { Place::Found };
-    let sign = sign_in(body.as_object()?, place)?;
+    let map = body.as_object()?;
+    let sign = if is_keyless {
+        sign_in(map, Place::Absent)?
+    } else {
+        // A status and a message can be an entity's own.
+        let is_own = |key: &str| ["status", "code", "message", "msg"].iter().any(|own| key.eq_ignore_ascii_case(own));
+        let others = map.iter().filter(|(key, _)| !is_own(key)).map(|(key, value)| (key.clone(), value.clone()));
+        sign_in(&others.collect(), Place::Found)?
+    };
     Some(format!("the answer has a status of success, but tells an error: {sign}"))
 }
 
