@@ -73,6 +73,12 @@ fn the_oracle_sees_the_smallest_difference() {
         warehouse.tamper(&format!("UPDATE bronze.{table} SET {column} = {value} WHERE {}", one(column, table)));
         assert!(!model.problems(&warehouse, Audit::Whole).is_empty(), "{table}.{column} = {value}");
     }
+    // A row that is marked has the instant of the load that confirmed it, not that of the reading.
+    let warehouse = world.warehouse();
+    let earlier = "(SELECT max(_etl_synced) FROM bronze.campaigns WHERE _etl_operation <> 'DELETE')";
+    let marked = "rowid = (SELECT min(rowid) FROM bronze.campaigns WHERE _etl_operation = 'DELETE')";
+    warehouse.tamper(&format!("UPDATE bronze.campaigns SET _etl_synced = {earlier} WHERE {marked}"));
+    assert!(!model.problems(&warehouse, Audit::Whole).is_empty(), "a delete of the reading's own load");
     for sql in ["DELETE FROM bronze.jobs WHERE {}", "INSERT INTO bronze.jobs SELECT * FROM bronze.jobs WHERE {}"] {
         let warehouse = world.warehouse();
         warehouse.tamper(&sql.replace("{}", &one("id", "jobs")));

@@ -9,13 +9,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const AUDIT: [&str; 4] = ["_etl_synced", "_etl_operation", "_etl_account", "_etl_row_hash"];
 
+/// A load: that of a reading, or the one after it that confirms what the reading lacked. Later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Load {
+    pub(crate) reading: usize,
+    pub(crate) confirms: bool,
+}
+
+impl Load {
+    /// The load of a reading.
+    pub(crate) fn of(reading: usize) -> Self {
+        Self { reading, confirms: false }
+    }
+
+    /// The load that marks a row which a reading lacks: its own if the row was a suspect before, else the one that confirms it.
+    pub(crate) fn that_marks(reading: usize, was_suspect: bool) -> Self {
+        Self { reading, confirms: !was_suspect }
+    }
+}
+
 /// A row that must be there.
 #[derive(Debug, Clone)]
 struct Expected {
     record: Record,
     operation: &'static str,
-    /// The reading with which it last changed.
-    synced: usize,
+    /// The load with which it last changed.
+    synced: Load,
 }
 
 /// How much of the audit columns is known.
@@ -30,6 +49,8 @@ pub(crate) enum Audit {
 #[derive(Debug, Clone, Default)]
 struct Table {
     rows: BTreeMap<(String, i64), Expected>,
+    /// Live rows that one reading lacked and no other has confirmed yet.
+    suspects: BTreeSet<(String, i64)>,
     /// The types of all values of a field that were ever seen.
     seen: BTreeMap<String, BTreeSet<Type>>,
 }
@@ -42,14 +63,24 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Reads the API and takes over what a run must have done with the streams that `loaded` (account, stream) names.
+    /// Reads the API and takes over what a run must have done with the streams that `loaded` (account, stream) names: what is gone is marked
+    /// when the run has read it once more.
     pub(crate) fn observe(&mut self, world: &World, loaded: impl Fn(&str, &str) -> bool) {
+        self.read(world, loaded, true);
+    }
+
+    /// The same of a load alone, of a run that has not loaded before: it confirms nothing, so that only what was a suspect already is marked.
+    pub(crate) fn observe_a_load_alone(&mut self, world: &World, loaded: impl Fn(&str, &str) -> bool) {
+        self.read(world, loaded, false);
+    }
+
+    fn read(&mut self, world: &World, loaded: impl Fn(&str, &str) -> bool, confirms: bool) {
         self.readings += 1;
         for account in &ACCOUNTS {
             let reader = Reader::log_in(world, account);
             for stream in STREAMS.iter().filter(|stream| loaded(account.id, stream.name)) {
                 let table = self.tables.entry(stream.name).or_default();
-                table.take(stream, account.id, reader.records(stream), self.readings);
+                table.take(stream, account.id, reader.records(stream), self.readings, confirms);
             }
         }
     }
@@ -87,7 +118,12 @@ impl Model {
     /// No row that the API has now may be marked as deleted.
     #[track_caller]
     pub(crate) fn check_that_nothing_is_deleted_falsely(&self, world: &World) {
-        let warehouse = world.warehouse();
+        self.check_that_nothing_is_marked_falsely(world, &world.warehouse());
+    }
+
+    /// The same of another warehouse than the world's own.
+    #[track_caller]
+    pub(crate) fn check_that_nothing_is_marked_falsely(&self, world: &World, warehouse: &Warehouse) {
         let readers = ACCOUNTS.each_ref().map(|account| (account.id, Reader::log_in(world, account)));
         for stream in STREAMS.iter().filter(|stream| self.tables.contains_key(stream.name)) {
             let found = warehouse.rows("bronze", stream.name, &["id", "_etl_account", "_etl_operation"]);
@@ -106,13 +142,30 @@ impl Model {
     pub(crate) fn deleted(&self, stream: &str) -> usize {
         self.tables[stream].rows.values().filter(|row| row.operation == "DELETE").count()
     }
+
+    /// How many rows of its tables are marked in a warehouse.
+    pub(crate) fn marked(&self, warehouse: &Warehouse) -> usize {
+        let of_table = |name: &&str| warehouse.rows("bronze", name, &["_etl_operation"]).rows;
+        let rows = self.tables.keys().flat_map(of_table);
+        rows.filter(|row| row[0].as_deref() == Some("DELETE")).count()
+    }
+
+    /// How many live rows of a table one reading has lacked, and no other yet.
+    pub(crate) fn suspects(&self, stream: &str) -> usize {
+        self.tables[stream].suspects.len()
+    }
 }
 
 impl Table {
-    fn take(&mut self, stream: &Stream, account: &str, records: BTreeMap<i64, Record>, reading: usize) {
-        for (_, row) in self.rows.iter_mut().filter(|((owner, id), _)| owner == account && !records.contains_key(id)) {
-            if stream.snapshot && row.operation != "DELETE" {
-                (row.operation, row.synced) = ("DELETE", reading);
+    fn take(&mut self, stream: &Stream, account: &str, records: BTreeMap<i64, Record>, reading: usize, confirms: bool) {
+        self.suspects.retain(|(owner, id)| owner != account || !records.contains_key(id));
+        let gone = self.rows.iter_mut().filter(|((owner, id), _)| owner == account && !records.contains_key(id));
+        for (key, row) in gone.filter(|(_, row)| stream.snapshot && row.operation != "DELETE") {
+            let was_suspect = self.suspects.remove(key);
+            if was_suspect || confirms {
+                (row.operation, row.synced) = ("DELETE", Load::that_marks(reading, was_suspect));
+            } else {
+                self.suspects.insert(key.clone());
             }
         }
         for (id, record) in records {
@@ -124,7 +177,7 @@ impl Table {
                 Some(row) if row.operation == "DELETE" || row.record != record => "UPDATE",
                 Some(_) => continue,
             };
-            self.rows.insert((account.to_owned(), id), Expected { record, operation, synced: reading });
+            self.rows.insert((account.to_owned(), id), Expected { record, operation, synced: Load::of(reading) });
         }
     }
 
@@ -175,7 +228,7 @@ impl Table {
             .extend(rows.keys().filter(|key| !self.rows.contains_key(*key)).map(|key| format!("{key:?} is too much")));
         let columns: Vec<_> =
             columns.iter().map(|(column, (field, ty))| (found.place(column), column, field, *ty)).collect();
-        let mut instants: BTreeMap<(String, usize), BTreeSet<String>> = BTreeMap::new();
+        let mut instants: BTreeMap<(String, Load), BTreeSet<String>> = BTreeMap::new();
         let mut hashes = BTreeSet::new();
         for (key, expected) in &self.rows {
             let Some(row) = rows.get(key) else {
@@ -217,7 +270,7 @@ impl Table {
                 instants.iter().flat_map(|((owner, _), instants)| instants.iter().map(move |at| (owner, at))).collect();
             let rises = all.windows(2).all(|two| two[0].0 != two[1].0 || two[0].1 < two[1].1);
             if instants.values().any(|instants| instants.len() != 1) || !rises {
-                problems.push(format!("_etl_synced by reading: {instants:?}"));
+                problems.push(format!("_etl_synced by load: {instants:?}"));
             }
         }
         problems

@@ -1,7 +1,7 @@
 //! The load alone, once more: it rebuilds the tables of a run, and a second time it changes nothing.
 
 use crate::model::Model;
-use crate::world::{World, remove};
+use crate::world::{World, files, remove};
 use serde_json::Value;
 
 #[test]
@@ -37,9 +37,21 @@ fn the_load_alone_rebuilds_the_tables_of_a_run() {
     world.run(&[&again[..], &["--force"]].concat()).expect(0);
     assert!(world.warehouse().everything() != newer);
 
-    // The newer batch again.
+    // What was marked is live again, and an older batch makes no suspects of the rows that it cannot have.
+    world.api.set_generation(1);
+    model.observe_a_load_alone(&world, |_, _| true);
+    assert_eq!((model.marked(&world.warehouse()), model.deleted("campaigns")), (0, 0));
+    assert_eq!(files(&world.path("landing/suspects")), Vec::<std::path::PathBuf>::new());
+
+    // The newer batch again: what it lacks is a suspect, and the next run finds out that it is gone.
+    world.api.set_generation(2);
     world.run(&["--only", "load"]).expect(0);
+    model.observe_a_load_alone(&world, |_, _| true);
+    assert!(model.suspects("campaigns") > 0 && model.deleted("campaigns") == 0);
+    model.check_after_a_break(&world.warehouse());
+    world.run(&[]).expect(0);
     model.observe(&world, |_, _| true);
+    assert!(model.suspects("campaigns") == 0 && model.deleted("campaigns") > 0);
     model.check_after_a_break(&world.warehouse());
 }
 

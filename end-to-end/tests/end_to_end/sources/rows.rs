@@ -2,7 +2,7 @@
 //! Compared row by row and column by column with the warehouse, audit columns included.
 
 use super::stream::{Kind, Stream, column};
-use crate::model::Audit;
+use crate::model::{Audit, Load};
 use crate::oracle::Record;
 use crate::tables::Warehouse;
 use crate::values::{self, Type};
@@ -17,8 +17,8 @@ type Key = Vec<String>;
 struct Expected {
     record: Record,
     operation: &'static str,
-    /// The run that last changed it.
-    synced: usize,
+    /// The load that last changed it.
+    synced: Load,
 }
 
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Tables {
     /// How many rows of a table a run has changed in this way.
     pub(crate) fn count(&self, stream: &str, run: usize, operation: &str) -> usize {
         let rows = self.tables[stream].rows.values();
-        rows.filter(|row| row.synced == run && row.operation == operation).count()
+        rows.filter(|row| row.synced.reading == run && row.operation == operation).count()
     }
 }
 
@@ -108,7 +108,8 @@ impl Table {
             .iter_mut()
             .filter(|(key, row)| key[0] == account && row.operation != "DELETE" && !records.contains_key(*key));
         for (_, row) in gone.filter(|_| self.stream.kind == Kind::Snapshot) {
-            (row.operation, row.synced) = ("DELETE", run);
+            // Every run here is a whole one: it has confirmed what its first reading lacked.
+            (row.operation, row.synced) = ("DELETE", Load::that_marks(run, false));
         }
         for (key, record) in records {
             let operation = match self.rows.get(&key) {
@@ -116,7 +117,7 @@ impl Table {
                 Some(row) if row.operation == "DELETE" || row.record != record => "UPDATE",
                 Some(_) => continue,
             };
-            self.rows.insert(key, Expected { record, operation, synced: run });
+            self.rows.insert(key, Expected { record, operation, synced: Load::of(run) });
         }
     }
 
@@ -189,7 +190,7 @@ impl Table {
             self.rows.iter().map(|(key, row)| (self.as_found(key, row, &places), row)).collect();
         let extra = rows.keys().filter(|key| !expected.contains_key(*key));
         problems.extend(extra.map(|key| format!("{key:?} is too much")));
-        let mut instants: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+        let mut instants: BTreeMap<Load, BTreeSet<String>> = BTreeMap::new();
         let mut hashes = BTreeSet::new();
         for (key, expected) in expected {
             let Some(row) = rows.get(&key) else {
@@ -221,8 +222,8 @@ impl Table {
         if audit == Audit::Whole && self.stream.kind != Kind::Replace {
             // One instant for all rows of one MERGE, and a later one for a later MERGE.
             let all: Vec<&String> = instants.values().flatten().collect();
-            if instants.values().any(|of_run| of_run.len() != 1) || !all.is_sorted_by(|a, b| a < b) {
-                problems.push(format!("_etl_synced by run: {instants:?}"));
+            if instants.values().any(|of_load| of_load.len() != 1) || !all.is_sorted_by(|a, b| a < b) {
+                problems.push(format!("_etl_synced by load: {instants:?}"));
             }
         }
         problems
