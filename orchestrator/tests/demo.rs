@@ -1,12 +1,14 @@
 //! `orchestrator demo` around scripts: two runs of one pipeline file, the tables, and the check that there was something to see.
-//! What the real jobs make of the stand-in is tested where they are.
+//! What the real jobs make of the stand-in is tested where all programs are.
 
 use crate::world::{Ended, World};
 use std::fs;
 
-const HERE: &str = "landing=$here/../demo/landing; runs=$landing/runs/$run; mkdir -p \"$runs\"; ";
+const HERE: &str = "landing=$here/../demo/landing; runs=$landing/runs/$run; case \" $* \" in *\" --confirm \"*) round=confirm; runs=$runs/confirm ;; esac; mkdir -p \"$runs\"; ";
 const EXTRACT: &str = "env | grep ^DEMO_ | sort >> \"$here/../env\"; plan; report finished done; latest; exit 0";
-const LOAD: &str = "if [ -e \"$here/../again\" ]; then inserted=1 updated=2 deleted=3; fi; touch \"$here/../again\"; report finished done; exit 0";
+/// The second run's load finds rows missing, and the confirming one marks them.
+const LOAD: &str = "if [ \"$round\" = confirm ]; then inserted=0 deleted=3; elif [ -e \"$here/../again\" ]; then inserted=1 updated=2 suspected=3; fi; \
+    touch \"$here/../again\"; report finished done; exit 0";
 
 fn demo(load: &str, arguments: &[&str]) -> (World, Ended) {
     let world = World::with(&format!("{HERE}{EXTRACT}"), &format!("{HERE}{load}"));
@@ -19,7 +21,9 @@ fn demo(load: &str, arguments: &[&str]) -> (World, Ended) {
 fn two_runs_and_their_tables() {
     let (world, ended) = demo(LOAD, &[]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(world.stages(), ["extract", "load", "extract", "load"]);
+    assert_eq!(world.stages(), ["extract", "load", "extract", "load", "extract", "load"]);
+    let confirms: Vec<bool> = world.calls().iter().map(|call| call.contains("--confirm")).collect();
+    assert_eq!(confirms, [false, false, false, false, true, true], "what the second run misses is confirmed");
     let tables: Vec<&str> = ended.out.lines().filter(|line| line.starts_with("all streams")).collect();
     let cells = |line: &str| line.split_whitespace().skip(2).take(5).collect::<Vec<_>>().join(" ");
     assert_eq!(tables.iter().map(|line| cells(line)).collect::<Vec<_>>(), ["7 5 0 0 0", "7 1 2 3 0"]);

@@ -26,7 +26,7 @@ report() {
   error=null; [ -n "$3" ] && error="\"$3\""
   echo "{\"version\":1,\"run_id\":\"$run\",\"stage\":\"$stage\",\"task_index\":$index,\"task_count\":$count,\"status\":\"$1\",
     \"started_at\":\"$(now)\",\"finished_at\":\"$(now)\",\"tool_version\":\"0\",\"units\":[{$unit,\"table\":\"jobs\",\"status\":\"$2\",
-    \"mode\":\"snapshot\",\"rows_extracted\":7,\"rows_inserted\":${inserted:-$((stage_inserts))},\"rows_updated\":${updated:-0},\"rows_deleted\":${deleted:-0},\"bytes\":70,\"started_at\":\"$(now)\",\"finished_at\":\"$(now)\",
+    \"mode\":\"snapshot\",\"rows_extracted\":7,\"rows_inserted\":${inserted:-$((stage_inserts))},\"rows_updated\":${updated:-0},\"rows_deleted\":${deleted:-0},\"rows_suspected\":${suspected:-0},\"bytes\":70,\"started_at\":\"$(now)\",\"finished_at\":\"$(now)\",
     \"duration_ms\":1,\"error\":$error}]}" | put "$runs/$stage-$index-of-$count.json"
 }
 wait_for() { while [ ! -e "$here/../$1" ]; do sleep 0.02; done; }
