@@ -76,9 +76,15 @@ pub(super) fn groups(
         ))
     })?;
     let accounts = pipeline.select(&options.sources, &options.accounts).map_err(RunError::Usage)?;
+    // Of the streams asked for, a confirming round has those alone that lack rows: the names are held against all that the run has read.
+    let first: Option<Plan> = match reading.round {
+        Round::First => None,
+        Round::Confirm => runtime.block_on(stored::read(landing, &paths::plan(run_id)))?,
+    };
+    let known = &first.as_ref().unwrap_or(&plan).units;
     for stream in &options.streams {
-        if !plan.units.iter().any(|unit| unit.stream == *stream) {
-            let near = did_you_mean(stream, plan.units.iter().map(|unit| unit.stream.as_str()));
+        if !known.iter().any(|unit| unit.stream == *stream) {
+            let near = did_you_mean(stream, known.iter().map(|unit| unit.stream.as_str()));
             return Err(RunError::Usage(format!("--stream {stream}: run {run_id} has no such stream{near}")));
         }
     }
