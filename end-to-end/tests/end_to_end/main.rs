@@ -6,7 +6,9 @@
 mod bad_input;
 mod both_generations;
 mod cloud;
+mod demo;
 mod failures;
+mod kill_confirm;
 mod kill_extract;
 mod kill_load;
 mod leases;

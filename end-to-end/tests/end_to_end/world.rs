@@ -155,8 +155,9 @@ impl World {
         });
     }
 
-    /// Keeps a copy of landing zone and warehouse, to go back to.
+    /// Keeps a copy of landing zone and warehouse, to go back to; an earlier one of that name is forgotten.
     pub(crate) fn save(&self, name: &str) {
+        remove(&self.path(name));
         copy(&self.path("landing"), &self.path(name).join("landing"));
         copy(&self.path("w.duckdb"), &self.path(name).join("w.duckdb"));
         copy(&self.path("w.duckdb.wal"), &self.path(name).join("w.duckdb.wal"));

@@ -99,8 +99,7 @@ fn a_load_that_is_killed_after_its_merge_is_finished_by_its_retry() {
     wait_until("the checkpoint's write", || {
         cloud.storage.requests().iter().filter(|request| is_written(request)).count() > before
     });
-    // All load tasks: they are children of this process, where the stand-in of Cloud Run lives.
-    for process in programs::children_named("load-job") {
+    for process in cloud.tasks("load-job") {
         programs::kill(process);
     }
     cloud.storage.clear_faults();

@@ -2,5 +2,6 @@
 //! a metadata server, a project for each company. What is promised on one machine is promised here.
 
 mod both_generations;
+mod confirm;
 mod faults;
 mod world;

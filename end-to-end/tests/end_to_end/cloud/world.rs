@@ -146,6 +146,17 @@ impl Cloud {
         count
     }
 
+    /// The processes of a job's tasks that run now: children of this process, where the stand-ins of Cloud Run live. Another cloud's know
+    /// another storage.
+    pub(crate) fn tasks(&self, job: &str) -> Vec<u32> {
+        let mine = format!("DRAYAGE_STORAGE_ENDPOINT={}\0", self.storage.url());
+        let is_mine = |id: &u32| {
+            let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(&mine)
+        };
+        programs::children_named(job).into_iter().filter(is_mine).collect()
+    }
+
     /// The file of an object of the landing zone.
     pub(crate) fn object(&self, path: &str) -> PathBuf {
         self.storage.object_path(&bucket(self.number), &format!("zone/{path}"))
