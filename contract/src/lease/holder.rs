@@ -153,6 +153,10 @@ mod tests {
 
     const OWN: u32 = 4242;
 
+    type Ask = fn(u32) -> Probe;
+    /// What it is about, what `/proc` shows of process 7, what the system says of it, who is looked for, and what is known then.
+    type Case = (&'static str, Option<String>, Ask, Holder, Life);
+
     /// A `/proc` in which this process is 4242, and those of the list are to be seen as they are.
     fn machine(root: &Path, seen: &[(u32, &str)], probe: fn(u32) -> Probe) -> Machine {
         fs::create_dir_all(root.join("sys/kernel/random")).unwrap();
@@ -178,9 +182,6 @@ mod tests {
 
     #[test]
     fn only_what_is_proven_is_gone() {
-        /// What a process shows in /proc, what asking for it by its number says, the holder that the lease names, and what follows.
-        type Case = (&'static str, Option<String>, Ask, Holder, Life);
-        type Ask = fn(u32) -> Probe;
         let (absent, there): (Ask, Ask) = (|_| Probe::Absent, |_| Probe::MayBeThere);
         let lives = stat("S", 4, 900);
         let table: [Case; 13] = [

@@ -49,6 +49,10 @@ fn follow(world: &World, killed: &Running, arguments: &[&str]) {
     let all: Vec<&str> = ["run"].into_iter().chain(arguments.iter().copied()).collect();
     let (killed_at, mut ended_within) = (Instant::now(), None);
     let mut next = world.start("orchestrator", &all, "next.log");
+    // Those that were held still so that they could not end before their orchestrator.
+    for id in killed.orphans().iter().filter(|id| lives(**id)) {
+        signal(*id, Signal::CONT);
+    }
     while !next.is_over() {
         let has_begun = next.log().contains("taking over the lease");
         let left = killed.orphans().iter().any(|id| lives(*id));
@@ -83,7 +87,11 @@ fn the_jobs_of_a_killed_run_are_gone_before_the_next_one_begins() {
         model.check(&world.warehouse());
 
         let mut run = world.start("orchestrator", &first, "first.log");
-        run.child("load-job");
+        let load = run.child("load-job");
+        let is_noted =
+            || fs::read_to_string(world.path("landing/runs/lease.json")).is_ok_and(|text| text.contains("load-job"));
+        wait_until("the load under the lease", is_noted);
+        signal(load, Signal::STOP);
         run.kill();
         follow(&world, &run, &[&["--full-refresh"][..], again].concat());
         model.check_after_a_break(&world.warehouse());
