@@ -87,7 +87,8 @@ fn flags_come_from_variables_and_reach_the_jobs_as_arguments_only() {
     seen.retain(|line| !line.starts_with("DRAYAGE_BIN_DIR="));
     seen.sort_unstable();
     let run_id = format!("DRAYAGE_RUN_ID={run}");
-    assert_eq!(seen, ["CLOUD_RUN_TASK_COUNT=1", "CLOUD_RUN_TASK_INDEX=0", "DRAYAGE_LOG_FORMAT=json", &run_id]);
+    let tether = "DRAYAGE_TETHER=stdin";
+    assert_eq!(seen, ["CLOUD_RUN_TASK_COUNT=1", "CLOUD_RUN_TASK_INDEX=0", "DRAYAGE_LOG_FORMAT=json", &run_id, tether]);
     assert!(env.contains("MY_SECRET=s3cret"), "the jobs resolve secrets from what they inherit");
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["run_id"], run);
 }

@@ -67,6 +67,10 @@ pub(crate) fn judge(body: &Value, path: &[String]) -> Verdict {
     }
 }
 
+/// Fields that an answer has which tells an error and nothing else.
+const OF_ERRORS: [&str; 11] =
+    ["error", "errors", "fault", "success", "ok", "status", "code", "message", "msg", "errorcode", "errormessage"];
+
 /// The error that an answer tells which is taken for a record itself, as a whole. `is_keyless`: it lacks the fields of the primary key, so that
 /// it is none; where a stream has no key, only what names an error counts.
 pub(crate) fn error_in_record(body: &Value, is_keyless: bool) -> Option<String> {
@@ -74,10 +78,12 @@ pub(crate) fn error_in_record(body: &Value, is_keyless: bool) -> Option<String> 
     let sign = if is_keyless {
         sign_in(map, Place::Absent)?
     } else {
-        // A status and a message can be an entity's own.
-        let is_own = |key: &str| ["status", "code", "message", "msg"].iter().any(|own| key.eq_ignore_ascii_case(own));
-        let others = map.iter().filter(|(key, _)| !is_own(key)).map(|(key, value)| (key.clone(), value.clone()));
-        sign_in(&others.collect(), Place::Found)?
+        // What has anything else is an entity, whose own such fields can be.
+        let is_of_errors = |key: &String| OF_ERRORS.iter().any(|of_errors| key.eq_ignore_ascii_case(of_errors));
+        if !map.keys().all(is_of_errors) {
+            return None;
+        }
+        sign_in(map, Place::Found)?
     };
     Some(format!("the answer has a status of success, but tells an error: {sign}"))
 }
