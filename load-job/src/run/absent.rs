@@ -2,6 +2,7 @@
 //! A row is marked only when it is missing again: from another complete reading, or because the API says that it does not have it
 //! (design, section 7).
 
+use super::error::LoadError;
 use crate::warehouse::AccountChange;
 use contract::batch::{Batch, BatchMode};
 use contract::evidence::ReadingScope;
@@ -87,15 +88,16 @@ impl Absence {
     pub(super) fn settle(self, reading: &Reading<'_>, absent: Vec<(String, Vec<String>)>) -> Settled {
         let Reading { batch, round, table, is_held, is_allowed, inserted } = *reading;
         let prior = self.prior.as_ref();
-        let is_allowed = is_allowed || prior.is_some_and(|prior| prior.is_allowed);
         let this = Suspects::new(batch.run_id.clone(), round, table, batch.started_at, &batch.primary_key);
-        let this = Suspects { is_allowed, ..this };
         let is_same = prior.is_some_and(|prior| prior.run_id == this.run_id && prior.confirm == this.confirm);
         // What a later reading has found is no proof for this one; nor is what this very reading found when it was loaded before.
         let is_later = prior.is_some_and(|prior| prior.began_at >= this.began_at) && !is_same;
         let times: HashMap<&Vec<String>, u32> =
             prior.iter().flat_map(|prior| prior.keys.iter().zip(prior.times.iter().copied())).collect();
         let known = absent.iter().filter(|(_, key)| times.contains_key(key)).count();
+        // A person's word holds for the rows that were missing then, and for no others.
+        let is_allowed = is_allowed || (known == absent.len() && prior.is_some_and(|prior| prior.is_allowed));
+        let this = Suspects { is_allowed, ..this };
         let is_calm = inserted == 0 && known == absent.len() && known == times.len();
         let is_proof = self.says == Says::Missing && !is_held && !is_same && !is_later;
         let is_marked = |key: &Vec<String>| match (self.says, times.get(key)) {
@@ -162,12 +164,15 @@ pub(super) fn covered_after(batch: &Batch, covered: Option<&ReadingScope>) -> Re
     covered.map_or(scope.clone(), |covered| covered.joined(&scope))
 }
 
-/// A row's name in the warehouse, taken apart: its account and the texts of its key.
-pub(super) fn parts(name: &str) -> Option<(String, Vec<String>)> {
-    let mut list: Vec<String> = serde_json::from_str(name).ok()?;
-    if list.is_empty() {
-        return None;
-    }
-    let account = list.remove(0);
-    Some((account, list))
+/// A row's name in the warehouse, taken apart: its account and the texts of its key. No key where a part of it is null, as it can be in a
+/// table that another ETL has made: such a row is never asked for, and stays.
+///
+/// # Errors
+/// The warehouse gave no such name.
+pub(super) fn parts(name: &str) -> Result<(String, Option<Vec<String>>), LoadError> {
+    let wrong = || LoadError::Internal(format!("the warehouse names a missing row `{name}`"));
+    let list: Vec<Option<String>> = serde_json::from_str(name).map_err(|_| wrong())?;
+    let mut list = list.into_iter();
+    let account = list.next().flatten().ok_or_else(wrong)?;
+    Ok((account, list.collect()))
 }

@@ -180,7 +180,7 @@ fn load_candidates(
     } else {
         Vec::new()
     };
-    let settled = settle(units, &works, absences, &held, write, table, options, missing, &mut decision);
+    let settled = settle(units, &works, absences, &held, write, table, options, missing, &mut decision)?;
     if options.dry_run {
         return Ok(());
     }
@@ -249,11 +249,13 @@ fn settle(
     options: &Options,
     missing: Vec<String>,
     decision: &mut Decision,
-) -> Vec<Settled> {
+) -> Result<Vec<Settled>, LoadError> {
+    let mut keyless: HashMap<String, Vec<String>> = HashMap::new();
     let mut by_account: HashMap<String, Vec<(String, Vec<String>)>> = HashMap::new();
     for name in missing {
-        if let Some((account, key)) = parts(&name) {
-            by_account.entry(account).or_default().push((name, key));
+        match parts(&name)? {
+            (account, Some(key)) => by_account.entry(account).or_default().push((name, key)),
+            (account, None) => keyless.entry(account).or_default().push(name),
         }
     }
     let (name, is_allowed) = (table.to_string(), options.allow_mass_delete);
@@ -281,10 +283,11 @@ fn settle(
             decision.keep.push(batch.account.clone());
         } else {
             decision.spare.append(&mut settled.spare);
+            decision.spare.extend(keyless.remove(&batch.account).unwrap_or_default());
         }
         all.push(settled);
     }
-    all
+    Ok(all)
 }
 
 /// Writes down the rows that are suspects from now on.
