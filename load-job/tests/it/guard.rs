@@ -9,6 +9,7 @@ on_each_warehouse! {
     an_unstable_snapshot_loads_but_deletes_nothing,
     a_snapshot_with_a_doubled_key_deletes_nothing,
     a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on,
+    a_word_for_some_rows_is_none_for_others,
     an_empty_snapshot_does_not_empty_a_table,
     few_rows_may_all_go,
     the_share_can_be_set,
@@ -63,6 +64,22 @@ fn a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on(new: fn() ->
     let mut units = world.load_with(&run, &allowed);
     world.confirm(&run, &[snapshot("a", &records(0..19))], &allowed, &mut units);
     assert_eq!(world.lines(deleted), ["a 21", "b 19"]);
+}
+
+fn a_word_for_some_rows_is_none_for_others(new: fn() -> World) {
+    let mut world = new();
+    world.run(&[snapshot("a", &records(0..60))]);
+    let run = world.extract(&[snapshot("a", &records(0..25))]);
+    let allowed = Options { allow_mass_delete: true, ..Options::default() };
+    assert_eq!(world.load_with(&run, &allowed)[0].rows_suspected, 35);
+    // As many are missing, but not the same.
+    let mut last = Vec::new();
+    for _ in 0..2 {
+        let run = world.extract(&[snapshot("a", &records(35..60))]);
+        last = world.load_with(&run, &Options::default());
+    }
+    assert_eq!(last[0].status, UnitStatus::Failed);
+    assert_eq!(world.lines(DELETED), ["0"]);
 }
 
 fn an_empty_snapshot_does_not_empty_a_table(new: fn() -> World) {
