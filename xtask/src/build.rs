@@ -2,6 +2,7 @@
 
 use crate::library::Library;
 use anyhow::{Context, Result};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
@@ -61,9 +62,17 @@ const IN_PROCESS: [&str; 6] = ["--lib", "--bins", "--test", "it", "--test", "mai
 /// Modules in those targets that need BigQuery's emulator, the reference engine, or a program.
 const SLOW: [&str; 3] = ["bigquery::", "differential::", "program::"];
 
+/// How many tests of one program run at a time; read by Rust's test harness.
+const THREADS: &str = "RUST_TEST_THREADS";
+
 /// Runs the tests.
 pub(crate) fn test(workspace: &Workspace, library: &Library, fast: bool, arguments: &[String]) -> Result<ExitCode> {
     let mut cargo = workspace.cargo();
+    // Most tests wait for a process, a server, or a bound that passes: with one thread a core, half of the cores' time would be idle.
+    if std::env::var_os(THREADS).is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        cargo.env(THREADS, (cores * 2).to_string());
+    }
     cargo.args(["test", "--workspace"]).args(library.features());
     if fast {
         cargo.args(IN_PROCESS);

@@ -9,10 +9,12 @@ use serde_json::json;
 use std::path::PathBuf;
 
 on_each_warehouse! {
-    damaged_parts_fail_their_unit_alone,
     a_missing_part_or_a_broken_batch_json_is_named,
     an_empty_stream_is_zero_rows,
-    a_table_that_cannot_be_called_so_stops_nothing,
+    a_table_that_cannot_be_called_so_stops_nothing;
+    // Decided before any warehouse is asked.
+    on_duckdb_alone:
+    damaged_parts_fail_their_unit_alone,
 }
 
 fn one() -> crate::world::Given {

@@ -11,15 +11,17 @@ use serde_json::{Value, json};
 
 on_each_warehouse! {
     a_table_that_was_dropped_needs_a_full_reading,
-    another_table_or_schema_needs_a_full_reading,
-    a_backfill_makes_no_table_whole,
     a_warehouse_restored_from_a_backup_needs_a_full_reading,
     a_table_that_was_set_back_in_place_needs_a_full_reading,
-    after_an_older_run_was_forced_the_runs_follow_in_order,
     a_load_that_was_killed_is_healed_by_the_next,
     tables_of_before_go_on_and_get_an_identity,
+    rows_have_one_writer;
+    // Decided before any warehouse is asked.
+    on_duckdb_alone:
+    another_table_or_schema_needs_a_full_reading,
+    a_backfill_makes_no_table_whole,
+    after_an_older_run_was_forced_the_runs_follow_in_order,
     an_empty_beginning_is_gone_on_with,
-    rows_have_one_writer,
 }
 
 /// A batch from one state to the next; the state is a number, and so is the value of its rows.

@@ -13,10 +13,12 @@ on_each_warehouse! {
     a_new_run_leaves_unchanged_rows_alone,
     an_older_batch_is_refused_unless_forced,
     what_was_applied_last_counts_not_the_greatest_run_id,
-    a_run_from_the_future_blocks_no_other,
     rewrite_writes_every_row_anew,
+    a_dry_run_tells_the_plan_and_changes_nothing;
+    // Decided before any warehouse is asked.
+    on_duckdb_alone:
+    a_run_from_the_future_blocks_no_other,
     checkpoints_move_with_the_load_and_never_with_a_window,
-    a_dry_run_tells_the_plan_and_changes_nothing,
 }
 
 const ALL: &str = "SELECT * FROM bronze.things ORDER BY _etl_row_hash, _etl_operation, _etl_synced";

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 on_each_warehouse! {
     a_snapshot_without_a_key_replaces_the_accounts_rows,
     an_unstable_snapshot_without_a_key_removes_nothing,
-    append_adds_each_content_once,
+    append_adds_each_content_once;
+    // Decided before any warehouse is asked.
+    on_duckdb_alone:
     settings_that_cannot_work_are_refused_by_name,
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct Gate {
     pub(crate) upstream: Upstream,
     pub(crate) options: Options,
     shapes: Mutex<HashMap<TableId, Shape>>,
+    /// By project and dataset: asked for with every statement, and a dataset never moves.
+    locations: Mutex<HashMap<(String, String), String>>,
     jobs: Mutex<Jobs>,
     faults: Mutex<Script>,
     log: Mutex<Vec<Request>>,
@@ -81,6 +83,7 @@ impl Gate {
             emulator,
             options,
             shapes: Mutex::default(),
+            locations: Mutex::default(),
             jobs: Mutex::default(),
             faults: Mutex::default(),
             log: Mutex::default(),
@@ -121,11 +124,17 @@ impl Gate {
     /// # Errors
     /// `notFound` in BigQuery's words.
     pub(crate) async fn location_of(&self, project: &str, dataset: &str) -> Result<String, JobError> {
+        let key = (project.to_owned(), dataset.to_owned());
+        if let Some(known) = locked(&self.locations).get(&key) {
+            return Ok(known.clone());
+        }
         let (status, answer) = self.upstream.call(Method::GET, &format!("{project}/datasets/{dataset}"), None).await?;
         if status == 404 {
             return Err(JobError::new("notFound", format!("Not found: Dataset {project}:{dataset}")));
         }
-        Ok(answer["location"].as_str().unwrap_or("US").to_owned())
+        let location = answer["location"].as_str().unwrap_or("US").to_owned();
+        locked(&self.locations).insert(key, location.clone());
+        Ok(location)
     }
 
     /// What a table looks like; `None` where there is none. A table that the gate has not seen made is asked for.
@@ -168,6 +177,7 @@ impl Gate {
     }
 
     pub(crate) fn forget_dataset(&self, project: &str, dataset: &str) {
+        locked(&self.locations).remove(&(project.to_owned(), dataset.to_owned()));
         locked(&self.shapes).retain(|table, _| table.project != project || table.dataset != dataset);
     }
 

@@ -2,7 +2,7 @@
 //! last edit.
 
 use super::rows::Tables;
-use super::scene::{Scene, ago, is_open, parameter, start_of};
+use super::scene::{Scene, ago, hangs, parameter, start_of};
 use super::stream::{Kind, Stream, record};
 use crate::oracle::Record;
 use sandbox::callio::{self, Account, Callio, Options};
@@ -182,7 +182,7 @@ fn a_killed_run_loses_nothing() {
     clinics.api.add_fault(hang);
     let id = clinics.scene.next_id();
     let api = clinics.api.state();
-    clinics.scene.cut_short(&id, || is_open(&api.requests(), "/customer"));
+    clinics.scene.cut_short(&id, || hangs(&api.requests(), "/customer"));
     let after = clinics.scene.checkpoints();
     assert_eq!(after["callio/clinic-hue/customers.json"], before["callio/clinic-hue/customers.json"]);
     clinics.api.clear_faults();

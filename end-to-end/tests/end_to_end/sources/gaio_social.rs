@@ -1,7 +1,7 @@
 //! Gaio Social: two accounts, a request for each day, `next` links, and date-times in three forms.
 
 use super::rows::Tables;
-use super::scene::{Scene, ago, is_open, parameter, start_of};
+use super::scene::{Scene, ago, hangs, parameter, start_of};
 use super::stream::{Kind, Stream, record};
 use chrono::{DateTime, TimeDelta, Utc};
 use sandbox::fault::{Fault, FaultAction};
@@ -141,7 +141,7 @@ fn a_killed_run_loses_nothing() {
     brands.api.add_fault(hang);
     let id = brands.scene.next_id();
     let api = brands.api.state();
-    brands.scene.cut_short(&id, || is_open(&api.requests(), "/comments"));
+    brands.scene.cut_short(&id, || hangs(&api.requests(), "/comments"));
     let after = brands.scene.checkpoints();
     assert_eq!(after["gaio_social/brand-two/comments.json"], before["gaio_social/brand-two/comments.json"]);
     brands.api.clear_faults();

@@ -2,7 +2,7 @@
 //! A run reads calls by their dates alone, so what it must bring follows from the dates: changes of older calls come with a backfill.
 
 use super::rows::Tables;
-use super::scene::{Scene, ago, is_open, parameter, start_of};
+use super::scene::{Scene, ago, hangs, parameter, start_of};
 use super::stream::{Kind, Stream, record};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use sandbox::fault::{Fault, FaultAction};
@@ -170,7 +170,7 @@ fn a_killed_run_loses_nothing() {
     company.api.add_fault(Fault::once("/calls/transcript", FaultAction::Hang(Duration::from_secs(600))).always());
     let id = company.scene.next_id();
     let api = company.api.state();
-    company.scene.cut_short(&id, || is_open(&api.requests(), "/calls/transcript"));
+    company.scene.cut_short(&id, || hangs(&api.requests(), "/calls/transcript"));
     let after = company.scene.checkpoints();
     for stream in TRANSCRIPTS {
         let name = format!("gong/acme/{stream}.json");

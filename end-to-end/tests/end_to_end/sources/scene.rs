@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 use tempfile::TempDir;
 
 pub(crate) struct Scene {
@@ -37,9 +38,10 @@ pub(crate) fn parameter(request: &RequestSeen, name: &str) -> Option<String> {
     Some(found)
 }
 
-/// A request that has not been answered yet, by a part of its path.
-pub(crate) fn is_open(requests: &[RequestSeen], path: &str) -> bool {
-    requests.iter().any(|request| request.status == 0 && request.path.contains(path))
+/// Whether a request hangs, by a part of its path: it has had no answer for longer than an answer takes that is under way.
+pub(crate) fn hangs(requests: &[RequestSeen], path: &str) -> bool {
+    let is_slow = |request: &RequestSeen| request.status == 0 && request.at.elapsed() > Duration::from_millis(500);
+    requests.iter().any(|request| is_slow(request) && request.path.contains(path))
 }
 
 impl Scene {

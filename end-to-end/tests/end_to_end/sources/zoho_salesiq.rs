@@ -2,7 +2,7 @@
 //! The list tells no totals and no ends; whose details are asked for follows from what was changed.
 
 use super::rows::Tables;
-use super::scene::{Scene, ago, is_open, parameter, start_of};
+use super::scene::{Scene, ago, hangs, parameter, start_of};
 use super::stream::{Kind, Stream, record};
 use sandbox::fault::{Fault, FaultAction};
 use sandbox::request_log::RequestSeen;
@@ -191,7 +191,7 @@ fn a_killed_run_loses_nothing() {
     portal.api.add_fault(hang);
     let id = portal.scene.next_id();
     let api = portal.api.state();
-    portal.scene.cut_short(&id, || is_open(&api.requests(), "/messages"));
+    portal.scene.cut_short(&id, || hangs(&api.requests(), "/messages"));
     let after = portal.scene.checkpoints();
     let unmoved = ACCOUNTS.map(|account| format!("zoho_salesiq/{account}/messages.json"));
     assert!(unmoved.iter().any(|name| after[name] == before[name]));
