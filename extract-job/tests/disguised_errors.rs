@@ -201,16 +201,42 @@ async fn an_answer_that_tells_nothing_is_asked_for_twice_but_only_once_in_a_run(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_manifest_can_say_what_an_empty_list_looks_like() {
-    let extractor =
-        json!({"type": "DpathExtractor", "field_path": ["items"], "x-empty-when": "{{ response.count == 0 }}"});
-    let retriever = json!({"record_selector": {"type": "RecordSelector", "extractor": extractor}});
-    let stream = stream("rows", &retriever, &json!({}));
-    let bench =
-        Bench::new(&manifest(&[stream], 1), |_| Said::ok(&json!({"count": 0, "message": "nothing found"}))).await;
-    let report = bench.extract().await;
-    let (batch, records) = bench.records(&report.run_id, "rows").await;
-    assert!(batch.stable && records.is_empty() && of(&report, "rows").warnings.is_empty(), "{report:?}");
-    assert_eq!(bench.asked().len(), 1);
+    let kinds = [
+        json!({"type": "DpathExtractor", "field_path": ["items"]}),
+        json!({
+            "type": "CustomRecordExtractor", "class_name": "extract_job.Unnest", "field_path": ["items"],
+            "levels": [{"field": "lines"}],
+        }),
+        json!({
+            "type": "CustomRecordExtractor", "class_name": "extract_job.FieldsAndRows", "rows_path": ["items"],
+            "fields_path": ["fields"],
+        }),
+    ];
+    for mut extractor in kinds {
+        extractor["x-empty-when"] = json!("{{ response.count == 0 }}");
+        let retriever = json!({"record_selector": {"type": "RecordSelector", "extractor": extractor}});
+        let stream = stream("rows", &retriever, &json!({}));
+        let bench =
+            Bench::new(&manifest(&[stream], 1), |_| Said::ok(&json!({"count": 0, "message": "nothing found"}))).await;
+        let report = bench.extract().await;
+        let (batch, records) = bench.records(&report.run_id, "rows").await;
+        assert!(batch.stable && records.is_empty() && of(&report, "rows").warnings.is_empty(), "{report:?}");
+        assert_eq!(bench.asked().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_without_a_line_is_an_empty_list() {
+    for path in [json!([]), json!(["data"])] {
+        let extractor = json!({"type": "DpathExtractor", "field_path": path});
+        let selector = json!({"type": "RecordSelector", "extractor": extractor});
+        let retriever = json!({"decoder": {"type": "JsonlDecoder"}, "record_selector": selector});
+        let said = |_: &_| Said { body: String::new(), ..Said::ok(&json!(null)) };
+        let bench = Bench::new(&manifest(&[stream("rows", &retriever, &json!({}))], 1), said).await;
+        let report = bench.extract().await;
+        let (batch, records) = bench.records(&report.run_id, "rows").await;
+        assert!(batch.stable && records.is_empty() && of(&report, "rows").warnings.is_empty(), "{path}: {report:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,6 +27,11 @@ impl Decoder {
         decoder
     }
 
+    /// Whether a decoded body is an export without a single line.
+    pub(crate) fn has_no_lines(self, decoded: &[u8]) -> bool {
+        self != Self::Json && decoded == b"[]"
+    }
+
     /// The body as one JSON text; lines become the items of a list.
     ///
     /// # Errors
@@ -70,5 +75,10 @@ mod tests {
         assert_eq!(decoded(Decoder::Lines, "x \"y\"\nz\n"), "[{\"record\":\"x \\\"y\\\"\"},{\"record\":\"z\"}]");
         assert_eq!(decoded(Decoder::Json, " {} "), " {} ");
         assert_eq!(decoded(Decoder::Jsonl, ""), "[]");
+        assert!(Decoder::Jsonl.has_no_lines(b"[]") && Decoder::Lines.has_no_lines(b"[]"));
+        assert!(
+            !Decoder::Jsonl.has_no_lines(b"[{}]") && !Decoder::Json.has_no_lines(b"[]"),
+            "an array says nothing of a path"
+        );
     }
 }

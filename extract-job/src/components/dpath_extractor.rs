@@ -31,8 +31,11 @@ impl DpathExtractor {
         Some(Self { field_path, bare_array, empty_when, expander })
     }
 
-    pub(crate) fn new(field_path: Vec<Expression>) -> Self {
-        Self { field_path, bare_array: false, empty_when: None, expander: None }
+    /// The path of an extractor that makes its records of what lies there: the path's name in the manifest, and `x-empty-when`.
+    pub(crate) fn read_inner(reader: &Reader<'_>, path: &str) -> Self {
+        let field_path = reader.expression_list(path, Names::ANYWHERE);
+        let empty_when = reader.expression("x-empty-when", Names::ERROR);
+        Self { field_path, bare_array: false, empty_when, expander: None }
     }
 
     pub(crate) fn expander(&self) -> Option<&RecordExpander> {
@@ -67,7 +70,7 @@ mod tests {
         for (bare_array, body, expected) in
             [(true, " \n[{}]", none), (true, "{\"docs\": []}", &path), (true, "", &path), (false, "[{}]", &path)]
         {
-            let extractor = DpathExtractor { bare_array, ..DpathExtractor::new(Vec::new()) };
+            let extractor = DpathExtractor { field_path: Vec::new(), bare_array, empty_when: None, expander: None };
             assert_eq!(extractor.path_in(body.as_bytes(), &path), expected, "{body}");
         }
     }

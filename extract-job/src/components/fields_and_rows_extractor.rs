@@ -3,7 +3,6 @@
 
 use super::dpath_extractor::DpathExtractor;
 use crate::manifest::reader::Reader;
-use crate::template::Names;
 use contract::yaml::Node;
 use serde_json::Value;
 
@@ -18,7 +17,7 @@ impl FieldsAndRows {
     pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
         reader.required("rows_path");
         reader.required("fields_path");
-        let rows = DpathExtractor::new(reader.expression_list("rows_path", Names::ANYWHERE));
+        let rows = DpathExtractor::read_inner(reader, "rows_path");
         let fields = reader.get("fields_path").map(Node::items).unwrap_or_default();
         let fields = fields.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
         let name = reader.text("name").unwrap_or_else(|| "name".into());

@@ -4,7 +4,6 @@
 use super::dpath_extractor::DpathExtractor;
 use crate::manifest::reader::Reader;
 use crate::record::tree::Tree;
-use crate::template::Names;
 use contract::yaml::{Kind, Node};
 
 #[derive(Debug)]
@@ -24,7 +23,7 @@ struct Level {
 
 impl Unnest {
     pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
-        let path = DpathExtractor::new(reader.expression_list("field_path", Names::ANYWHERE));
+        let path = DpathExtractor::read_inner(reader, "field_path");
         let node = reader.required("levels");
         let levels: Vec<Level> =
             node.map(Node::items).unwrap_or_default().iter().filter_map(|item| Level::read(reader, item)).collect();

@@ -19,8 +19,11 @@ pub(super) enum Proof {
 }
 
 impl StreamPages {
-    /// Where the records of an answer are: a single one may be the answer itself.
+    /// Where the records of an answer are: a single one may be the answer itself, and an export without a line has none at any place.
     pub(super) fn place(&self, body: &Buffer, is_single: bool) -> &[String] {
+        if self.stream.retriever.decoder.has_no_lines(body) {
+            return &[];
+        }
         let has_key = |tree: &Tree| self.stream.primary_key.iter().all(|field| tree.get(field).is_some());
         let is_record = is_single && Tree::parse(body).is_ok_and(|tree| has_key(&tree));
         if is_record { &[] } else { &self.path }
