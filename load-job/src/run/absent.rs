@@ -2,17 +2,23 @@
 //! A row is marked only when it is missing again: from another complete reading, or because the API says that it does not have it
 //! (design, section 7).
 
+use super::check::Checked;
 use super::error::LoadError;
-use crate::warehouse::AccountChange;
-use contract::batch::{Batch, BatchMode};
+use super::stage::Workers;
+use super::{Options, UnitWork};
+use crate::warehouse::{AccountChange, Decision, TableName};
+use contract::batch::{Batch, BatchMode, Write};
 use contract::evidence::ReadingScope;
+use contract::report::{UnitReport, UnitStatus};
 use contract::round::Round;
-use contract::suspects::Suspects;
-use std::collections::HashMap;
+use contract::suspects::{self, Suspects};
+use std::collections::{HashMap, HashSet};
 
 /// Two complete readings prove that a row is gone where the second has the very rows of the first. Where rows came and went meanwhile, pages
 /// have shifted, and a row that is there can slip through both: then so many readings in a row must lack it.
 const ENOUGH: u32 = 4;
+/// So many bytes the names of rows may have that a statement is told: a request to BigQuery takes 10 MB in all.
+const MOST_NAMED: usize = 4 << 20;
 
 /// How a batch's absent rows are treated.
 #[derive(Debug)]
@@ -43,6 +49,10 @@ pub(super) struct Settled {
     pub(super) spare: Vec<String>,
     /// The suspects from now on.
     pub(super) suspects: Option<Suspects>,
+    /// So many suspects the API does not have, and the warehouse neither, by the texts of their keys.
+    pub(super) unmatched: u64,
+    /// So many rows could be marked, and are not: those to spare are too many.
+    pub(super) withheld: u64,
 }
 
 impl Absence {
@@ -53,7 +63,12 @@ impl Absence {
             BatchMode::Confirm if is_loadable => Says::Gone,
             _ => Says::Nothing,
         };
-        Self { prior: prior.filter(|prior| prior.primary_key == batch.primary_key), says }
+        let prior = prior.filter(|prior| prior.primary_key == batch.primary_key).map(|prior| {
+            // Too many to ask which of them have come back: then none is a suspect any more, and the next complete reading starts anew.
+            let is_too_much = says == Says::Nothing && size(&prior.keys) > MOST_NAMED;
+            if is_too_much { Suspects { keys: Vec::new(), times: Vec::new(), ..prior } } else { prior }
+        });
+        Self { prior, says }
     }
 
     /// The rows that the change set is to look for.
@@ -64,7 +79,7 @@ impl Absence {
         };
         let named = match (&self.says, &self.prior) {
             (Says::Missing, _) => None,
-            (Says::Gone, _) => Some(batch.gone.iter().map(name).collect()),
+            (Says::Gone, _) => Some(answered(batch).iter().map(name).collect()),
             // Those that an earlier reading lacked: whatever has come back since is no suspect any more.
             (Says::Nothing, Some(prior)) => Some(prior.keys.iter().map(name).collect()),
             (Says::Nothing, None) => {
@@ -100,12 +115,22 @@ impl Absence {
         let this = Suspects { is_allowed, ..this };
         let is_calm = inserted == 0 && known == absent.len() && known == times.len();
         let is_proof = self.says == Says::Missing && !is_held && !is_same && !is_later;
+        let gone: HashSet<&Vec<String>> = match self.says {
+            Says::Gone if !is_held => answered(batch).iter().filter(|key| times.contains_key(key)).collect(),
+            _ => HashSet::new(),
+        };
+        let unmatched = gone.len().saturating_sub(absent.len()) as u64;
         let is_marked = |key: &Vec<String>| match (self.says, times.get(key)) {
             (Says::Gone, _) => !is_held,
             (_, Some(before)) if is_proof => is_calm || before + 1 >= ENOUGH,
             _ => false,
         };
-        let (marked, others): (Vec<_>, Vec<_>) = absent.into_iter().partition(|(_, key)| is_marked(key));
+        let (mut marked, mut others): (Vec<_>, Vec<_>) = absent.into_iter().partition(|(_, key)| is_marked(key));
+        let mut withheld = 0;
+        if !marked.is_empty() && others.iter().map(|(name, _)| name.len()).sum::<usize>() > MOST_NAMED {
+            withheld = marked.len() as u64;
+            others.append(&mut marked);
+        }
         let (spare, keys): (Vec<String>, Vec<Vec<String>>) = others.into_iter().unzip();
         let suspects = match self.says {
             Says::Missing if is_same && !is_held => {
@@ -127,8 +152,24 @@ impl Absence {
                 self.prior.clone().map(|prior| Suspects { keys, times, ..prior })
             }
         };
-        Settled { deleted: marked.len() as u64, spare, suspects }
+        Settled { deleted: marked.len() as u64, spare, suspects, unmatched, withheld }
     }
+}
+
+/// The keys that the API says it does not have, as many as one statement can be told; the others are missing again in the next run.
+fn answered(batch: &Batch) -> &[Vec<String>] {
+    let mut bytes = 0;
+    let fits = |key: &&Vec<String>| {
+        bytes += size(std::slice::from_ref(*key));
+        bytes <= MOST_NAMED
+    };
+    let count = batch.gone.iter().take_while(fits).count();
+    &batch.gone[..count]
+}
+
+/// About the bytes of so many keys in a statement.
+fn size(keys: &[Vec<String>]) -> usize {
+    keys.iter().map(|key| key.iter().map(|text| text.len() + 4).sum::<usize>() + 40).sum()
 }
 
 /// A reading that has been compared with the table.
@@ -164,6 +205,80 @@ pub(super) fn covered_after(batch: &Batch, covered: Option<&ReadingScope>) -> Re
     covered.map_or(scope.clone(), |covered| covered.joined(&scope))
 }
 
+/// Decides on the rows that are missing: the report's counts, what the apply leaves out, and the suspects from now on.
+#[expect(clippy::too_many_arguments, reason = "one row of a table for each unit, side by side")]
+pub(super) fn settle(
+    units: &mut [UnitReport],
+    works: &[(UnitWork, Checked)],
+    absences: Vec<Absence>,
+    held: &[bool],
+    write: Write,
+    table: &TableName,
+    options: &Options,
+    missing: Vec<String>,
+    decision: &mut Decision,
+) -> Result<Vec<Settled>, LoadError> {
+    let mut keyless: HashMap<String, Vec<String>> = HashMap::new();
+    let mut by_account: HashMap<String, Vec<(String, Vec<String>)>> = HashMap::new();
+    for name in missing {
+        match parts(&name)? {
+            (account, Some(key)) => by_account.entry(account).or_default().push((name, key)),
+            (account, None) => keyless.entry(account).or_default().push(name),
+        }
+    }
+    let (name, is_allowed) = (table.to_string(), options.allow_mass_delete);
+    let mut all = Vec::with_capacity(units.len());
+    for (((unit, (work, checked)), absence), held) in units.iter_mut().zip(works).zip(absences).zip(held) {
+        if unit.status == UnitStatus::Failed || write != Write::Merge {
+            all.push(Settled::default());
+            continue;
+        }
+        let batch = &checked.batch;
+        let absent = by_account.remove(&batch.account).unwrap_or_default();
+        let counts = absence.counts() && !held;
+        let reading = Reading {
+            batch,
+            round: work.round,
+            table: &name,
+            is_held: *held,
+            is_allowed,
+            inserted: unit.rows_inserted,
+        };
+        let mut settled = absence.settle(&reading, absent);
+        if settled.unmatched > 0 {
+            unit.warnings.push(format!(
+                "the API says that it does not have {} more of the rows that it was asked for, but {name} has no rows with their keys as they \
+                 were asked for: they stay. Confirm this stream's deletes by a second reading instead: take `x-confirm` out of its manifest",
+                settled.unmatched
+            ));
+        }
+        if settled.withheld > 0 {
+            unit.warnings.push(format!(
+                "{} rows are shown to be gone, but {} others are missing and not yet shown to be: too many to tell apart in one statement, so \
+                 that no row is marked in this run",
+                settled.withheld,
+                settled.spare.len() as u64 - settled.withheld
+            ));
+        }
+        unit.rows_deleted = settled.deleted;
+        unit.rows_suspected = if counts { settled.spare.len() as u64 } else { 0 };
+        if settled.deleted == 0 {
+            decision.keep.push(batch.account.clone());
+        } else {
+            decision.spare.append(&mut settled.spare);
+            decision.spare.extend(keyless.remove(&batch.account).unwrap_or_default());
+        }
+        all.push(settled);
+    }
+    Ok(all)
+}
+
+/// Writes down the rows that are suspects from now on.
+pub(super) fn keep_suspects(checked: &Checked, settled: Settled, workers: &Workers<'_>) -> Result<(), LoadError> {
+    let Some(found) = settled.suspects else { return Ok(()) };
+    Ok(workers.runtime.block_on(suspects::write(workers.landing, &checked.batch.unit(), Some(&found)))?)
+}
+
 /// A row's name in the warehouse, taken apart: its account and the texts of its key. No key where a part of it is null, as it can be in a
 /// table that another ETL has made: such a row is never asked for, and stays.
 ///
@@ -175,4 +290,84 @@ pub(super) fn parts(name: &str) -> Result<(String, Option<Vec<String>>), LoadErr
     let mut list = list.into_iter();
     let account = list.next().flatten().ok_or_else(wrong)?;
     Ok((account, list.collect()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const BEFORE: &str = "20260101T000000Z-aaaaaa";
+
+    fn batch(mode: &str, gone: &[&str]) -> Batch {
+        let gone: Vec<[&str; 1]> = gone.iter().map(|key| [*key]).collect();
+        serde_json::from_value(json!({
+            "version": 1, "run_id": "20260101T000100Z-bbbbbb", "source": "s", "account": "a", "stream": "things", "table": "things",
+            "primary_key": ["id"], "cursor_field": null, "mode": mode, "window": null, "stable": true, "state_after": null, "records": 0,
+            "bytes": 0, "parts": [], "started_at": "2026-01-01T00:01:00Z", "finished_at": "2026-01-01T00:02:00Z", "tool_version": "0",
+            "gone": gone,
+        }))
+        .unwrap()
+    }
+
+    /// The suspects of the run before, each missed so many times.
+    fn suspects(keys: &[(&str, u32)]) -> Suspects {
+        let began_at = "2026-01-01T00:00:00Z".parse().unwrap();
+        let new = Suspects::new(BEFORE.parse().unwrap(), Round::First, "things", began_at, &["id".to_owned()]);
+        let times = keys.iter().map(|(_, times)| *times).collect();
+        Suspects { keys: keys.iter().map(|(key, _)| vec![(*key).to_owned()]).collect(), times, ..new }
+    }
+
+    fn settled(batch: &Batch, prior: Suspects, absent: impl Iterator<Item = (String, String)>) -> Settled {
+        let reading =
+            Reading { batch, round: Round::First, table: "things", is_held: false, is_allowed: false, inserted: 0 };
+        let absent = absent.map(|(name, key)| (name, vec![key])).collect();
+        Absence::of(batch, true, Some(prior)).settle(&reading, absent)
+    }
+
+    #[test]
+    fn a_key_that_only_the_api_knows_is_told() {
+        let batch = batch("confirm", &["1", "2.0"]);
+        let named = |key: &str| (format!("[\"a\",\"{key}\"]"), key.to_owned());
+        let found = settled(&batch, suspects(&[("1", 1), ("2.0", 1)]), [named("1")].into_iter());
+        assert_eq!((found.deleted, found.unmatched), (1, 1));
+        // Loaded again, they have been answered: nothing is left to find.
+        let again = settled(&batch, found.suspects.unwrap(), std::iter::empty());
+        assert_eq!((again.deleted, again.unmatched), (0, 0));
+    }
+
+    #[test]
+    fn what_a_statement_cannot_be_told_is_left_to_later_runs() {
+        let keys: Vec<String> = (0..100_000).map(|number| format!("{number:08}")).collect();
+        let borrowed: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let many = || suspects(&borrowed.iter().map(|key| (*key, 1)).collect::<Vec<_>>());
+        let doubtful = Absence::of(&batch("incremental", &[]), true, Some(many()));
+        assert_eq!(doubtful.change(&batch("incremental", &[])).named, Some(Vec::new()));
+        let confirm = batch("confirm", &borrowed);
+        let named = Absence::of(&confirm, true, Some(many())).change(&confirm).named.unwrap();
+        assert!(named.len() > 50_000 && named.iter().map(String::len).sum::<usize>() < MOST_NAMED, "{}", named.len());
+        let absent = keys.iter().take(named.len()).map(|key| (key.clone(), key.clone()));
+        assert_eq!(settled(&confirm, many(), absent).unmatched, 0);
+    }
+
+    #[test]
+    fn a_statement_is_never_told_to_spare_more_rows_than_it_can_hold() {
+        let batch = batch("snapshot", &[]);
+        let long = "x".repeat(1000);
+        let rows = |count: usize| {
+            let name =
+                move |number: usize| (number.to_string(), if number == 0 { "old".into() } else { number.to_string() });
+            let long = long.clone();
+            (0..count).map(name).map(move |(name, key)| (format!("{name}{long}"), key))
+        };
+        // Missing for the fourth time, while others are missing for the first.
+        let found = settled(&batch, suspects(&[("old", ENOUGH - 1)]), rows(100));
+        assert_eq!((found.deleted, found.withheld, found.spare.len()), (1, 0, 99));
+        let found = settled(&batch, suspects(&[("old", ENOUGH - 1)]), rows(5000));
+        assert_eq!((found.deleted, found.withheld, found.spare.len()), (0, 1, 5000));
+        let left = found.suspects.unwrap();
+        let old = left.keys.iter().position(|key| *key == ["old"]).unwrap();
+        assert_eq!(left.times[old], ENOUGH, "it stays a suspect, and is marked as soon as it can be");
+    }
 }

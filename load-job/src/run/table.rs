@@ -1,7 +1,7 @@
 //! The load of one target table: batches checked, staged together, compared, guarded, applied in one transaction.
 //! A batch that fails its checks is left out, the others go on (design, section 7).
 
-use super::absent::{Absence, Reading, Settled, covered_after, parts};
+use super::absent::{Absence, covered_after, keep_suspects, settle};
 use super::check::{Candidate, Checked, Target, check, fits_with, write_mode};
 use super::continuity;
 use super::error::LoadError;
@@ -19,9 +19,7 @@ use contract::report::{Remedy, UnitReport, UnitStatus};
 use contract::round::Round;
 use contract::run_id::RunId;
 use contract::stored::{self, Checkpoint};
-use contract::suspects;
 use serde_json::Value;
-use std::collections::HashMap;
 use std::time::Instant;
 
 /// Loads a table; one report a unit, in any order. A warehouse that is out of reach is the only error.
@@ -235,65 +233,6 @@ fn covered_before(checked: &Checked, live: u64) -> Option<ReadingScope> {
         None if live > 0 => Some(ReadingScope::default()),
         None => None,
     }
-}
-
-/// Decides on the rows that are missing: the report's counts, what the apply leaves out, and the suspects from now on.
-#[expect(clippy::too_many_arguments, reason = "one row of a table for each unit, side by side")]
-fn settle(
-    units: &mut [UnitReport],
-    works: &[(UnitWork, Checked)],
-    absences: Vec<Absence>,
-    held: &[bool],
-    write: Write,
-    table: &TableName,
-    options: &Options,
-    missing: Vec<String>,
-    decision: &mut Decision,
-) -> Result<Vec<Settled>, LoadError> {
-    let mut keyless: HashMap<String, Vec<String>> = HashMap::new();
-    let mut by_account: HashMap<String, Vec<(String, Vec<String>)>> = HashMap::new();
-    for name in missing {
-        match parts(&name)? {
-            (account, Some(key)) => by_account.entry(account).or_default().push((name, key)),
-            (account, None) => keyless.entry(account).or_default().push(name),
-        }
-    }
-    let (name, is_allowed) = (table.to_string(), options.allow_mass_delete);
-    let mut all = Vec::with_capacity(units.len());
-    for (((unit, (work, checked)), absence), held) in units.iter_mut().zip(works).zip(absences).zip(held) {
-        if unit.status == UnitStatus::Failed || write != Write::Merge {
-            all.push(Settled::default());
-            continue;
-        }
-        let batch = &checked.batch;
-        let absent = by_account.remove(&batch.account).unwrap_or_default();
-        let counts = absence.counts() && !held;
-        let reading = Reading {
-            batch,
-            round: work.round,
-            table: &name,
-            is_held: *held,
-            is_allowed,
-            inserted: unit.rows_inserted,
-        };
-        let mut settled = absence.settle(&reading, absent);
-        unit.rows_deleted = settled.deleted;
-        unit.rows_suspected = if counts { settled.spare.len() as u64 } else { 0 };
-        if settled.deleted == 0 {
-            decision.keep.push(batch.account.clone());
-        } else {
-            decision.spare.append(&mut settled.spare);
-            decision.spare.extend(keyless.remove(&batch.account).unwrap_or_default());
-        }
-        all.push(settled);
-    }
-    Ok(all)
-}
-
-/// Writes down the rows that are suspects from now on.
-fn keep_suspects(checked: &Checked, settled: Settled, workers: &Workers<'_>) -> Result<(), LoadError> {
-    let Some(found) = settled.suspects else { return Ok(()) };
-    Ok(workers.runtime.block_on(suspects::write(workers.landing, &checked.batch.unit(), Some(&found)))?)
 }
 
 fn stage_name(options: &Options) -> String {
