@@ -36,9 +36,24 @@ fn among(streams: &'static str) -> impl Fn(&str, &str) -> bool {
     move |_, stream| streams.split(',').any(|name| name == stream)
 }
 
+/// How rows that are missing are looked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// By their ids, as the connector does.
+    Ids,
+    /// By a second reading of the whole list, as for a resource that takes no ids.
+    Lists,
+}
+
 impl Confirming {
-    fn new(records: usize, page_size: usize) -> Self {
+    fn new(records: usize, page_size: usize, asking: Asking) -> Self {
         let world = World::new(records, page_size);
+        if asking == Asking::Lists {
+            let connector = fs::read_to_string("../extract-job/connectors/servicetitan.yaml").unwrap();
+            let lines = connector.lines().filter(|line| !line.contains("x-confirm: "));
+            fs::write(world.path("servicetitan.yaml"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+            world.pipeline(page_size, |text| text.replace("connector: servicetitan", "connector: ./servicetitan.yaml"));
+        }
         let mut model = Model::default();
         world.run(&["--run-id", "20260131T235800Z-a1b2c3", "--stream", STREAMS]).expect(0);
         model.observe(&world, among(STREAMS));
@@ -141,7 +156,7 @@ impl Confirming {
 
 #[test]
 fn between_the_first_load_and_the_second_reading() {
-    let confirming = Confirming::new(300, 20);
+    let confirming = Confirming::new(300, 20, Asking::Ids);
     let world = &confirming.world;
     for victim in [Victim::Orchestrator, Victim::Job("load-job")] {
         world.restore("calm");
@@ -169,52 +184,63 @@ fn between_the_first_load_and_the_second_reading() {
 
 #[test]
 fn in_and_after_the_second_reading() {
-    let confirming = Confirming::new(300, 20);
-    let world = &confirming.world;
-    // Both hang at the second page of the second reading: one stream has landed by then, the other one has not.
-    let hang = |account: usize, path: &str| {
-        world.api.script(Fault {
-            query_contains: Some("page=2&".to_owned()),
-            tenant: Some(ACCOUNTS[account].tenant.to_owned()),
-            ..Fault::once(path, FOR_EVER).after(1)
-        });
-    };
+    let confirming = Confirming::new(300, 20, Asking::Lists);
     for victim in [Victim::Orchestrator, Victim::Job("extract-job")] {
         for is_one_done in [false, true] {
-            world.restore("calm");
-            world.api.clear_requests();
-            hang(1, "/employees");
-            if !is_one_done {
-                hang(0, "/campaigns");
-            }
-            let run = world.start("orchestrator", &["run", "--run-id", RUN, "--stream", STREAMS], "log");
-            // The first reading's answer may be under way for a moment, too.
-            let hangs = |account: usize, path: &str| {
-                let path = format!("/{}{path}", ACCOUNTS[account].tenant);
-                let requests = world.api.requests().into_iter();
-                let second = requests.filter(|of| of.path.ends_with(&path) && of.query.contains("page=2&")).nth(1);
-                second.is_some_and(|request| request.status == 0)
-            };
-            let done = confirming.batch(ACCOUNTS[0].id, "campaigns");
-            wait_until("the second reading", || {
-                hangs(1, "/employees") && if is_one_done { done.exists() } else { hangs(0, "/campaigns") }
-            });
-            assert_eq!(confirming.marked(), 0, "one reading is no proof");
-            confirming.kill(run, victim);
-            assert!(!confirming.batch(ACCOUNTS[1].id, "employees").exists());
-            assert_eq!(done.exists(), is_one_done);
-            // Half a reading proves nothing; what has landed of the other one may be loaded.
-            let marked = confirming.marked();
-            assert!(marked < confirming.gone(), "{marked} rows are marked");
-            let what = format!("{victim:?} killed in the second reading, one stream done: {is_one_done}");
-            confirming.ends_right(&what, true);
+            // The second page of the second reading; the first reading's answer may be under way for a moment, too.
+            kill_while_asking(&confirming, "page=2&", 1, victim, is_one_done);
         }
     }
 }
 
 #[test]
+fn while_rows_are_asked_for_by_their_ids() {
+    let confirming = Confirming::new(300, 20, Asking::Ids);
+    for (victim, is_one_done) in [(Victim::Orchestrator, true), (Victim::Job("extract-job"), false)] {
+        kill_while_asking(&confirming, "ids=", 0, victim, is_one_done);
+    }
+}
+
+/// A kill while requests hang whose query has this text, after as many as are answered: for both streams, or when one is done.
+fn kill_while_asking(confirming: &Confirming, query: &str, after: usize, victim: Victim, is_one_done: bool) {
+    let world = &confirming.world;
+    let hang = |account: usize, path: &str| {
+        world.api.script(Fault {
+            query_contains: Some(query.to_owned()),
+            tenant: Some(ACCOUNTS[account].tenant.to_owned()),
+            ..Fault::once(path, FOR_EVER).after(after)
+        });
+    };
+    world.restore("calm");
+    world.api.clear_requests();
+    hang(1, "/employees");
+    if !is_one_done {
+        hang(0, "/campaigns");
+    }
+    let run = world.start("orchestrator", &["run", "--run-id", RUN, "--stream", STREAMS], "log");
+    let hangs = |account: usize, path: &str| {
+        let path = format!("/{}{path}", ACCOUNTS[account].tenant);
+        let requests = world.api.requests().into_iter();
+        let that = requests.filter(|of| of.path.ends_with(&path) && of.query.contains(query)).nth(after);
+        that.is_some_and(|request| request.status == 0)
+    };
+    let done = confirming.batch(ACCOUNTS[0].id, "campaigns");
+    wait_until("the second reading", || {
+        hangs(1, "/employees") && if is_one_done { done.exists() } else { hangs(0, "/campaigns") }
+    });
+    assert_eq!(confirming.marked(), 0, "one reading is no proof");
+    confirming.kill(run, victim);
+    assert!(!confirming.batch(ACCOUNTS[1].id, "employees").exists());
+    assert_eq!(done.exists(), is_one_done);
+    // Half a reading proves nothing; what has landed of the other one may be loaded.
+    let marked = confirming.marked();
+    assert!(marked < confirming.gone(), "{marked} rows are marked");
+    confirming.ends_right(&format!("{victim:?} killed at {query}, one stream done: {is_one_done}"), true);
+}
+
+#[test]
 fn all_over_the_second_load() {
-    let confirming = Confirming::new(1500, 100);
+    let confirming = Confirming::new(1500, 100, Asking::Lists);
     let world = &confirming.world;
     confirming.prepare();
     let arguments = ["--run-id", RUN, "--stream", STREAMS, "--confirm"];
@@ -254,7 +280,7 @@ fn all_over_the_second_load() {
 
 #[test]
 fn between_the_second_load_and_its_suspects() {
-    let confirming = Confirming::new(300, 20);
+    let confirming = Confirming::new(300, 20, Asking::Ids);
     let world = &confirming.world;
     confirming.prepare();
     world.call("load-job", &["--run-id", RUN, "--stream", STREAMS, "--confirm"]).expect(0);
@@ -282,7 +308,7 @@ fn between_the_second_load_and_its_suspects() {
 
 #[test]
 fn an_orchestrator_that_dies_during_the_second_load() {
-    let confirming = Confirming::new(300, 20);
+    let confirming = Confirming::new(300, 20, Asking::Ids);
     let world = &confirming.world;
     confirming.prepare();
     let begun = |stage: &str| {
