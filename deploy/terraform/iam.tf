@@ -25,6 +25,26 @@ resource "google_project_iam_member" "load_runs_jobs" {
   member  = local.member["load"]
 }
 
+# A load looks for the statement that wrote into a table last, which may have been run by another account: a person's first try, or the load's
+# former account. BigQuery shows a job to whoever ran it, and to holders of this permission; no predefined role has it alone.
+resource "google_project_iam_custom_role" "job_viewer" {
+  for_each = var.warehouse_projects
+
+  project     = each.key
+  role_id     = "drayage_job_viewer"
+  title       = "Drayage job viewer"
+  description = "Sees whether a BigQuery job has ended"
+  permissions = ["bigquery.jobs.get"]
+}
+
+resource "google_project_iam_member" "load_sees_jobs" {
+  for_each = google_project_iam_custom_role.job_viewer
+
+  project = each.key
+  role    = each.value.id
+  member  = local.member["load"]
+}
+
 resource "google_bigquery_dataset_iam_member" "load_writes" {
   for_each = local.datasets
 

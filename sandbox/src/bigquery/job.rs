@@ -1,7 +1,7 @@
 //! The jobs that were inserted: each id once for a project and location, RUNNING until it was asked for often enough.
 //! What a job did was done when it was inserted; only its answers come late, as BigQuery's do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -118,6 +118,10 @@ impl Job {
 pub(crate) struct Jobs {
     jobs: HashMap<JobKey, Job>,
     order: Vec<JobKey>,
+    /// Jobs that another account has run.
+    foreign: HashSet<JobKey>,
+    /// Projects in which a job that is not there is denied like a foreign one, instead of being told to be missing.
+    denying: HashSet<String>,
     /// `requestId` of jobs.query.
     pub(crate) requests: HashMap<(String, String), JobKey>,
 }
@@ -154,11 +158,22 @@ impl Jobs {
         let locations = location.map_or_else(|| vec!["US", "EU"], |location| vec![location]);
         let keys = locations.iter().map(|location| JobKey::new(project, location, id));
         let key = keys.into_iter().find(|key| self.jobs.contains_key(key));
-        let not_found = || {
-            let place = location.map(|location| format!("{}.", canonical_location(location))).unwrap_or_default();
-            JobError::new("notFound", format!("Not found: Job {project}:{place}{id}"))
-        };
+        let place = location.map(|location| format!("{}.", canonical_location(location))).unwrap_or_default();
+        if key.as_ref().map_or(self.denying.contains(project), |key| self.foreign.contains(key)) {
+            let message =
+                format!("Access Denied: Job {project}:{place}{id}: Permission bigquery.jobs.get denied on job");
+            return Err(JobError::new("accessDenied", message));
+        }
+        let not_found = || JobError::new("notFound", format!("Not found: Job {project}:{place}{id}"));
         key.and_then(|key| self.jobs.get_mut(&key)).ok_or_else(not_found)
+    }
+
+    /// From now on the caller is an account that has run none of the jobs that the project has.
+    pub(crate) fn change_account(&mut self, project: &str, denies_missing: bool) {
+        self.foreign.extend(self.jobs.keys().filter(|key| key.project == project).cloned());
+        if denies_missing {
+            self.denying.insert(project.to_owned());
+        }
     }
 
     /// The project's jobs, the newest first.

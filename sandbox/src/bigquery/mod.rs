@@ -142,6 +142,12 @@ impl BigQuery {
         self.gate.faults().clear();
     }
 
+    /// From now on the project's caller is another account, one that may run jobs and see its own alone: `jobs.get` of those that there are
+    /// is denied. Whether BigQuery denies it a job that is not there, too, is not documented: `denies_missing` chooses.
+    pub fn change_account(&self, project: &str, denies_missing: bool) {
+        self.gate.jobs().change_account(project, denies_missing);
+    }
+
     /// All calls since the start, or since [`Self::clear_requests`].
     pub fn requests(&self) -> Vec<Request> {
         self.gate.log().clone()

@@ -3,6 +3,7 @@
 //! every attempt of the same run would choose, so that it is never run twice.
 
 use super::adopt;
+use super::apply_note::{ApplyNote, Next};
 use super::client::{Client, Param, Row};
 use super::cost;
 use super::job::JobOrder;
@@ -25,7 +26,6 @@ use contract::batch::Write;
 use contract::landing::Landing;
 use contract::report::UnitReport;
 use contract::run_id::RunId;
-use contract::stored;
 use contract::unit::Unit;
 use crossbeam_channel::Receiver;
 use gcp_bigquery_client::model::job_configuration_load::JobConfigurationLoad;
@@ -60,7 +60,7 @@ struct Work {
     changes: String,
     /// Without the number of the attempt.
     apply_stem: String,
-    apply_attempt: u32,
+    apply_next: Next,
     /// `tables.get`.
     target: Option<Value>,
     staged: Staged,
@@ -119,28 +119,6 @@ impl BigQuery {
             return Err(WarehouseError::Statement { what: what.into(), message });
         }
         Ok(())
-    }
-
-    /// Where the newest statement that was to write into the table is noted, of whatever run: it may still be running.
-    fn apply_note(&self) -> String {
-        format!("applies/{}.json", self.work.apply_stem.rsplit('_').next().unwrap_or_default())
-    }
-
-    fn noted_apply(&self) -> Result<Option<String>, WarehouseError> {
-        let (path, runtime) = (self.apply_note(), &self.client.runtime);
-        let noted: Option<Value> = runtime
-            .block_on(stored::read(self.landing.as_ref(), &path))
-            .map_err(|error| WarehouseError::Statement { what: format!("read {path}"), message: error.to_string() })?;
-        Ok(noted.and_then(|noted| noted["job"].as_str().map(str::to_owned)))
-    }
-
-    fn note_apply(&self) -> Result<(), WarehouseError> {
-        let path = self.apply_note();
-        let note = json!({ "job": self.work.apply_stem });
-        self.client
-            .runtime
-            .block_on(stored::write(self.landing.as_ref(), &path, &note))
-            .map_err(|error| WarehouseError::Statement { what: format!("write {path}"), message: error.to_string() })
     }
 
     fn keys(&self, request: &ChangeRequest) -> Vec<Value> {
@@ -279,10 +257,7 @@ impl Warehouse for BigQuery {
     fn describe(&mut self, table: &TableName) -> Result<Option<ExistingTable>, WarehouseError> {
         // First of all: another attempt of this run may have left its statement running. What it does must be seen by all that follows.
         let what = format!("look for earlier loads of {table}");
-        if let Some(before) = self.noted_apply()?.filter(|stem| *stem != self.work.apply_stem) {
-            self.client.settle(&what, &before)?;
-        }
-        self.work.apply_attempt = self.client.settle(&what, &self.work.apply_stem)?;
+        self.work.apply_next = ApplyNote::settle(&self.client, self.landing.as_ref(), &what, &self.work.apply_stem)?;
         self.work.target = self.client.table(&table.schema, &table.table)?;
         let described =
             |found: &Value| Ok(ExistingTable { id: memory::identity(found), columns: table::columns(table, found)? });
@@ -424,14 +399,15 @@ impl Warehouse for BigQuery {
                     message: format!("stopped by {reason} before anything was changed"),
                 });
             }
-            self.note_apply()?;
+            let note = ApplyNote::new(&self.work.apply_stem, self.work.apply_next.attempt);
+            note.write(&self.client, self.landing.as_ref())?;
             let configuration = self.client.query_configuration("apply", &text, &params);
-            let job = self.client.run(&JobOrder::fixed(
-                &what,
-                &self.work.apply_stem,
-                self.work.apply_attempt,
-                configuration,
-            ))?;
+            let job =
+                self.client.run(&JobOrder::fixed(&what, &self.work.apply_stem, self.work.apply_next, configuration))?;
+            // Nobody needs to look for it any more. Without this word the next load does.
+            if let Err(error) = note.ended().write(&self.client, self.landing.as_ref()) {
+                tracing::debug!(%error, "failed to note that the statement has ended");
+            }
             cost::add(&mut self.client.spent, &job);
             let changed = cost::number(&job["statistics"]["query"]["numDmlAffectedRows"]);
             if let (Some(expected), Some(changed)) = (expected, changed)

@@ -1,6 +1,7 @@
 //! A job from its insert to its end. A job id is taken once, so a repeated insert finds the job instead of running it twice.
 //! A job that failed for a passing reason is run again under the next attempt's id.
 
+use super::apply_note::Next;
 use super::client::{Client, refused};
 use crate::warehouse::WarehouseError;
 use contract::google::CallError;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 const ATTEMPTS: u32 = 8;
 /// How long an insert without a clear answer is repeated, and how long a job that cannot be asked about is waited for.
 const PATIENCE: Duration = Duration::from_secs(900);
+/// How long a job whose id is taken, and that this account may not see, can be its own that is not known everywhere yet.
+const UNSEEN: Duration = Duration::from_secs(5);
 
 /// A job that is to run.
 #[derive(Debug, Clone)]
@@ -23,19 +26,49 @@ pub(super) struct JobOrder {
     stem: String,
     /// The number of the first attempt.
     first: u32,
+    /// An id that is taken by a job that cannot be seen belongs to a statement that has ended: the next one is tried.
+    skips_unseen: bool,
+    /// Whether another process can have taken the id.
+    is_fixed: bool,
     configuration: Value,
+}
+
+/// What is known of the jobs that other attempts have started under a fixed stem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// All have ended; the number of the next attempt.
+    Next(u32),
+    /// From this attempt on nobody can tell: BigQuery does not show this account whether there is such a job.
+    Unseen(u32),
+}
+
+/// What became of an insert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inserted {
+    /// The job is there, and it is this process's.
+    Ours,
+    /// The id is taken by a job of another account.
+    Unseen,
 }
 
 impl JobOrder {
     /// A job that only this process can have started: it may be repeated, for it changes nothing that lasts.
     pub(super) fn fresh(what: &str, step: &str, nonce: &str, configuration: Value) -> Self {
         let unique = format!("{:08x}", rand::random::<u32>());
-        Self { what: what.into(), stem: format!("drayage_{step}_{nonce}_{unique}"), first: 1, configuration }
+        Self {
+            what: what.into(),
+            stem: format!("drayage_{step}_{nonce}_{unique}"),
+            first: 1,
+            skips_unseen: false,
+            is_fixed: false,
+            configuration,
+        }
     }
 
     /// A job under an id that any process would choose: of several, one runs.
-    pub(super) fn fixed(what: &str, stem: &str, first: u32, configuration: Value) -> Self {
-        Self { what: what.into(), stem: stem.into(), first, configuration }
+    pub(super) fn fixed(what: &str, stem: &str, next: Next, configuration: Value) -> Self {
+        let Next { attempt: first, skips_unseen } = next;
+        Self { what: what.into(), stem: stem.into(), first, skips_unseen, is_fixed: true, configuration }
     }
 }
 
@@ -55,10 +88,21 @@ impl Client {
         let mut attempt = order.first;
         loop {
             let id = format!("{}_a{attempt}", order.stem);
-            self.insert(order, &id)?;
+            let last = attempt + 1 >= order.first + ATTEMPTS;
+            if self.insert(order, &id)? == Inserted::Unseen {
+                if order.skips_unseen && !last {
+                    attempt += 1;
+                    continue;
+                }
+                let message = format!(
+                    "another account has a load of the same run at work on this table (job {id}), and this one may not see whether it has ended: \
+                     grant it bigquery.jobs.get on project {}, and load the run again once the other has ended",
+                    self.project
+                );
+                return Err(WarehouseError::Statement { what: order.what.clone(), message });
+            }
             let job = self.wait(&order.what, &id)?;
             let Some(failure) = failure(&job) else { return Ok(job) };
-            let last = attempt + 1 >= order.first + ATTEMPTS;
             if !failure.is_transient || last {
                 return Err(WarehouseError::Statement {
                     what: order.what.clone(),
@@ -71,13 +115,14 @@ impl Client {
         }
     }
 
-    /// Waits for jobs that other attempts have started under a fixed stem; gives the number of the next attempt.
-    pub(super) fn settle(&self, what: &str, stem: &str) -> Result<u32, WarehouseError> {
+    /// Waits for jobs that other attempts have started under a fixed stem.
+    pub(super) fn settle(&self, what: &str, stem: &str) -> Result<Settled, WarehouseError> {
         let mut attempt = 1;
         loop {
             let id = format!("{stem}_a{attempt}");
             match self.get(&id) {
-                Err(error) if error.status() == Some(404) => return Ok(attempt),
+                Err(error) if error.status() == Some(404) => return Ok(Settled::Next(attempt)),
+                Err(error) if is_unseen(&error) => return Ok(Settled::Unseen(attempt)),
                 Err(error) => return Err(refused(&self.project, what, error)),
                 Ok(job) => {
                     if job["status"]["state"] != "DONE" {
@@ -95,7 +140,7 @@ impl Client {
     }
 
     /// Starts a job. An answer that got lost is no answer: the same id is sent again until BigQuery says that it has it.
-    fn insert(&self, order: &JobOrder, id: &str) -> Result<(), WarehouseError> {
+    fn insert(&self, order: &JobOrder, id: &str) -> Result<Inserted, WarehouseError> {
         let mut labels: Map<String, Value> =
             self.labels.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
         labels.insert("attempt".into(), self.nonce.clone().into());
@@ -106,9 +151,10 @@ impl Client {
         let path = format!("/bigquery/v2/projects/{}/jobs", self.project);
         let until = Instant::now() + scaled(PATIENCE).max(Duration::from_secs(10));
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+        let mut unseen_until = None;
         loop {
             let error = match self.runtime.block_on(self.rest.call(Method::POST, &path, &[], Some(&body))) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(Inserted::Ours),
                 Err(error) => error,
             };
             if error.status() == Some(409) {
@@ -118,10 +164,22 @@ impl Client {
                         self.sleep(backoff.next(None), &order.what, id)?;
                         continue;
                     }
+                    // Of a job of its own every account is told, in a moment.
+                    Err(error) if is_unseen(&error) && !order.is_fixed && Instant::now() < until => {
+                        self.sleep(backoff.next(None), &order.what, id)?;
+                        continue;
+                    }
+                    Err(error) if is_unseen(&error) => {
+                        if *unseen_until.get_or_insert_with(|| Instant::now() + scaled(UNSEEN)) > Instant::now() {
+                            self.sleep(backoff.next(None), &order.what, id)?;
+                            continue;
+                        }
+                        return Ok(Inserted::Unseen);
+                    }
                     got => got.map_err(|error| refused(&self.project, &order.what, error))?,
                 };
                 if job["configuration"]["labels"]["attempt"] == self.nonce.as_str() {
-                    return Ok(());
+                    return Ok(Inserted::Ours);
                 }
                 let message = format!(
                     "another load of the same run is at work on this table (job {id}); let it finish, then load the run again"
@@ -153,7 +211,7 @@ impl Client {
                 Ok(job) if job["status"]["state"] == "DONE" => return Ok(job),
                 Ok(_) => heard = Instant::now(),
                 // Right after its insert a job may not be known everywhere yet.
-                Err(error) if error.is_transient() || error.status() == Some(404) => {
+                Err(error) if error.is_transient() || error.status() == Some(404) || is_unseen(&error) => {
                     if heard.elapsed() > scaled(PATIENCE).max(Duration::from_secs(10)) {
                         let location = format!("BigQuery in project {}", self.project);
                         return Err(WarehouseError::Unreachable {
@@ -170,7 +228,7 @@ impl Client {
     }
 
     /// Waits, unless the program is told to stop.
-    fn sleep(&self, wait: Duration, what: &str, id: &str) -> Result<(), WarehouseError> {
+    pub(super) fn sleep(&self, wait: Duration, what: &str, id: &str) -> Result<(), WarehouseError> {
         let reason = self.runtime.block_on(async {
             tokio::select! {
                 () = tokio::time::sleep(wait) => None,
@@ -187,6 +245,11 @@ impl Client {
             }),
         }
     }
+}
+
+/// A job of another account, or none: BigQuery answers 403 to an account that may only run jobs ("jobs.get": required permissions).
+fn is_unseen(error: &CallError) -> bool {
+    error.status() == Some(403) && error.reason() == "accessDenied"
 }
 
 /// The reasons after which the same statement may be run again ("Error messages"). Statements are atomic: a failed one has changed nothing.

@@ -2,6 +2,7 @@
 //! All of it by REST (see ARCHITECTURE.md for why); its SQL lies in `sql/bigquery`.
 
 mod adopt;
+mod apply_note;
 mod client;
 mod core;
 mod cost;

@@ -1,13 +1,14 @@
 //! BigQuery's failures: lost answers, passing errors, jobs of an earlier attempt. No row is lost, doubled or falsely deleted.
 
 use crate::world::{World, snapshot};
+use chrono::{TimeDelta, Utc};
 use contract::report::UnitStatus;
 use contract::shutdown::Shutdown;
 use load_job::run::Options;
 use sandbox::bigquery::{Effect, Fault, Operation};
 use sandbox::cloud_storage;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn records(ids: std::ops::Range<u32>, v: &str) -> Vec<Value> {
     ids.map(|id| json!({"id": id, "v": v})).collect()
@@ -136,6 +137,87 @@ fn a_statement_that_an_earlier_attempt_left_running_is_waited_for() {
     }
     assert_eq!(world.lines(ROWS), ["0 x INSERT", "1 x INSERT", "2 x INSERT"]);
     assert_eq!(applied(&world).len(), 1);
+}
+
+#[test]
+fn a_table_that_another_account_has_loaded_goes_on() {
+    // Whether BigQuery denies a job that is not there, too, nobody knows.
+    for denies_missing in [false, true] {
+        let mut world = World::bigquery();
+        let first = world.extract(&[snapshot("a", &records(0..3, "x"))]);
+        world.load_with(&first, &Options::default());
+        world.cloud().bigquery.change_account(world.project(), denies_missing);
+        // The same run, whose id is taken, the next one, and the one after it.
+        let units = world.load_with(&first, &Options { rewrite: true, ..Options::default() });
+        assert_eq!((units[0].status, units[0].rows_updated), (UnitStatus::Done, 3), "{:?}", units[0].error);
+        for round in 1..3 {
+            let v = round.to_string();
+            world.run(&[snapshot("a", &records(0..3, &v))]);
+            assert_eq!(world.lines("SELECT COUNT(*), MIN(v) FROM bronze.things"), [format!("3 {v}")]);
+        }
+        assert_eq!(note(&world)["ended"], true);
+    }
+}
+
+#[test]
+fn a_statement_that_cannot_be_seen_is_waited_out_by_its_note() {
+    for denies_missing in [false, true] {
+        let mut world = World::bigquery();
+        let first = world.extract(&[snapshot("a", &records(0..3, "x"))]);
+        world.load_with(&first, &Options::default());
+        world.cloud().bigquery.change_account(world.project(), denies_missing);
+        let mut running = note(&world);
+        running["ended"] = json!(false);
+        let half_an_hour = TimeDelta::minutes(30);
+        // Of this very run, of another run, and one of a program of before, which noted no time.
+        let later = world.extract(&[snapshot("a", &records(0..3, "y"))]);
+        for (run, wait, at) in [(&first, 2, true), (&later, 2, true), (&later, 0, false)] {
+            let mut running = running.clone();
+            match at {
+                true => running["at"] = json!(Utc::now() - half_an_hour + TimeDelta::seconds(wait)),
+                false => drop(running.as_object_mut().unwrap().remove("at")),
+            }
+            write_note(&world, &running);
+            let begun = Instant::now();
+            let units = world.load_with(run, &Options { force: true, rewrite: true, ..Options::default() });
+            assert_eq!((units[0].status, units[0].rows_updated), (UnitStatus::Done, 3), "{:?}", units[0].error);
+            let waited = begun.elapsed().as_secs_f64();
+            assert!(waited > wait as f64 - 0.5, "{waited}");
+        }
+    }
+}
+
+#[test]
+fn an_id_that_another_account_has_taken_meanwhile_is_told() {
+    let mut world = World::bigquery();
+    let run = world.extract(&[snapshot("a", &records(0..3, "x"))]);
+    world.load_with(&run, &Options::default());
+    world.cloud().bigquery.change_account(world.project(), true);
+    // As if the other had begun just now, after this one has looked.
+    std::fs::remove_file(note_path(&world)).unwrap();
+    let units = world.load_with(&run, &Options { rewrite: true, ..Options::default() });
+    let error = units[0].error.clone().unwrap_or_default();
+    assert!(
+        error.contains("another account has a load of the same run at work") && error.contains("bigquery.jobs.get"),
+        "{error}"
+    );
+    assert_eq!(world.lines(ROWS), ["0 x INSERT", "1 x INSERT", "2 x INSERT"]);
+}
+
+fn note_path(world: &World) -> std::path::PathBuf {
+    let folder = world.object("applies");
+    let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.extension().is_some_and(|extension| extension == "json")).unwrap()
+}
+
+fn note(world: &World) -> Value {
+    serde_json::from_slice(&std::fs::read(note_path(world)).unwrap()).unwrap()
+}
+
+fn write_note(world: &World, note: &Value) {
+    let landing = world.landing();
+    let name = note_path(world).file_name().unwrap().to_string_lossy().into_owned();
+    world.runtime.block_on(contract::stored::write(landing.as_ref(), &format!("applies/{name}"), note)).unwrap();
 }
 
 #[test]
