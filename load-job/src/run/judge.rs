@@ -37,6 +37,7 @@ pub(super) fn take_outcome(
     unit.rows_rejected = rejects.count;
     let allowed = work.settings.max_bad_records.unwrap_or(0);
     let reason = rejects.first_reason.clone().unwrap_or_default();
+    let advice = if rejects.has_misfit { "" } else { "; see max_bad_records" };
     if rejects.count > 0
         && !options.dry_run
         && let Err(error) = rejects.store(workers.landing, workers.runtime, &work.unit, &reading)
@@ -46,7 +47,7 @@ pub(super) fn take_outcome(
     if unit.rows_rejected > allowed {
         let kept = contract::landing::paths::rejects(&work.unit, &reading);
         return Ok(Some(format!(
-            "{} records cannot be loaded (allowed: {allowed}); the first: {reason}; all are kept under {kept}; see max_bad_records",
+            "{} records cannot be loaded (allowed: {allowed}); the first: {reason}; all are kept under {kept}{advice}",
             unit.rows_rejected
         )));
     }

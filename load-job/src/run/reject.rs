@@ -18,6 +18,8 @@ pub(super) struct Rejects {
     pub(super) count: u64,
     /// Why the first one was rejected.
     pub(super) first_reason: Option<String>,
+    /// Whether a key did not fit its column: then leaving records out is no way to go on.
+    pub(super) has_misfit: bool,
     file: Option<GzEncoder<File>>,
 }
 

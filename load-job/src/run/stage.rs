@@ -4,7 +4,7 @@
 use super::error::LoadError;
 use super::reject::Rejects;
 use crate::read::{self, Block, ReadError};
-use crate::shape::{BatchContext, Observed, ShapedBlock, Shaper, TablePlan, Widening};
+use crate::shape::{BatchContext, Observed, RejectReason, ShapedBlock, Shaper, TablePlan, Widening};
 use crate::warehouse::{Warehouse, WarehouseError};
 use arrow::array::RecordBatch;
 use contract::batch::Batch;
@@ -182,6 +182,7 @@ fn shape_all(
         if !rejects.is_empty() {
             let mut outcome = outcomes[job.input].lock().unwrap_or_else(PoisonError::into_inner);
             for (range, reason) in rejects {
+                outcome.rejects.has_misfit |= matches!(reason, RejectReason::KeyMisfit(..));
                 let added = outcome.rejects.add(&job.block.data[range], &reason.to_string());
                 added.map_err(|error| LoadError::Internal(format!("a reject cannot be kept: {error}")))?;
             }

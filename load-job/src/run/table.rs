@@ -111,10 +111,11 @@ fn load_candidates(
         inputs.push(Input { batch: checked.batch.clone(), context });
         works.push((work, checked));
     }
+    let keys: Vec<String> = inputs.first().map(|input| input.context.keys.clone()).unwrap_or_default();
     let mut clock = Clock::start(table);
     let (plan, outcomes) = stage::stage(workers, &inputs, warehouse, |warehouse, observed| {
         let mut widening = AskWarehouse { warehouse, table };
-        Ok(TablePlan::make(existing.map(|table| table.columns.as_slice()), &hints, observed, &mut widening)?)
+        Ok(TablePlan::make(existing.map(|table| table.columns.as_slice()), &hints, &keys, observed, &mut widening)?)
     })?;
 
     clock.phase("staged");

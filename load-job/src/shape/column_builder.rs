@@ -3,7 +3,8 @@
 
 use super::column_type::ColumnType;
 use super::kind::{self, Kind};
-use super::value::{Value, whole_surrogates};
+use super::table_plan::ColumnPlan;
+use super::value::{Value, canonical, whole_surrogates};
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, StringBuilder,
     TimestampMicrosecondBuilder,
@@ -26,13 +27,13 @@ pub(super) fn arrow_type(ty: ColumnType) -> DataType {
 }
 
 /// Puts a value into the first column that holds it, and null into the others.
-pub(super) fn append(builders: &mut [Builder], columns: &[usize], value: Option<&Value<'_>>) {
+pub(super) fn append(builders: &mut [Builder], plan: &[ColumnPlan], columns: &[usize], value: Option<&Value<'_>>) {
     let mut value = value.filter(|value| value.kind != Kind::Null);
     for column in columns {
         let builder = &mut builders[*column];
         match value {
-            Some(found) if builder.ty().fits(found.kind) => {
-                builder.append(found);
+            Some(found) if plan[*column].holds(found.kind) => {
+                builder.append(found, plan[*column].is_key);
                 value = None;
             }
             // Where no column holds it, the plan is about to be made anew: the kind was observed.
@@ -69,28 +70,19 @@ impl Builder {
         }
     }
 
-    fn ty(&self) -> ColumnType {
-        match self {
-            Self::Bool(_) => ColumnType::Bool,
-            Self::Int64(_) => ColumnType::Int64,
-            Self::Float64(_) => ColumnType::Float64,
-            Self::Numeric(_) => ColumnType::Numeric,
-            Self::String(_) => ColumnType::String,
-            Self::Json(_) => ColumnType::Json,
-            Self::Date(_) => ColumnType::Date,
-            Self::Datetime(_) => ColumnType::Datetime,
-            Self::Timestamp(_) => ColumnType::Timestamp,
-        }
-    }
-
-    /// Appends a value whose kind fits.
-    fn append(&mut self, value: &Value<'_>) {
+    /// Appends a value whose kind fits; a key so that one key is always written the same.
+    fn append(&mut self, value: &Value<'_>, is_key: bool) {
+        let number = if value.kind == Kind::TextInt { &value.text } else { value.raw };
         match self {
             Self::Bool(builder) => builder.append_value(value.raw == "true"),
             Self::Int64(builder) => builder.append_option(whole(value)),
             Self::Float64(builder) => builder.append_option(value.raw.parse().ok()),
-            Self::Numeric(builder) => builder.append_option(kind::decimal(value.raw)),
+            Self::Numeric(builder) => builder.append_option(kind::decimal(number)),
+            Self::String(builder) if value.text.is_empty() && !value.raw.starts_with('"') => {
+                builder.append_value(value.raw);
+            }
             Self::String(builder) => builder.append_value(&value.text),
+            Self::Json(builder) if is_key => builder.append_value(canonical(value.raw)),
             Self::Json(builder) => builder.append_value(whole_surrogates(value.raw)),
             Self::Date(builder) => builder.append_option(i32::try_from(value.time).ok()),
             Self::Datetime(builder) | Self::Timestamp(builder) => builder.append_value(value.time),
@@ -128,5 +120,6 @@ fn whole(value: &Value<'_>) -> Option<i64> {
         let scaled = kind::decimal(value.raw)?;
         return i64::try_from(scaled / 1_000_000_000).ok();
     }
-    value.raw.parse().ok()
+    let number = if value.kind == Kind::TextInt { &value.text } else { value.raw };
+    number.parse().ok()
 }

@@ -64,18 +64,28 @@ impl ColumnType {
     /// All kinds that are held without loss.
     fn held(self) -> Kinds {
         use Kind::{
-            Bool, Float, FloatDecimal, FloatWhole, Int53, Int64, IntNumeric, LongDecimal, Null, Text, TextDate,
-            TextDatetime, TextTimestamp,
+            Bool, FineDatetime, FineTimestamp, Float, FloatDecimal, FloatWhole, Int53, Int64, IntNumeric, LongDecimal,
+            Null, Text, TextBroken, TextDate, TextDatetime, TextInt, TextTimestamp,
         };
         match self {
             Self::Bool => Kinds::of(&[Null, Bool]),
             Self::Int64 => Kinds::of(&[Null, Int53, Int64, FloatWhole]),
             Self::Float64 => Kinds::of(&[Null, Int53, FloatWhole, FloatDecimal, Float]),
             Self::Numeric => Kinds::of(&[Null, Int53, Int64, IntNumeric, FloatWhole, FloatDecimal, LongDecimal]),
-            Self::String => Kinds::of(&[Null, Text, TextDate, TextDatetime, TextTimestamp]),
+            Self::String => Kinds::of(&[
+                Null,
+                Text,
+                TextInt,
+                TextDate,
+                TextDatetime,
+                TextTimestamp,
+                FineDatetime,
+                FineTimestamp,
+                TextBroken,
+            ]),
             Self::Date => Kinds::of(&[Null, TextDate]),
-            Self::Datetime => Kinds::of(&[Null, TextDatetime]),
-            Self::Timestamp => Kinds::of(&[Null, TextTimestamp]),
+            Self::Datetime => Kinds::of(&[Null, TextDatetime, FineDatetime]),
+            Self::Timestamp => Kinds::of(&[Null, TextTimestamp, FineTimestamp]),
             Self::Json => Kinds::ALL,
         }
     }
@@ -83,6 +93,41 @@ impl ColumnType {
     /// The kinds of `kinds` that are not held.
     pub fn misfits(self, kinds: Kinds) -> Kinds {
         kinds.without(self.held())
+    }
+
+    /// All kinds that are held as keys: two keys never become one, nor one key two. A whole number and the text of it are one key, for APIs
+    /// write an id as either.
+    pub(super) fn held_as_key(self) -> Kinds {
+        use Kind::{FineDatetime, FineTimestamp, Int53, Int64, IntHuge, IntNumeric, TextBroken, TextInt};
+        let held = self.held();
+        match self {
+            Self::Int64 | Self::Numeric => held.union(Kinds::of(&[TextInt])),
+            Self::String => {
+                held.union(Kinds::of(&[Int53, Int64, IntNumeric, IntHuge])).without(Kinds::of(&[TextBroken]))
+            }
+            Self::Json => held.without(Kinds::of(&[TextBroken])),
+            Self::Datetime => held.without(Kinds::of(&[FineDatetime])),
+            Self::Timestamp => held.without(Kinds::of(&[FineTimestamp])),
+            Self::Bool | Self::Float64 | Self::Date => held,
+        }
+    }
+
+    /// The type of a new key column: the hint's if it holds all keys, else the first that does. A double is the last choice, since it cannot
+    /// hold large ids, and cannot be clustered by.
+    pub(super) fn decide_key(hint: Option<Self>, kinds: Kinds) -> Option<Self> {
+        let values = kinds.without(Kinds::of(&[Kind::Null]));
+        let holds = |ty: &Self| values.without(ty.held_as_key()).is_empty();
+        if values.is_empty() {
+            return hint.map(|hint| if hint == Self::Float64 { Self::Int64 } else { hint });
+        }
+        if let Some(hint) = hint.filter(|hint| *hint != Self::Float64 && holds(hint)) {
+            return Some(hint);
+        }
+        // Digits in a text stay text unless a hint says otherwise: 00501 may follow.
+        let is_text = values.has(Kind::TextInt);
+        let order = [Self::Bool, Self::Int64, Self::Numeric, Self::String, Self::Float64, Self::Json];
+        let order = order.into_iter().filter(|ty| !is_text || !matches!(ty, Self::Int64 | Self::Numeric));
+        Some(order.into_iter().find(holds).unwrap_or(Self::Json))
     }
 
     /// The type of a new column that has no hint, from all values it must hold; `None` while all are null.
@@ -95,6 +140,9 @@ impl ColumnType {
         let order = [Self::Bool, Self::Int64, Self::Float64, Self::Numeric, Self::Timestamp, Self::String];
         // Whole numbers written with a fraction are FLOAT64: 1.0 today, 1.5 tomorrow.
         let order = order.into_iter().filter(|ty| *ty != Self::Int64 || !values.has(Kind::FloatWhole));
+        // A few numbers of too many digits go beside the column; the others are worth a column that can be reckoned with.
+        let short = values.without(Kinds::of(&[Kind::LongFloat]));
+        let values = if short.without(Kinds::NUMBERS).is_empty() && !short.is_empty() { short } else { values };
         Some(order.into_iter().find(|ty| ty.misfits(values).is_empty()).unwrap_or(Self::Json))
     }
 }
@@ -139,9 +187,46 @@ mod tests {
             (&[Int53, Text], Some(ColumnType::Json)),
             (&[Nested], Some(ColumnType::Json)),
             (&[Nested, Text], Some(ColumnType::Json)),
+            (&[LongFloat], Some(ColumnType::Json)),
+            (&[LongFloat, Int53, Float], Some(ColumnType::Float64)),
+            (&[LongFloat, LongDecimal], Some(ColumnType::Numeric)),
+            (&[LongFloat, Text], Some(ColumnType::Json)),
+            (&[TextInt, Text], Some(ColumnType::String)),
+            (&[FineTimestamp, TextTimestamp], Some(ColumnType::Timestamp)),
         ];
         for (kinds, expected) in cases {
             assert_eq!(ColumnType::decide(Kinds::of(kinds)), *expected, "{kinds:?}");
         }
+    }
+
+    #[test]
+    fn a_key_column_holds_its_keys_as_they_are() {
+        use ColumnType as C;
+        use Kind::*;
+        let cases: &[(Option<ColumnType>, &[Kind], ColumnType)] = &[
+            (None, &[Int53], C::Int64),
+            (None, &[TextTimestamp], C::String),
+            (Some(C::Timestamp), &[TextTimestamp], C::Timestamp),
+            (Some(C::Timestamp), &[TextTimestamp, FineTimestamp], C::String),
+            (Some(C::Datetime), &[FineDatetime], C::String),
+            (Some(C::Float64), &[Int53, Int64], C::Int64),
+            (Some(C::Float64), &[Int53], C::Int64),
+            (Some(C::Float64), &[], C::Int64),
+            (Some(C::Float64), &[FloatWhole, FloatDecimal], C::Numeric),
+            (Some(C::Float64), &[Float], C::Float64),
+            (Some(C::Int64), &[TextInt], C::Int64),
+            (Some(C::Int64), &[TextInt, Text], C::String),
+            (Some(C::String), &[Int53, Int64, Text], C::String),
+            (None, &[Int53, TextInt], C::String),
+            (None, &[TextInt], C::String),
+            (None, &[Int64, IntNumeric], C::Numeric),
+            (None, &[IntHuge, Text], C::String),
+            (None, &[FloatDecimal, Text], C::Json),
+            (None, &[Nested], C::Json),
+        ];
+        for (hint, kinds, expected) in cases {
+            assert_eq!(ColumnType::decide_key(*hint, Kinds::of(kinds)), Some(*expected), "{hint:?} {kinds:?}");
+        }
+        assert!(ColumnType::ALL.iter().all(|ty| !ty.held_as_key().has(TextBroken)));
     }
 }

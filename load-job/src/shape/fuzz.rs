@@ -155,25 +155,30 @@ fn squeezed(json: &str) -> String {
 }
 
 /// Whether a cell holds the value as the design promises.
-fn holds(rows: &RecordBatch, column: usize, row: usize, ty: ColumnType, value: &Raw) -> bool {
+fn holds(rows: &RecordBatch, column: usize, row: usize, plan: &ColumnPlan, value: &Raw) -> bool {
     let array = rows.column(column);
+    let ColumnPlan { ty, is_key, .. } = *plan;
+    // A whole number and its text are one key.
+    let number = if is_key { value.written.trim_matches('"') } else { &value.written };
     let text = || serde_json::from_str::<String>(&value.whole).unwrap();
     let micros = || array.as_primitive::<TimestampMicrosecondType>().value(row);
     match ty {
         ColumnType::Bool => array.as_boolean().value(row).to_string() == value.written,
-        ColumnType::Int64 => exact(&array.as_primitive::<Int64Type>().value(row).to_string()) == exact(&value.written),
+        ColumnType::Int64 => exact(&array.as_primitive::<Int64Type>().value(row).to_string()) == exact(number),
         ColumnType::Numeric => {
             let unscaled = array.as_primitive::<Decimal128Type>().value(row);
-            exact(&format!("{unscaled}e-9")) == exact(&value.written)
+            exact(&format!("{unscaled}e-9")) == exact(number)
         }
         ColumnType::Float64 => {
-            // More digits than a double has are rounded to the nearest one, but never away.
             let number = array.as_primitive::<Float64Type>().value(row);
-            let long = exact(&value.written).1.len() > 15;
             let same = exact(&format!("{number}")) == exact(&value.written);
-            number.is_finite() && number == value.written.parse::<f64>().unwrap() && (same || long && number != 0.0)
+            number.is_finite() && number == value.written.parse::<f64>().unwrap() && same
+        }
+        ColumnType::String if is_key && !value.written.starts_with('"') => {
+            array.as_string::<i32>().value(row) == value.written
         }
         ColumnType::String => array.as_string::<i32>().value(row) == text(),
+        ColumnType::Json if is_key => array.as_string::<i32>().value(row) == super::value::canonical(&value.whole),
         ColumnType::Json => squeezed(array.as_string::<i32>().value(row)) == squeezed(&value.whole),
         ColumnType::Date => {
             let day =
@@ -225,7 +230,7 @@ proptest! {
         let hints: BTreeMap<String, ColumnType> = hints.into_iter().map(|(field, ty)| (field.to_owned(), ty)).collect();
         let hints: Vec<(String, ColumnType)> = hints.into_iter().collect();
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
-        let make = |observed: &Observed| TablePlan::make(table.as_deref(), &hints, observed, &mut Exact(doubles)).unwrap();
+        let make = |observed: &Observed| TablePlan::make(table.as_deref(), &hints, &keys, observed, &mut Exact(doubles)).unwrap();
         let lines: Vec<String> = records.iter().map(|record| line(record, space)).collect();
         let cut = (cut.0.index(lines.len() + 1), cut.1.index(lines.len() + 1));
         let (plan, blocks) = load(&lines, &keys, cut, make);
@@ -247,8 +252,8 @@ proptest! {
                     let used: Vec<usize> = columns.iter().copied().filter(|column| filled.remove(column)).collect();
                     prop_assert_eq!(used.len(), usize::from(!null), "{} = {:?} in {:?}", field, value, plan);
                     for column in used {
-                        let ty = plan.columns[column].ty;
-                        prop_assert!(holds(&block.rows, column, row, ty, value), "{field} = {value:?} in a column {ty:?}");
+                        let own = &plan.columns[column];
+                        prop_assert!(holds(&block.rows, column, row, own, value), "{field} = {value:?} in {own:?}");
                     }
                 }
                 prop_assert!(filled.is_empty(), "values from nowhere: {filled:?}");
@@ -308,7 +313,7 @@ fn a_clashing_name_that_the_table_has_forgotten_is_not_given_again() {
     let table = [forgotten("zip_code".into()), forgotten(name::clashing_name("zip_code", "ZipCode"))];
     let mut observed = Observed::default();
     ["zip_code", "ZipCode"].iter().for_each(|field| observed.add(field, Kinds::of(&[Kind::Text]), (0, 0)));
-    let plan = TablePlan::make(Some(&table), &[], &observed, &mut Exact(true)).unwrap();
+    let plan = TablePlan::make(Some(&table), &[], &[], &observed, &mut Exact(true)).unwrap();
     let names: HashSet<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!((names.len(), plan.columns.len()), (3, 3), "{plan:?}");
 }

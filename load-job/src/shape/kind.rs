@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
 
 /// The kind of one JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u16)]
+#[repr(u32)]
 pub enum Kind {
     /// null, or no such field.
     Null = 1,
@@ -23,7 +23,7 @@ pub enum Kind {
     FloatWhole = 1 << 6,
     /// A fraction of at most 9 digits, 29 before it.
     FloatDecimal = 1 << 7,
-    /// Another fraction that a double can approximate.
+    /// Another number that a double holds: its shortest text is the number again (`1e300`, `0.1234567891`).
     Float = 1 << 8,
     /// Beyond a double (`1e999`, `1e-999`).
     FloatHuge = 1 << 9,
@@ -39,24 +39,44 @@ pub enum Kind {
     Nested = 1 << 14,
     /// A fraction as `FloatDecimal`, but of more digits than a double keeps.
     LongDecimal = 1 << 15,
+    /// A number of more digits than a double keeps, beyond NUMERIC's too (`0.123456789012345678`).
+    LongFloat = 1 << 16,
+    /// A text that is a whole number of 64 bits, written as a number is (`123`, not `0123`).
+    TextInt = 1 << 17,
+    /// As `TextDatetime`, with digits finer than a microsecond.
+    FineDatetime = 1 << 18,
+    /// As `TextTimestamp`, with digits finer than a microsecond.
+    FineTimestamp = 1 << 19,
+    /// A text with half a surrogate pair, which is no character.
+    TextBroken = 1 << 20,
 }
 
 /// A set of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kinds(u16);
+pub struct Kinds(u32);
 
 impl Kinds {
+    /// The kinds of numbers that some type of number holds.
+    pub const NUMBERS: Self = Self(
+        Kind::Int53 as u32
+            | Kind::Int64 as u32
+            | Kind::IntNumeric as u32
+            | Kind::FloatWhole as u32
+            | Kind::FloatDecimal as u32
+            | Kind::Float as u32
+            | Kind::LongDecimal as u32,
+    );
     /// Every kind.
-    pub const ALL: Self = Self(u16::MAX);
+    pub const ALL: Self = Self(u32::MAX);
 
     /// The set of these.
     pub fn of(kinds: &[Kind]) -> Self {
-        Self(kinds.iter().fold(0, |set, kind| set | *kind as u16))
+        Self(kinds.iter().fold(0, |set, kind| set | *kind as u32))
     }
 
     /// Adds one.
     pub fn add(&mut self, kind: Kind) {
-        self.0 |= kind as u16;
+        self.0 |= kind as u32;
     }
 
     /// Both together.
@@ -71,7 +91,7 @@ impl Kinds {
 
     /// Whether it holds a kind.
     pub fn has(self, kind: Kind) -> bool {
-        self.0 & kind as u16 != 0
+        self.0 & kind as u32 != 0
     }
 
     /// Whether it holds none.
@@ -105,8 +125,23 @@ pub(super) fn number(text: &str) -> Kind {
         Some(_) => Kind::FloatDecimal,
         // Too small for a double: it would be rounded away.
         None if value == 0.0 => Kind::FloatHuge,
-        None => Kind::Float,
+        None if digits_of(text) == digits_of(&format!("{value:e}")) => Kind::Float,
+        None => Kind::LongFloat,
     }
+}
+
+/// A number's digits without zeros at either end, and the power of ten of the last one: alike for equal numbers, however they are written.
+fn digits_of(text: &str) -> Option<(String, i64)> {
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (&text[..at], text[at + 1..].parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole.trim_start_matches('-'), fraction].concat();
+    let significant = digits.trim_end_matches('0');
+    let cut = i64::try_from(digits.len() - significant.len()).ok()?;
+    let last = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?.checked_add(cut)?;
+    Some((significant.trim_start_matches('0').to_owned(), last))
 }
 
 /// Whether a JSON number is an INT64, or a double as a FLOAT64 column takes it.
@@ -152,16 +187,38 @@ pub(super) fn decimal(text: &str) -> Option<i128> {
 /// The kind of a text (without its quotes, unescaped), and its place in time: microseconds since 1970, or days for a date.
 pub(super) fn text(text: &str) -> (Kind, i64) {
     let bytes = text.as_bytes();
+    if is_whole_number(text) {
+        return (Kind::TextInt, 0);
+    }
     if bytes.len() < 10 || bytes.len() > 40 || bytes[4] != b'-' || !bytes[0].is_ascii_digit() {
         return (Kind::Text, 0);
     }
     let found = if bytes.len() == 10 {
         date(text).map(|days| (Kind::TextDate, days))
     } else {
-        let timestamp = timestamp_micros(text).map(|micros| (Kind::TextTimestamp, micros));
-        timestamp.or_else(|| datetime_micros(text).map(|micros| (Kind::TextDatetime, micros)))
+        let is_fine = is_finer_than_micros(text);
+        let (timestamp, datetime) = match is_fine {
+            true => (Kind::FineTimestamp, Kind::FineDatetime),
+            false => (Kind::TextTimestamp, Kind::TextDatetime),
+        };
+        let found = timestamp_micros(text).map(|micros| (timestamp, micros));
+        found.or_else(|| datetime_micros(text).map(|micros| (datetime, micros)))
     };
     found.unwrap_or((Kind::Text, 0))
+}
+
+/// Whether a text is a whole number of 64 bits as JSON writes one, without needless zeros.
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let is_plain = matches!(digits, [b'1'..=b'9', ..]) || text == "0";
+    is_plain && digits.iter().all(u8::is_ascii_digit) && text.parse::<i64>().is_ok()
+}
+
+/// Whether a time has a digit other than zero after its sixth decimal.
+fn is_finer_than_micros(text: &str) -> bool {
+    let Some(point) = text.find('.') else { return false };
+    let fraction = text.as_bytes()[point + 1..].iter().take_while(|byte| byte.is_ascii_digit());
+    fraction.skip(6).any(|digit| *digit != b'0')
 }
 
 /// Whether a text has digits where the shape has `0`, and else what the shape has: chrono alone would take `2026- 1-31`.
@@ -223,6 +280,13 @@ mod tests {
             ("9007199254740993.5", Kind::LongDecimal),
             ("100000000000000000001.0", Kind::LongDecimal),
             ("0.1234567891", Kind::Float),
+            ("0.123456789012345678", Kind::LongFloat),
+            ("123456789012345.1234567891", Kind::LongFloat),
+            ("0.30000000000000004", Kind::Float),
+            ("0.3000000000000000400", Kind::Float),
+            ("3.0000000000000004e-1", Kind::Float),
+            ("1.7976931348623157e308", Kind::Float),
+            ("12345678901234567890e12", Kind::LongFloat),
             ("1e300", Kind::Float),
             ("1e999", Kind::FloatHuge),
             ("-1e-400", Kind::FloatHuge),
@@ -245,7 +309,15 @@ mod tests {
             ("2026-01-31T1:2:3", Kind::Text),
             ("2026-01-31 01:02:03.5", Kind::TextDatetime),
             ("2026-01-31T23:59:00Z", Kind::TextTimestamp),
-            ("2026-03-04T05:06:07.1234567Z", Kind::TextTimestamp),
+            ("2026-03-04T05:06:07.1234567Z", Kind::FineTimestamp),
+            ("2026-03-04T05:06:07.1234560Z", Kind::TextTimestamp),
+            ("2026-03-04T05:06:07.1234567", Kind::FineDatetime),
+            ("123", Kind::TextInt),
+            ("-9223372036854775808", Kind::TextInt),
+            ("9223372036854775808", Kind::Text),
+            ("0", Kind::TextInt),
+            ("-0", Kind::Text),
+            ("2026013123", Kind::TextInt),
             ("2026-03-04T05:06:07+07:00", Kind::TextTimestamp),
             ("2026-03-04 05:06:07Z", Kind::Text),
             ("2026-03-04T05:06:07", Kind::TextDatetime),

@@ -22,7 +22,7 @@ pub(crate) use kind::is_held_by_a_machine_number;
 pub use kind::{Kind, Kinds};
 pub(crate) use name::column_name;
 pub use observe::Observed;
-pub(crate) use shaper::{BatchContext, ShapedBlock, Shaper};
+pub(crate) use shaper::{BatchContext, RejectReason, ShapedBlock, Shaper};
 pub use table_plan::{ColumnPlan, ExistingColumn, FieldPlan, SchemaChange, SchemaChangeKind, TablePlan, Widening};
 
 /// The audit columns, in their order after the data columns.

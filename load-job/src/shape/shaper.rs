@@ -43,7 +43,12 @@ impl std::fmt::Display for RejectReason {
             Self::NoObject(why) => write!(f, "the record is no JSON object: {why}"),
             Self::KeyMissing(field) => write!(f, "the primary key field `{field}` is missing or null"),
             Self::KeyMisfit(field, ty) => {
-                write!(f, "the primary key field `{field}` does not fit its column's type {ty}")
+                write!(
+                    f,
+                    "the primary key field `{field}` does not fit its column's type {ty}, and a key is never bent: say `columns: {{{field}: STRING}}` \
+                     (JSON where keys are objects or fractions) for the stream, give it another `table:` or drop the old one, and run it with \
+                     --full-refresh"
+                )
             }
         }
     }
@@ -138,7 +143,7 @@ impl Shaper {
                     Some(reason) => rejects.push((range, reason)),
                     None => {
                         for (field, slot) in plan.fields.iter().zip(&slots) {
-                            append(&mut builders, &field.columns, slot.as_ref());
+                            append(&mut builders, &plan.columns, &field.columns, slot.as_ref());
                         }
                         accounts.append_value(&context.account);
                         hashes.append_value(String::from_utf8_lossy(&hash));
@@ -224,9 +229,9 @@ impl Shaper {
                 // A key that the plan does not know yet is null in every record, or the plan will be made anew.
                 return Some(RejectReason::KeyMissing(name.clone()));
             };
-            let own = self.plan.fields[*index].columns.first().map(|column| self.plan.columns[*column].ty);
-            if let Some(ty) = own.filter(|ty| !ty.fits(value.kind)) {
-                return Some(RejectReason::KeyMisfit(name.clone(), ty.name()));
+            let own = self.plan.fields[*index].columns.first().map(|column| &self.plan.columns[*column]);
+            if let Some(own) = own.filter(|own| !own.holds(value.kind)) {
+                return Some(RejectReason::KeyMisfit(name.clone(), own.ty.name()));
             }
         }
         None

@@ -32,6 +32,15 @@ pub struct ColumnPlan {
     pub field: String,
     /// Whether it stands beside the field's own column.
     pub sibling: bool,
+    /// Whether its field is part of the primary key, whose values are held as they are or rejected.
+    pub is_key: bool,
+}
+
+impl ColumnPlan {
+    /// Whether a value of this kind is held without loss.
+    pub(super) fn holds(&self, kind: Kind) -> bool {
+        if self.is_key { self.ty.held_as_key().has(kind) } else { self.ty.fits(kind) }
+    }
 }
 
 /// A field and the columns its values may go to: each value goes to the first that holds it without loss.
@@ -89,13 +98,14 @@ pub trait Widening {
 }
 
 impl TablePlan {
-    /// Makes the plan. `existing` is `None` for a table that is not there.
+    /// Makes the plan. `existing` is `None` for a table that is not there; `keys` are the fields of the primary key, if rows are merged by it.
     ///
     /// # Errors
     /// Those of `widening`.
     pub fn make<W: Widening>(
         existing: Option<&[ExistingColumn]>,
         hints: &[(String, ColumnType)],
+        keys: &[String],
         observed: &Observed,
         widening: &mut W,
     ) -> Result<Self, W::Error> {
@@ -104,6 +114,7 @@ impl TablePlan {
             table_exists: existing.is_some(),
             owners: owners(columns, hints, observed),
             hints: hints.iter().cloned().collect(),
+            keys: keys.iter().cloned().collect(),
             taken: columns
                 .iter()
                 .map(|column| column.name.to_lowercase())
@@ -169,6 +180,7 @@ struct Planner {
     table_exists: bool,
     owners: HashMap<String, String>,
     hints: HashMap<String, ColumnType>,
+    keys: HashSet<String>,
     taken: HashSet<String>,
     plan: TablePlan,
 }
@@ -219,7 +231,8 @@ impl Planner {
 
     fn column(&mut self, field: &str, name: &str, ty: ColumnType, sibling: bool) -> usize {
         let index = self.plan.columns.len();
-        self.plan.columns.push(ColumnPlan { name: name.into(), ty, field: field.into(), sibling });
+        let is_key = !sibling && self.keys.contains(field);
+        self.plan.columns.push(ColumnPlan { name: name.into(), ty, field: field.into(), sibling, is_key });
         match self.plan.fields.iter_mut().find(|plan| plan.field == field) {
             Some(plan) if sibling => plan.columns.push(index),
             Some(plan) => plan.columns.insert(0, index),
@@ -244,7 +257,12 @@ impl Planner {
     ) -> Result<(), W::Error> {
         let mut is_new = false;
         if let Some(name) = new_name {
-            let Some(ty) = self.hints.get(field).copied().or_else(|| ColumnType::decide(kinds)) else { return Ok(()) };
+            let hint = self.hints.get(field).copied();
+            let ty = match self.keys.contains(field) {
+                true => ColumnType::decide_key(hint, kinds),
+                false => hint.or_else(|| ColumnType::decide(kinds)),
+            };
+            let Some(ty) = ty else { return Ok(()) };
             let index = self.column(field, name, ty, false);
             self.change(SchemaChangeKind::Added, index, None);
             is_new = true;
@@ -262,6 +280,10 @@ impl Planner {
             if !is_new {
                 self.change(SchemaChangeKind::Widened, own, Some(from));
             }
+        }
+        if own.is_some_and(|own| self.plan.columns[own].is_key) {
+            // What its column does not hold is rejected: beside it, it would be no key.
+            return Ok(());
         }
         let rest = columns.into_iter().fold(kinds, |rest, index| self.plan.columns[index].ty.misfits(rest));
         if let Some(ty) = ColumnType::decide(rest) {
@@ -284,6 +306,11 @@ impl Planner {
         widening: &mut W,
     ) -> Result<Option<ColumnType>, W::Error> {
         let plan = &self.plan.columns[column];
+        if plan.is_key {
+            let holds = |ty: ColumnType| kinds.without(ty.held_as_key()).is_empty();
+            let is_wider = plan.ty == ColumnType::Int64 && !holds(ColumnType::Int64) && holds(ColumnType::Numeric);
+            return Ok(is_wider.then_some(ColumnType::Numeric));
+        }
         let misfits = plan.ty.misfits(kinds);
         let numbers = Kinds::of(&[Kind::FloatDecimal, Kind::Float, Kind::LongDecimal, Kind::IntNumeric]);
         if plan.ty != ColumnType::Int64 || misfits.is_empty() || !misfits.without(numbers).is_empty() {
@@ -328,7 +355,23 @@ mod tests {
     }
 
     fn plan(have: Option<&[ExistingColumn]>, hints: &[(String, ColumnType)], seen: &[(&str, &[Kind])]) -> TablePlan {
-        TablePlan::make(have, hints, &observed(seen), &mut Exact(true)).unwrap()
+        TablePlan::make(have, hints, &[], &observed(seen), &mut Exact(true)).unwrap()
+    }
+
+    #[test]
+    fn a_key_gets_no_column_beside_its_own() {
+        let keys = ["k".to_owned()];
+        let with = |have: &ExistingColumn, kinds: &[Kind]| {
+            let seen = observed(&[("k", kinds)]);
+            show(&TablePlan::make(Some(std::slice::from_ref(have)), &[], &keys, &seen, &mut Exact(true)).unwrap())
+        };
+        let int = existing("k", ColumnType::Int64, "k");
+        assert_eq!(with(&int, &[Kind::Int53, Kind::TextInt]), ["k k INT64"]);
+        assert_eq!(with(&int, &[Kind::Int53, Kind::IntNumeric]), ["k k NUMERIC"]);
+        assert_eq!(with(&int, &[Kind::Int53, Kind::Text]), ["k k INT64"], "a text is rejected");
+        let seen = observed(&[("k", &[Kind::TextTimestamp, Kind::FineTimestamp])]);
+        let hints = [("k".to_owned(), ColumnType::Timestamp)];
+        assert_eq!(show(&TablePlan::make(None, &hints, &keys, &seen, &mut Exact(true)).unwrap()), ["k k STRING"]);
     }
 
     #[test]
@@ -374,7 +417,7 @@ mod tests {
             (&[Kind::IntHuge], &["n n INT64", "n n__json JSON"], true),
         ];
         for (kinds, expected, exact) in cases {
-            let plan = TablePlan::make(Some(&int), &[], &observed(&[("n", kinds)]), &mut Exact(*exact)).unwrap();
+            let plan = TablePlan::make(Some(&int), &[], &[], &observed(&[("n", kinds)]), &mut Exact(*exact)).unwrap();
             assert_eq!(show(&plan), *expected, "{kinds:?}");
         }
     }

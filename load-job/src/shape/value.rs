@@ -2,7 +2,9 @@
 //! Half surrogate pairs, which are no characters, are replaced; everything else stays as it was sent.
 
 use super::kind::{self, Kind};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A field's value: its kind, its raw text, and its content if it is text.
 #[derive(Debug, Clone)]
@@ -19,13 +21,14 @@ impl<'a> Value<'a> {
         let (kind, text, time) = match raw.as_bytes().first() {
             Some(b'"') => {
                 let content = &raw[1..raw.len() - 1];
-                let text = if memchr::memchr(b'\\', content.as_bytes()).is_none() {
-                    Cow::Borrowed(content)
+                if memchr::memchr(b'\\', content.as_bytes()).is_none() {
+                    let (kind, time) = kind::text(content);
+                    (kind, Cow::Borrowed(content), time)
                 } else {
-                    Cow::Owned(unescape(raw))
-                };
-                let (kind, time) = kind::text(&text);
-                (kind, text, time)
+                    let (text, is_broken) = unescape(raw);
+                    let (kind, time) = if is_broken { (Kind::TextBroken, 0) } else { kind::text(&text) };
+                    (kind, Cow::Owned(text), time)
+                }
             }
             Some(b'{' | b'[') => (Kind::Nested, Cow::Borrowed(""), 0),
             Some(b't' | b'f') => (Kind::Bool, Cow::Borrowed(""), 0),
@@ -36,11 +39,54 @@ impl<'a> Value<'a> {
     }
 }
 
-fn unescape(raw: &str) -> String {
-    serde_json::from_str(raw).unwrap_or_else(|_| {
-        // Half of a surrogate pair is no character; it shows as one that says so.
-        serde_json::from_str(&whole_surrogates(raw)).unwrap_or_else(|_| raw.to_owned())
-    })
+/// A text without its escapes, and whether it had half of a surrogate pair: that is no character, and shows as one that says so.
+fn unescape(raw: &str) -> (String, bool) {
+    match serde_json::from_str(raw) {
+        Ok(text) => (text, false),
+        Err(_) => (serde_json::from_str(&whole_surrogates(raw)).unwrap_or_else(|_| raw.to_owned()), true),
+    }
+}
+
+/// The JSON text of a value that is the same however its objects' fields are ordered, its white space and its escapes are written.
+pub(super) fn canonical(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    write_canonical(raw, &mut out);
+    out
+}
+
+fn write_canonical(raw: &str, out: &mut String) {
+    let raw = raw.trim();
+    match raw.as_bytes().first() {
+        Some(b'{') => {
+            // Of a field given twice the last one counts.
+            let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw) else {
+                out.push_str(&whole_surrogates(raw));
+                return;
+            };
+            out.push('{');
+            for (number, (name, value)) in fields.iter().enumerate() {
+                out.push_str(if number == 0 { "" } else { "," });
+                out.push_str(&serde_json::Value::from(name.as_str()).to_string());
+                out.push(':');
+                write_canonical(value.get(), out);
+            }
+            out.push('}');
+        }
+        Some(b'[') => {
+            let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
+                out.push_str(&whole_surrogates(raw));
+                return;
+            };
+            out.push('[');
+            for (number, value) in items.iter().enumerate() {
+                out.push_str(if number == 0 { "" } else { "," });
+                write_canonical(value.get(), out);
+            }
+            out.push(']');
+        }
+        Some(b'"') => out.push_str(&serde_json::Value::from(unescape(raw).0).to_string()),
+        _ => out.push_str(raw),
+    }
 }
 
 /// The JSON text with every half surrogate pair replaced by the replacement character's escape.

@@ -18,6 +18,11 @@ on_each_warehouse! {
     a_key_that_changes_its_type_is_refused_not_guessed,
     a_table_that_someone_changed_is_adapted_or_refused_by_name,
     numbers_of_every_size_survive_an_independent_reading,
+    numbers_of_too_many_digits_go_beside_their_column,
+    keys_are_never_bent;
+    // How DuckDB appends is its own.
+    on_duckdb_alone:
+    wide_and_large_rows_take_more_memory,
 }
 
 fn raw(lines: &[&str]) -> Given {
@@ -209,4 +214,104 @@ fn numbers_of_every_size_survive_an_independent_reading(new: fn() -> World) {
     world.run(&[snapshot("a", &records)]);
     let read = world.lines("SELECT x FROM bronze.things ORDER BY id");
     assert_eq!(read, values.iter().map(Value::to_string).collect::<Vec<_>>());
+}
+
+fn numbers_of_too_many_digits_go_beside_their_column(new: fn() -> World) {
+    let mut world = new();
+    let row = |id: u32, x: &str, n: &str| format!(r#"{{"id":{id},"x":{x},"n":{n}}}"#);
+    let long = ["0.123456789012345678", "123456789012345.1234567891"];
+    let lines = [row(1, "0.5", "1.25"), row(2, long[0], "1234567890123456.78"), row(3, long[1], long[1])];
+    world.streams = "[{name: things, columns: {n: NUMERIC}}]".into();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    world.run(&[raw(&lines)]);
+    let text =
+        |name: &str| if world.is_bigquery() { format!("JSON_VALUE({name})") } else { format!("{name}::VARCHAR") };
+    let shown = |columns: &str| world.rows(&format!("SELECT {columns} FROM bronze.things ORDER BY id"));
+    let beside = |name: &str| shown(&text(name)).into_iter().map(|row| row[0].clone()).collect::<Vec<_>>();
+    assert_eq!(beside("x__json"), ["NULL", long[0], long[1]]);
+    assert_eq!(beside("n__json"), ["NULL", "NULL", long[1]]);
+    assert_eq!(world.lines("SELECT COUNT(x), COUNT(n) FROM bronze.things"), ["1 2"]);
+    // A column that is there gets one beside it as well.
+    world.run(&[raw(&[&row(1, long[0], "2")])]);
+    assert_eq!(world.lines("SELECT COUNT(x) FROM bronze.things WHERE id = 1"), ["0"]);
+}
+
+fn keys_are_never_bent(new: fn() -> World) {
+    let schema = |ty: &Value| Some(json!({"properties": {"id": ty}}));
+    let number = json!({"type": "number"});
+    let integer = json!({"type": "integer"});
+    let text = json!({"type": "string"});
+    let time = json!({"type": "string", "format": "date-time"});
+    let none = json!({});
+    // The keys of two rows each, the type of their column, and the text of the first.
+    let cases: &[(&Value, &str, &str, &str, &str)] = &[
+        (&number, "1234567890123456789", "1234567890123456788", "BIGINT", "1234567890123456789"),
+        (&number, "123", "124", "BIGINT", "123"),
+        (&number, "1.5", "2", "DECIMAL(38,9)", "1.500000000"),
+        (&integer, r#""123""#, "124", "BIGINT", "123"),
+        (&integer, r#""00123""#, "124", "VARCHAR", "00123"),
+        (&text, "123", r#""x""#, "VARCHAR", "123"),
+        (&none, "1", r#""2""#, "VARCHAR", "1"),
+        (&none, r#""1""#, r#""2""#, "VARCHAR", "1"),
+        (
+            &none,
+            r#""2026-01-01T00:00:00.1234567Z""#,
+            r#""2026-01-01T00:00:00.1234568Z""#,
+            "VARCHAR",
+            "2026-01-01T00:00:00.1234567Z",
+        ),
+        (&none, r#""2026-01-01T00:00:00Z""#, r#""2026-01-01T07:00:00+07:00""#, "VARCHAR", "2026-01-01T00:00:00Z"),
+        (
+            &time,
+            r#""2026-01-01T00:00:00.1234567Z""#,
+            r#""2026-01-01T00:00:00.1234568Z""#,
+            "VARCHAR",
+            "2026-01-01T00:00:00.1234567Z",
+        ),
+    ];
+    for (hint, one, other, ty, shown) in cases {
+        let mut world = new();
+        let line = |id: &str, v: u32| format!(r#"{{"id":{id},"v":{v}}}"#);
+        let given = |lines: &[String]| {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            Given { schema: schema(hint), ..raw(&lines) }
+        };
+        world.run(&[given(&[line(one, 1), line(other, 2)])]);
+        assert_eq!(world.columns()[0], format!("id {ty}"), "{hint} {one}");
+        assert_eq!(
+            world.lines("SELECT COUNT(*), COUNT(DISTINCT id) FROM bronze.things"),
+            ["2 2"],
+            "{hint} {one} {other}"
+        );
+        assert_eq!(world.rows("SELECT id FROM bronze.things WHERE v = 1"), [[*shown]], "{hint} {one}");
+        world.run(&[given(&[line(one, 3), line(other, 2)])]);
+        let after = world.lines("SELECT v, _etl_operation FROM bronze.things ORDER BY v");
+        assert_eq!(after, ["2 INSERT", "3 UPDATE"], "{hint} {one}");
+    }
+    // Objects are one key in whatever order their fields come; a text with half a character is refused by name.
+    let mut world = new();
+    world.run(&[raw(&[r#"{"id":{"a":1,"b":"x"},"v":1}"#, r#"{"id":{"b": "x", "a": 2},"v":1}"#])]);
+    world.run(&[raw(&[r#"{"id":{"b":"\u0078","a":1},"v":2}"#, r#"{"id":{"a":2,"b":"x"},"v":1}"#])]);
+    assert_eq!(world.lines("SELECT v, _etl_operation FROM bronze.things ORDER BY v"), ["1 INSERT", "2 UPDATE"]);
+    let mut world = new();
+    let run = world.extract(&[raw(&[r#"{"id":"\ud83d","v":1}"#])]);
+    let error = world.load_with(&run, &Options::default())[0].error.clone().unwrap_or_default();
+    assert!(error.contains("`columns: {id: STRING}`") && !error.contains("max_bad_records"), "{error}");
+}
+
+fn wide_and_large_rows_take_more_memory(new: fn() -> World) {
+    let wide: Vec<Value> = (0..3000)
+        .map(|id| {
+            let mut row: serde_json::Map<String, Value> =
+                (0..500).map(|column| (format!("c{column}"), json!(format!("text {id} {column}")))).collect();
+            row.insert("id".into(), json!(id));
+            Value::Object(row)
+        })
+        .collect();
+    let large: Vec<Value> = (0..1000).map(|id| json!({"id": id, "text": "0123456789".repeat(27_000)})).collect();
+    for records in [wide, large] {
+        let mut world = new();
+        world.run(&[snapshot("a", &records)]);
+        assert_eq!(world.lines("SELECT COUNT(*) FROM bronze.things"), [records.len().to_string()]);
+    }
 }

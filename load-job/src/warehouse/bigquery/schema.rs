@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_column_is_read_back_as_it_was_planned() {
         for ty in ColumnType::ALL {
-            let plan = ColumnPlan { name: "c".into(), ty, field: "C's \"x\"".into(), sibling: true };
+            let plan = ColumnPlan { name: "c".into(), ty, field: "C's \"x\"".into(), sibling: true, is_key: false };
             let sent = serde_json::to_value(&target_fields(std::slice::from_ref(&plan))[0]).unwrap();
             let read = existing(&sent).unwrap();
             assert_eq!(read, ExistingColumn { name: "c".into(), ty: Some(ty), field: Some(plan.field), sibling: true });

@@ -78,8 +78,13 @@ pub(super) fn adopt(client: &Client, log_schema: &str, adoption: &Adoption<'_>) 
         .iter()
         .filter(|column| needs_its_field(column) && is_free(&column.name))
         .filter_map(|column| {
-            let plan =
-                ColumnPlan { name: column.name.clone(), ty: column.ty?, field: column.name.clone(), sibling: false };
+            let plan = ColumnPlan {
+                name: column.name.clone(),
+                ty: column.ty?,
+                field: column.name.clone(),
+                sibling: false,
+                is_key: false,
+            };
             Some(json!({ "name": column.name, "comment": schema::comment(&plan) }))
         })
         .collect();

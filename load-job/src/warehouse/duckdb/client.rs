@@ -126,7 +126,9 @@ fn keep_private(_: &Path) -> std::io::Result<()> {
 
 pub(super) fn failed(what: &str, error: &duckdb::Error) -> WarehouseError {
     let (what, message) = (what.to_owned(), error.to_string());
-    if message.contains("Out of Memory Error") {
+    // The appender's messages lack the words of a query's.
+    let of_memory = ["Out of Memory Error", "could not allocate block", "failed to pin block"];
+    if of_memory.iter().any(|words| message.contains(words)) {
         let message = message.lines().next().unwrap_or_default().to_owned();
         return WarehouseError::OutOfMemory { what, message };
     }

@@ -25,6 +25,8 @@ use std::path::Path;
 
 /// Rows that the appender may hold before they go into the staging table.
 const FLUSH_ROWS: usize = 16 * 1024;
+/// So many bytes of large rows, or wide ones, at the latest.
+const FLUSH_BYTES: usize = 16 << 20;
 
 /// A DuckDB file.
 pub struct DuckDb {
@@ -207,14 +209,15 @@ impl Warehouse for DuckDb {
             .connection
             .appender_to_catalog_and_db("staging", "temp", "main")
             .map_err(|error| failed(what, &error))?;
-        let mut waiting = 0;
+        let (mut waiting, mut bytes) = (0, 0);
         for batch in rows {
             waiting += batch.num_rows();
+            bytes += batch.get_array_memory_size();
             appender.append_record_batch(batch).map_err(|error| failed(what, &error))?;
             // The appender holds rows outside of DuckDB's memory limit until they are flushed.
-            if waiting >= FLUSH_ROWS {
+            if waiting >= FLUSH_ROWS || bytes >= FLUSH_BYTES {
                 appender.flush().map_err(|error| failed(what, &error))?;
-                waiting = 0;
+                (waiting, bytes) = (0, 0);
             }
         }
         appender.flush().map_err(|error| failed(what, &error))

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_column_is_read_back_as_it_was_planned() {
         for ty in ColumnType::ALL {
-            let plan = ColumnPlan { name: "c".into(), ty, field: "C's \"x\"".into(), sibling: true };
+            let plan = ColumnPlan { name: "c".into(), ty, field: "C's \"x\"".into(), sibling: true, is_key: false };
             let read = existing("c".into(), type_name(ty), Some(&comment(&plan))).unwrap();
             assert_eq!(read, ExistingColumn { name: "c".into(), ty: Some(ty), field: Some(plan.field), sibling: true });
         }
