@@ -139,15 +139,20 @@ impl Printed {
 
 /// `extract-job read` of all streams.
 pub(crate) async fn read(manifest: &Value, config: &Value) -> Printed {
-    program("read", manifest, Some(config)).await
+    program(&["read"], manifest, Some(config)).await
+}
+
+/// As [`read`], with every exchange and a log as people read it.
+pub(crate) async fn read_traced(manifest: &Value, config: &Value) -> Printed {
+    program(&["read", "--trace"], manifest, Some(config)).await
 }
 
 /// `extract-job check` of the manifest alone.
 pub(crate) async fn check(manifest: &Value) -> Printed {
-    program("check", manifest, None).await
+    program(&["check"], manifest, None).await
 }
 
-async fn program(command: &'static str, manifest: &Value, config: Option<&Value>) -> Printed {
+async fn program(command: &[&str], manifest: &Value, config: Option<&Value>) -> Printed {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &Value| {
         let path = folder.path().join(name);
@@ -155,11 +160,14 @@ async fn program(command: &'static str, manifest: &Value, config: Option<&Value>
         path
     };
     let mut program = Command::new(env!("CARGO_BIN_EXE_extract-job"));
-    program.arg(command).arg("--manifest").arg(file("manifest.yaml", manifest));
+    program.args(command).arg("--manifest").arg(file("manifest.yaml", manifest));
     if let Some(config) = config {
         program.arg("--config").arg(file("config.json", config));
     }
     program.env("DRAYAGE_WAIT_FACTOR", "0.002").env("DRAYAGE_LOG", "debug,hyper=info,h2=info,reqwest=info");
+    if command.contains(&"--trace") {
+        program.env("DRAYAGE_LOG_FORMAT", "text");
+    }
     program.stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -10,6 +10,7 @@ mod cursors;
 mod differential;
 mod disguised_errors;
 mod docs;
+mod echoes;
 mod endless_pages;
 mod error_handlers;
 mod extract;
@@ -28,6 +29,8 @@ mod servicetitan_days;
 mod shares;
 mod short_pages;
 mod slices;
+#[path = "../src/redactor/spelled.rs"]
+mod spelled;
 mod stability;
 mod support;
 mod tables;

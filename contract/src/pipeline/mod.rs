@@ -14,7 +14,7 @@ pub use file::{
     PartitionMap, PipelineFile, Redact, SourceEntry, StreamEntry, StreamMode, StreamSettings, WarehouseEntry,
 };
 pub use problem::{Problem, Problems, did_you_mean, key_path};
-pub use schema::{check, pipeline_schema};
+pub use schema::{check, check_hiding, pipeline_schema};
 pub use tables::TablePlace;
 
 use crate::secret::{self, Dotenv, DotenvError, Secret, SecretSource, Unresolved, WithDotenv};

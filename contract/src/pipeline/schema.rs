@@ -18,19 +18,35 @@ pub fn pipeline_schema() -> Value {
 /// # Errors
 /// The schema itself is none.
 pub fn check(schema: &Value, node: &Node) -> Result<Vec<Problem>, String> {
+    check_hiding(schema, node, &[])
+}
+
+/// As [`check`]; of the values at these places (JSON pointers) no message shows anything.
+///
+/// # Errors
+/// The schema itself is none.
+pub fn check_hiding(schema: &Value, node: &Node, secrets: &[String]) -> Result<Vec<Problem>, String> {
     let validator: Validator =
         jsonschema::options().build(schema).map_err(|error| format!("the schema is not valid: {error}"))?;
     let value = node.to_json();
     let mut problems = Vec::new();
     for error in validator.iter_errors(&value) {
-        explain(schema, node, &error, &mut problems);
+        explain(schema, node, secrets, &error, &mut problems);
     }
     problems.sort();
     problems.dedup();
     Ok(problems)
 }
 
-fn explain(schema: &Value, node: &Node, error: &ValidationError<'_>, out: &mut Vec<Problem>) {
+/// Whether a value is a secret, lies in one, or holds one.
+fn is_hidden(secrets: &[String], pointer: &str) -> bool {
+    let is_below = |below: &str, above: &str| {
+        below.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    secrets.iter().any(|secret| is_below(secret, pointer) || is_below(pointer, secret))
+}
+
+fn explain(schema: &Value, node: &Node, secrets: &[String], error: &ValidationError<'_>, out: &mut Vec<Problem>) {
     let pointer = error.instance_path().as_str();
     let place = node.nearest(pointer);
     let mut add = |line: usize, message: String| out.push(Problem { line, key: key_path(pointer), message });
@@ -55,20 +71,22 @@ fn explain(schema: &Value, node: &Node, error: &ValidationError<'_>, out: &mut V
             if let Some((tag, words)) = missing_tag(context, pointer, schema, error.schema_path().as_str()) {
                 add(place.line, format!("the key `{tag}` is missing: {}", words.join(" or ")));
             } else if let Some(branch) = fitting_branch(context, pointer) {
-                branch.iter().for_each(|inner| explain(schema, node, inner, out));
+                branch.iter().for_each(|inner| explain(schema, node, secrets, inner, out));
             } else if let Some(tags) = unknown_tag(context, pointer) {
                 let key = tags.first().map_or(pointer, |(key, _)| key);
                 let at = node.nearest(key);
                 let words = tags.iter().map(|(_, word)| word.clone()).collect();
-                let message = not_one_of(&plain(&at.to_json()), words);
+                let written = plain(&at.to_json());
+                let message = not_one_of((!is_hidden(secrets, key)).then_some(&written), words);
                 out.push(Problem { line: at.line, key: key_path(key), message });
             } else {
-                add(place.line, fits_nothing(context, error.instance()));
+                add(place.line, fits_nothing(context, error.instance(), is_hidden(secrets, pointer)));
             }
         }
         ValidationErrorKind::Enum { options } => {
             let words = options.as_array().into_iter().flatten().map(plain).collect();
-            add(place.line, not_one_of(&plain(error.instance()), words));
+            let written = plain(error.instance());
+            add(place.line, not_one_of((!is_hidden(secrets, pointer)).then_some(&written), words));
         }
         ValidationErrorKind::Minimum { limit } => add(place.line, format!("must be at least {limit}")),
         ValidationErrorKind::Maximum { limit } => add(place.line, format!("must be at most {limit}")),
@@ -141,13 +159,13 @@ fn unknown_tag(context: &Branches<'_>, pointer: &str) -> Option<Vec<(String, Str
 }
 
 /// A value that is nothing of what its place may hold.
-fn fits_nothing(context: &Branches<'_>, instance: &Value) -> String {
+fn fits_nothing(context: &Branches<'_>, instance: &Value, is_hidden: bool) -> String {
     let (mut words, mut kinds) = (Vec::new(), Vec::new());
     alternatives(context, &mut words, &mut kinds);
     match instance.as_str() {
-        Some(written) if kinds.is_empty() => not_one_of(written, words),
+        Some(written) if kinds.is_empty() => not_one_of((!is_hidden).then_some(written), words),
         written => {
-            let found = written.filter(|_| !words.is_empty()).map(|text| format!("`{text}`"));
+            let found = written.filter(|_| !words.is_empty() && !is_hidden).map(|text| format!("`{text}`"));
             kinds.splice(0..0, words.iter().map(|word| format!("`{word}`")));
             format!("expected {}, found {}", kinds.join(" or "), found.unwrap_or_else(|| kind_of(instance).into()))
         }
@@ -178,7 +196,9 @@ fn alternatives(context: &Branches<'_>, words: &mut Vec<String>, kinds: &mut Vec
     kinds.dedup();
 }
 
-fn not_one_of(written: &str, words: Vec<String>) -> String {
+/// A secret is not written, nor what it is like.
+fn not_one_of(written: Option<&str>, words: Vec<String>) -> String {
+    let Some(written) = written else { return format!("the value is not one of {}", words.join(", ")) };
     let near = did_you_mean(written, words.iter().map(String::as_str));
     format!("`{written}` is not one of {}{near}", words.join(", "))
 }

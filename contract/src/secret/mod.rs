@@ -218,6 +218,25 @@ pub fn holds_reference(text: &str) -> bool {
     references(&Value::from(text)).iter().any(|reference| kinds.contains(&reference.kind.as_str()))
 }
 
+/// The places of all texts with references, as JSON pointers below the value.
+pub fn referring(value: &Value) -> Vec<String> {
+    fn walk(value: &Value, pointer: &str, found: &mut Vec<String>) {
+        match value {
+            Value::String(text) if holds_reference(text) => found.push(pointer.to_owned()),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(index, item)| walk(item, &format!("{pointer}/{index}"), found));
+            }
+            Value::Object(map) => map.iter().for_each(|(key, item)| {
+                walk(item, &format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+            }),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(value, "", &mut found);
+    found
+}
+
 /// A reference as it stands in a text, taken apart: `${kind:name}`.
 pub(crate) struct Reference {
     pub(crate) kind: String,

@@ -2,6 +2,7 @@
 //! A unit that has ended leaves one line.
 
 use super::event::Event;
+use super::plain::message;
 use crate::unit::Unit;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
@@ -36,13 +37,13 @@ impl Bars {
                 bar.set_position(*records);
                 bar.set_message(format!("{:.1} MB", *bytes as f64 / 1e6));
             }
-            Event::RetryScheduled { .. } => self.print(&event.message()),
+            Event::RetryScheduled { .. } => self.print(&message(&event.message())),
             Event::UnitFinished { .. } => {
                 if let Some(bar) = units.remove(&key) {
                     bar.finish_and_clear();
                     self.all.remove(&bar);
                 }
-                self.print(&event.message());
+                self.print(&message(&event.message()));
             }
         }
     }

@@ -4,9 +4,12 @@
 mod bars;
 mod event;
 mod json_lines;
+mod plain;
+mod text_lines;
 
 pub use event::Event;
 pub use json_lines::log_line;
+pub use plain::{harmless, one_line};
 
 use bars::Bars;
 use json_lines::{JsonLayer, ProgressLines};
@@ -44,7 +47,8 @@ pub fn init() {
         let layer = tracing_subscriber::fmt::layer()
             .with_writer(move || writer.line_writer())
             .with_target(false)
-            .with_ansi(colour);
+            .with_ansi(colour)
+            .fmt_fields(text_lines::fields());
         let _ = registry.with(layer).try_init();
         let _ = RENDERER.set(Renderer::Bars(bars));
     } else {
@@ -69,15 +73,16 @@ pub fn emit(event: &Event) {
 pub fn relay(line: &str) {
     match (RENDERER.get(), serde_json::from_str::<Event>(line)) {
         (Some(Renderer::Bars(bars)), Ok(event)) => bars.show(&event),
-        (Some(Renderer::Bars(bars)), Err(_)) => bars.print(&json_lines::readable(line)),
+        (Some(Renderer::Bars(bars)), Err(_)) => bars.print(&plain::message(&json_lines::readable(line))),
         _ => {
-            let _ = writeln!(std::io::stderr().lock(), "{line}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", harmless(line));
         }
     }
 }
 
-/// Prints a line to standard output without tearing a bar.
+/// Prints a text to standard output without tearing a bar. It may hold pieces from outside: what acts on a terminal is left out.
 pub fn print(line: &str) {
+    let line = harmless(line);
     let out = || {
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     };

@@ -29,6 +29,7 @@ use ask::Ask;
 use contract::exit::Exit;
 use contract::pipeline::{Pipeline, pipeline_schema};
 use contract::secret::{DOTENV, Machine};
+use contract::telemetry::harmless;
 use files::{Files, TEMPORARIES};
 use follow_up::{SetUp, Wanted};
 use lock::FolderLock;
@@ -49,7 +50,7 @@ const DATA: &str = "/data/";
 pub(crate) fn start(arguments: &InitArguments) -> ExitCode {
     set_up(arguments)
         .unwrap_or_else(|stop| {
-            eprintln!("error: {stop}");
+            eprintln!("error: {}", harmless(&stop.to_string()));
             stop.exit()
         })
         .into()
@@ -59,7 +60,7 @@ fn set_up(arguments: &InitArguments) -> Result<Exit, Stop> {
     let place = Place::of(&arguments.pipeline)?;
     let mut terminal = Terminal::open().filter(|_| !arguments.no_input);
     let answers = gather(arguments, &place, terminal.as_mut().map(|terminal| terminal as &mut dyn Ask))?;
-    answers.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    answers.warnings.iter().for_each(|warning| eprintln!("warning: {}", harmless(warning)));
     let has_secrets = write(arguments, &place, &answers)?;
     let set_up = SetUp { place: &place, streams: &answers.streams, warehouse: &arguments.warehouse, has_secrets };
     let wanted = Wanted { connect: !arguments.no_connect, load: given(arguments.load.as_ref()) };

@@ -139,6 +139,9 @@ enum Fallback {
 
 /// Before an answer that tells nothing is asked for once more.
 const VAGUE_WAIT: Duration = Duration::from_secs(1);
+/// The longest message of a manifest or of what is wrong with a body, which may hold much of the answer; and of an API's own words.
+const LONGEST: usize = 1000;
+const LONGEST_WORDS: usize = 200;
 /// So often may a request find that its token has been replaced meanwhile.
 const MOST_OUTDATED: u32 = 3;
 
@@ -279,10 +282,12 @@ impl Call<'_> {
     fn build(&self, signed: &[Injection]) -> Result<Outgoing, SendError> {
         let mut injections = self.injections.to_vec();
         injections.extend_from_slice(signed);
-        for injection in signed.iter().filter(|injection| injection.place != Place::Header) {
+        for Injection { place, value, .. } in signed {
             // An answer that repeats it must not carry it elsewhere, whether or not the connector's spec marks it as a secret.
-            if let Value::String(secret) = &injection.value {
-                self.account.redactor.add(secret);
+            match (place, value) {
+                (Place::Header, Value::String(value)) => self.account.redactor.add_header(value),
+                (_, Value::String(value)) => self.account.redactor.add(value),
+                (_, value) => self.account.redactor.add(&value.to_string()),
             }
         }
         let built = self.requester.build(self.scope, &injections, &self.account.homes);
@@ -332,7 +337,7 @@ impl Call<'_> {
         let verdict = handler.verdict(&view, &scope);
         let is_refused_login = purpose == Purpose::Login && verdict.action == Action::Retry && is_refusal(&view);
         let status = answer.status;
-        let why = || verdict.message.clone().unwrap_or_else(|| describe(&answer));
+        let why = || self.words(verdict.message.as_deref(), &answer);
         let again = |headers: &HeaderMap, why: String, kind: Failed| Failure {
             why,
             told: handler.wait(failing, Some(headers), &scope),
@@ -369,11 +374,25 @@ impl Call<'_> {
                 let answer = Answer { named: verdict.named, ..answer };
                 match decode(answer).await {
                     Ok(decoded) => Ok(Judged::Done(Sent::Decoded(decoded))),
-                    Err(Undecoded::Malformed(why)) => Ok(Judged::Again(again(&headers, why, Failed::Retry))),
-                    Err(Undecoded::Vague(why)) => Ok(Judged::Vague(why)),
+                    Err(Undecoded::Malformed(why)) => {
+                        let why = self.account.redactor.for_people(&why, LONGEST);
+                        Ok(Judged::Again(again(&headers, why, Failed::Retry)))
+                    }
+                    Err(Undecoded::Vague(why)) => Ok(Judged::Vague(self.account.redactor.for_people(&why, LONGEST))),
                 }
             }
         }
+    }
+
+    /// The manifest's message for an answer; or its status and the API's own short message.
+    fn words(&self, message: Option<&str>, answer: &Answer) -> String {
+        let redactor = &self.account.redactor;
+        if let Some(message) = message {
+            return redactor.for_people(message, LONGEST);
+        }
+        let message = redactor.for_people(&error_message::for_people(&answer.body).unwrap_or_default(), LONGEST_WORDS);
+        let message = if message.is_empty() { message } else { format!(": {message}") };
+        format!("the API answered {}{message}", answer.status)
     }
 
     /// What filters see of an answer: its headers and its decoded body, as far as they look.
@@ -403,15 +422,6 @@ pub(crate) fn headers_value(headers: &HeaderMap) -> Value {
         (name.as_str().to_owned(), Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned()))
     });
     Value::Object(pairs.collect())
-}
-
-/// Status and the API's own short message.
-fn describe(answer: &Answer) -> String {
-    const LONGEST: usize = 200;
-    let message = error_message::for_people(&answer.body).unwrap_or_default();
-    let message: String = message.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-    let message = if message.is_empty() { message } else { format!(": {message}") };
-    format!("the API answered {}{message}", answer.status)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::client::{Answer, Body, ExchangeError, Outgoing};
 use super::masks::{MASK, is_secret, masked_addresses, masked_json, masked_pairs, masked_text, masked_url};
 use crate::redactor::Redactor;
+use contract::telemetry::harmless;
 use reqwest::header::HeaderMap;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -54,7 +55,9 @@ impl Trace {
         let mut text = format!("→ {number} {} {}\n", request.method(), masked_url(request.url()));
         headers(&mut text, request.headers());
         if let (Some(_), Some(body)) = (request.body(), &outgoing.body) {
-            paragraph(&mut text, if outgoing.login { "(a login: not shown)".to_owned() } else { body_text(body) });
+            let shown =
+                if outgoing.login { "(a login: not shown)".to_owned() } else { cut(&redactor.clean(&body_text(body))) };
+            paragraph(&mut text, &shown);
         }
         self.write(&redactor.clean(&text));
         Traced { trace: self.clone(), number, redactor: redactor.clone(), login: outgoing.login, sent: Instant::now() }
@@ -63,7 +66,7 @@ impl Trace {
     fn write(&self, text: &str) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // What cannot be written down is no reason to stop reading.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let _ = out.write_all(harmless(text).as_bytes()).and_then(|()| out.flush());
     }
 }
 
@@ -73,7 +76,7 @@ impl Traced {
         let mut text = self.status(answer.status, &answer.headers);
         let body = &*answer.body;
         if self.login && !body.is_empty() {
-            paragraph(&mut text, format!("(the answer to a login, {} bytes: not shown)", body.len()));
+            paragraph(&mut text, &format!("(the answer to a login, {} bytes: not shown)", body.len()));
         } else if !body.is_empty() {
             let searched = String::from_utf8_lossy(body.get(..SEARCHED).unwrap_or(body));
             let clean = masked_text(&self.redactor.clean(&searched));
@@ -81,7 +84,7 @@ impl Traced {
             if shown.len() < clean.len() || body.len() > SEARCHED {
                 let _ = write!(shown, "… ({} bytes in all)", body.len());
             }
-            paragraph(&mut text, shown);
+            paragraph(&mut text, &shown);
         }
         self.trace.write(&self.redactor.clean(&text));
     }
@@ -114,11 +117,11 @@ fn headers(text: &mut String, map: &HeaderMap) {
 
 fn body_text(body: &Body) -> String {
     match body {
-        Body::Json(value) => cut(&masked_json(value).to_string()),
+        Body::Json(value) => masked_json(value).to_string(),
         Body::Form(pairs) => {
-            cut(&url::form_urlencoded::Serializer::new(String::new()).extend_pairs(masked_pairs(pairs)).finish())
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(masked_pairs(pairs)).finish()
         }
-        Body::Text(text) => cut(&masked_text(text)),
+        Body::Text(text) => masked_text(text),
     }
 }
 
@@ -131,9 +134,8 @@ fn cut(text: &str) -> String {
 }
 
 /// Indents a text, so that the next request stands out.
-fn paragraph(text: &mut String, content: String) {
+fn paragraph(text: &mut String, content: &str) {
     for line in content.lines() {
-        let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
         let _ = writeln!(text, "    {line}");
     }
 }

@@ -44,7 +44,7 @@ impl Manifest {
 
     /// Everything that is wrong with settings, once the spec's defaults are filled in. No message shows a secret.
     pub fn check_settings(&self, settings: &Value) -> Vec<Problem> {
-        complete(self, node_of(settings, 0), &Redactor::default()).1
+        complete(self, node_of(settings, 0), &[], &Redactor::default()).1
     }
 
     /// The streams of an account with these settings.
@@ -52,7 +52,7 @@ impl Manifest {
     /// # Errors
     /// What is wrong with the streams that the settings make.
     pub fn describe_streams(&self, settings: &Value) -> Result<Vec<StreamDescription>, Problems> {
-        let (settings, _) = complete(self, node_of(settings, 0), &Redactor::default());
+        let (settings, _) = complete(self, node_of(settings, 0), &[], &Redactor::default());
         let describe = |stream: &crate::components::declarative_stream::DeclarativeStream| StreamDescription {
             name: stream.name.clone(),
             mode: stream.mode(),

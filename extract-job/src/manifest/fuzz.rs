@@ -91,7 +91,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
             let _ = manifest.streams(&json!({"list": [{"a": 1}, "b"], "a": {"b": [{}]}}));
             if let Some(spec) = &manifest.source.spec {
                 let settings = spec.complete(contract::yaml::parse("{token: a, n: 1}").unwrap());
-                prop_assert!(spec.problems(&settings).iter().all(|problem| problem.line <= 1));
+                prop_assert!(spec.problems(&settings, &[]).iter().all(|problem| problem.line <= 1));
             }
         }
         Err(problems) => {

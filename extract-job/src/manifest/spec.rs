@@ -1,7 +1,7 @@
 //! `spec.connection_specification`: the JSON Schema of a connector's settings. Defaults are filled in, then the settings are checked.
-//! No message ever shows a value: any of them may be a secret.
+//! No message shows the value of a secret: of a setting that the schema marks as one, or that refers to one.
 
-use contract::pipeline::{Problem, check};
+use contract::pipeline::{Problem, check, check_hiding};
 use contract::yaml::{Entry, Kind, Node};
 use serde_json::Value;
 
@@ -27,18 +27,21 @@ impl Spec {
         with_defaults(&self.schema, config)
     }
 
-    /// Everything that is wrong with completed settings.
-    pub(crate) fn problems(&self, config: &Node) -> Vec<Problem> {
-        match check(&self.schema, config) {
+    /// Everything that is wrong with completed settings. Those at the places of `referring` (JSON pointers) are secrets, whatever the
+    /// schema says.
+    pub(crate) fn problems(&self, config: &Node, referring: &[String]) -> Vec<Problem> {
+        let secrets = self.secret_settings(&config.to_json()).into_iter().map(|(pointer, _)| pointer);
+        let secrets: Vec<String> = secrets.chain(referring.iter().cloned()).collect();
+        match check_hiding(&self.schema, config, &secrets) {
             Ok(problems) => problems,
             Err(message) => vec![Problem { line: 0, key: "spec".into(), message }],
         }
     }
 
-    /// The values of the settings that the schema marks as secret.
-    pub(crate) fn secrets(&self, config: &Value) -> Vec<String> {
+    /// The settings that the schema marks as secret: where they stand (JSON pointers), and their values.
+    pub(crate) fn secret_settings(&self, config: &Value) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        collect_secrets(&self.schema, config, &mut found);
+        collect_secrets(&self.schema, config, "", &mut found);
         found
     }
 
@@ -110,27 +113,42 @@ pub(crate) fn with_lines(value: &Value, places: &Node) -> Node {
     Node { kind, line: places.line, column: places.column }
 }
 
-fn collect_secrets(schema: &Value, config: &Value, found: &mut Vec<String>) {
+fn collect_secrets(schema: &Value, config: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
     if schema.get("airbyte_secret") == Some(&Value::Bool(true)) {
-        match config {
-            Value::String(text) => found.push(text.clone()),
-            Value::Number(number) => found.push(number.to_string()),
-            _ => {}
-        }
+        texts(config, pointer, found);
     }
     if let (Some(properties), Some(map)) = (schema.get("properties").and_then(Value::as_object), config.as_object()) {
         for (key, property) in properties {
             if let Some(value) = map.get(key) {
-                collect_secrets(property, value, found);
+                collect_secrets(property, value, &below(pointer, key), found);
             }
         }
     }
     for key in ["oneOf", "anyOf", "allOf"] {
-        schema.get(key).and_then(Value::as_array).into_iter().flatten().for_each(|s| collect_secrets(s, config, found));
+        let branches = schema.get(key).and_then(Value::as_array).into_iter().flatten();
+        branches.for_each(|branch| collect_secrets(branch, config, pointer, found));
     }
     if let (Some(items), Some(values)) = (schema.get("items"), config.as_array()) {
-        values.iter().for_each(|value| collect_secrets(items, value, found));
+        let values = values.iter().enumerate();
+        values.for_each(|(index, value)| collect_secrets(items, value, &format!("{pointer}/{index}"), found));
     }
+}
+
+/// All texts and numbers of a secret, which may be a list or a mapping.
+fn texts(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::String(text) => found.push((pointer.to_owned(), text.clone())),
+        Value::Number(number) => found.push((pointer.to_owned(), number.to_string())),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| texts(item, &format!("{pointer}/{index}"), found));
+        }
+        Value::Object(map) => map.iter().for_each(|(key, item)| texts(item, &below(pointer, key), found)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+fn below(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]
@@ -156,19 +174,51 @@ mod tests {
         let config = contract::yaml::parse("id: a\nsecret: s-1\nnested: {}\n").unwrap();
         let complete = spec().complete(config);
         assert_eq!(complete.to_json(), json!({"id": "a", "secret": "s-1", "nested": {"deep": "x"}, "size": 5000}));
-        assert_eq!(spec().problems(&complete), vec![]);
-        assert_eq!(spec().secrets(&complete.to_json()), vec!["s-1".to_owned(), "x".to_owned()]);
+        assert_eq!(spec().problems(&complete, &[]), vec![]);
+        let secrets = spec().secret_settings(&complete.to_json());
+        let pair = |pointer: &str, value: &str| (pointer.to_owned(), value.to_owned());
+        assert_eq!(secrets, vec![pair("/secret", "s-1"), pair("/nested/deep", "x")]);
     }
 
     #[test]
     fn everything_wrong_is_told_with_its_line_and_without_values() {
         let config = contract::yaml::parse("secret: hush\nsize: 9000\nidd: a\n").unwrap();
-        let problems = spec().problems(&spec().complete(config));
+        let problems = spec().problems(&spec().complete(config), &[]);
         let text = problems.iter().map(|p| format!("{} {} {}\n", p.line, p.key, p.message)).collect::<String>();
         for part in ["`id` is missing", "unknown key `idd`; did you mean `id`?", "2 size", "1 secret"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("hush") && !text.contains("9000"), "{text}");
+    }
+
+    #[test]
+    fn a_secret_that_is_none_of_the_words_is_not_shown() {
+        let secret = json!({"type": "string", "enum": ["hushed", "loud"], "airbyte_secret": true});
+        let union = json!({"oneOf": [
+            {"type": "object", "properties": {"kind": {"const": "hushed"}, "key": {"type": "string"}}, "required": ["kind"]},
+            {"type": "object", "properties": {"kind": {"const": "loud"}}, "required": ["kind"]},
+        ]});
+        let whole = json!({"enum": [{"a": "x"}, {"a": "y"}]});
+        let mixed = json!({"oneOf": [{"const": "hushed"}, {"type": "integer"}], "airbyte_secret": true});
+        let cases = [
+            (secret.clone(), "hush-hush", ""),
+            (json!({"type": "array", "items": secret}), "[hush-hush]", ""),
+            (union, "{kind: hush-hush}", "/setting/kind"),
+            (whole, "{a: hush-hush}", "/setting/a"),
+            (mixed, "hush-hush", ""),
+            (json!({"type": "string", "enum": ["hushed"]}), "hush-hush", "/setting"),
+            (json!({"const": "hushed"}), "hush-hush", "/setting"),
+        ];
+        for (schema, written, reference) in cases {
+            let spec = Spec::new(json!({"type": "object", "properties": {"setting": schema}}));
+            let node = contract::yaml::parse(&format!("setting: {written}\n")).unwrap();
+            let referring: Vec<String> =
+                Some(reference.to_owned()).filter(|place| !place.is_empty()).into_iter().collect();
+            let problems = spec.problems(&spec.complete(node), &referring);
+            let text: String = problems.iter().map(|problem| format!("{} {}", problem.key, problem.message)).collect();
+            assert!(text.contains("setting") && !text.contains("hush-hush"), "{schema}: {text}");
+            assert!(!text.contains("did you mean"), "what it is like tells as much: {text}");
+        }
     }
 
     #[test]

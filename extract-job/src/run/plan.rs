@@ -382,7 +382,8 @@ fn config(
     let index = source.accounts.iter().position(|account| account.id == entry.id).unwrap_or_default();
     let pointer = format!("/sources/{}/accounts/{index}/config", source.index);
     let place = pipeline.node(&pointer);
-    let (config, problems) = complete(manifest, with_lines(&value, place), redactor);
+    let referring = secret::referring(&Value::Object(entry.config.clone()));
+    let (config, problems) = complete(manifest, with_lines(&value, place), &referring, redactor);
     for problem in &problems {
         let separator = if problem.key.is_empty() || problem.key.starts_with('[') { "" } else { "." };
         let key = format!("{}{separator}{}", key_path(&pointer), problem.key);
@@ -391,15 +392,17 @@ fn config(
     problems.is_empty().then_some(config)
 }
 
-/// Settings with the spec's defaults, and what is wrong with them; secret values become known to the redactor.
+/// Settings with the spec's defaults, and what is wrong with them; secret values become known to the redactor. At the places of
+/// `referring` (JSON pointers) stood references to secrets.
 pub(crate) fn complete(
     manifest: &Manifest,
     config: contract::yaml::Node,
+    referring: &[String],
     redactor: &Redactor,
 ) -> (Value, Vec<Problem>) {
     let Some(spec) = &manifest.source.spec else { return (config.to_json(), Vec::new()) };
     let node = spec.complete(config);
     let value = node.to_json();
-    spec.secrets(&value).iter().for_each(|secret| redactor.add(secret));
-    (value, spec.problems(&node))
+    spec.secret_settings(&value).iter().for_each(|(_, secret)| redactor.add(secret));
+    (value, spec.problems(&node, referring))
 }

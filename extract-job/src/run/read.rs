@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use contract::exit::Exit;
 use contract::pipeline::{Problems, StreamMode, did_you_mean};
-use contract::secret::{Dotenv, DotenvError, SecretSource, WithDotenv, fetch, resolve};
+use contract::secret::{Dotenv, DotenvError, SecretSource, WithDotenv, fetch, referring, resolve};
 use contract::unit::Unit;
 use serde_json::Value;
 use std::io::Write;
@@ -149,7 +149,7 @@ async fn config(
 ) -> Result<Value, ExtractError> {
     let Some(path) = &options.config else {
         let empty = contract::yaml::Node { kind: contract::yaml::Kind::Map(Vec::new()), line: 0, column: 0 };
-        return checked(manifest, "--config", empty, redactor);
+        return checked(manifest, "--config", empty, &[], redactor);
     };
     let text = std::fs::read_to_string(path).map_err(|error| problem(path, format!("cannot be read: {error}")))?;
     let node = contract::yaml::parse(&text).map_err(|error| problem(path, error.to_string()))?;
@@ -167,7 +167,7 @@ async fn config(
             ExtractError::from(Problems { file: path.clone(), list: list.collect() })
         })?;
     secrets.iter().for_each(|secret| redactor.add(secret.expose()));
-    checked(manifest, path, crate::manifest::spec::with_lines(&value, &node), redactor)
+    checked(manifest, path, crate::manifest::spec::with_lines(&value, &node), &referring(&written), redactor)
 }
 
 /// The `.env` beside the settings, or else that of the working directory: an author may keep the settings of many connectors together.
@@ -180,9 +180,10 @@ fn checked(
     manifest: &Manifest,
     file: &str,
     node: contract::yaml::Node,
+    referring: &[String],
     redactor: &Redactor,
 ) -> Result<Value, ExtractError> {
-    let (value, list) = complete(manifest, node, redactor);
+    let (value, list) = complete(manifest, node, referring, redactor);
     if list.is_empty() { Ok(value) } else { Err(Problems { file: file.to_owned(), list }.into()) }
 }
 

@@ -133,3 +133,22 @@ fn slices_and_page_tokens_make_no_host_our_own() {
         assert_eq!(build(text, &["https://record.example", "https://link.example"]).1, ours, "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_credential_that_an_error_repeats_is_blotted_out_before_the_error_is_cut() {
+    let basic = r#"{type: HttpRequester, url_base: "{{ config.api }}", path: items, authenticator:
+        {type: BasicHttpAuthenticator, username: user, password: "{{ config.pw }}"}}"#;
+    let server = TestServer::start(|number, _, headers| {
+        let header = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let message = format!("{} {header} is wrong", "x".repeat(150 + number));
+        reply(401, &json!({ "message": message }).to_string())
+    });
+    let server = server.await;
+    // Nothing tells that the setting is a secret.
+    let account = account(&json!({"api": server.url, "pw": "hunter2-secret"}));
+    for _ in 0..60 {
+        let error = send(&account, &requester(basic), 1, false).await.unwrap_err().to_string();
+        assert!(error.contains("the API answered 401: xxx"), "{error}");
+        assert!(!error.contains("dXNl") && !error.contains("Basic"), "{error}");
+    }
+}

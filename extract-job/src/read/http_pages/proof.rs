@@ -83,10 +83,6 @@ impl StreamPages {
     /// A text with pieces of an answer: secrets out first, since half of one would not be known again.
     pub(super) fn for_people(&self, text: &str) -> String {
         const LONGEST: usize = 300;
-        let clean = self.account.redactor.clean(text);
-        if clean.chars().count() <= LONGEST {
-            return clean;
-        }
-        format!("{}…", clean.chars().take(LONGEST).collect::<String>())
+        self.account.redactor.for_people(text, LONGEST)
     }
 }
