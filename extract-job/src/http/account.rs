@@ -146,7 +146,7 @@ impl Account {
     /// # Errors
     /// Nothing has come back, or the request cannot be sent as it is.
     pub(crate) async fn exchange(&self, outgoing: &Outgoing, expected: usize) -> Result<Answer, ExchangeError> {
-        self.client.exchange(outgoing, expected, &self.redactor, self.trace.as_ref()).await
+        self.client.exchange(outgoing, expected, &self.homes, &self.redactor, self.trace.as_ref()).await
     }
 
     /// What templates see: the settings and the time.

@@ -2,10 +2,13 @@
 //! Redirects are followed here: within the host as they are, to another host without anything of ours.
 
 use super::buffers::{Buffer, Buffers};
+use super::homes::Homes;
+use super::reach::{Guard, Internal, Reach};
 use super::trace::Trace;
 use crate::redactor::Redactor;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Url};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// ServiceTitan cuts requests after 100 s and asks its clients for the same limit.
@@ -70,26 +73,32 @@ pub(crate) enum ExchangeError {
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     inner: reqwest::Client,
+    /// For hosts that are not the source's own: one for each reach, made when it is needed.
+    foreign: Arc<[OnceLock<reqwest::Client>; Reach::ALL]>,
     pub(crate) buffers: Buffers,
 }
 
 impl Client {
     pub(crate) fn new() -> Result<Self, ExchangeError> {
-        let inner = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("drayage/", env!("CARGO_PKG_VERSION")))
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|error| ExchangeError::Refused(format!("set up the HTTP client: {}", describe(&error))))?;
-        Ok(Self { inner, buffers: Buffers::default() })
+        Ok(Self { inner: build(builder())?, foreign: Arc::default(), buffers: Buffers::default() })
     }
 
-    /// Sends a request and reads the whole answer. `expected` is the size the body will probably have.
+    /// What connects to hosts of others: to no internal address but of this reach.
+    fn foreign(&self, reach: Reach) -> Result<&reqwest::Client, ExchangeError> {
+        let Some(place) = self.foreign.get(reach.index()) else { return Ok(&self.inner) };
+        if let Some(client) = place.get() {
+            return Ok(client);
+        }
+        let client = build(builder().dns_resolver(Arc::new(Guard(reach))))?;
+        Ok(place.get_or_init(|| client))
+    }
+
+    /// Sends a request and reads the whole answer. `expected` is the size the body will probably have, `homes` are the source's own hosts.
     pub(crate) async fn exchange(
         &self,
         outgoing: &Outgoing,
         expected: usize,
+        homes: &Homes,
         redactor: &Redactor,
         trace: Option<&Trace>,
     ) -> Result<Answer, ExchangeError> {
@@ -102,10 +111,17 @@ impl Client {
                 let why = format!("the address on another host ({host}) carries credentials; it is not followed");
                 return Err(ExchangeError::Refused(why));
             }
+            let client = if home || homes.contain(&url) {
+                &self.inner
+            } else {
+                let reach = Reach::of(homes, outgoing.home.as_ref()).await;
+                reach.admit(&url).await.map_err(|internal| ExchangeError::Refused(internal.to_string()))?;
+                self.foreign(reach)?
+            };
             let request = self.request(outgoing, &method, &url, home)?;
-            let traced = trace.map(|trace| trace.request(&request, outgoing, redactor));
+            let traced = trace.map(|trace| trace.request(&request, outgoing, home, redactor));
             let patience = outgoing.patience.unwrap_or(READ_TIMEOUT);
-            let response = in_time(patience, self.inner.execute(request)).await;
+            let response = in_time(patience, client.execute(request)).await;
             let response = response.inspect_err(|error| traced.iter().for_each(|traced| traced.failure(error)))?;
             let status = response.status().as_u16();
             let target = match status {
@@ -173,6 +189,19 @@ impl Client {
     }
 }
 
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("drayage/", env!("CARGO_PKG_VERSION")))
+        .tcp_nodelay(true)
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ExchangeError> {
+    let built = builder.build();
+    built.map_err(|error| ExchangeError::Refused(format!("set up the HTTP client: {}", describe(&error))))
+}
+
 async fn read(
     mut response: reqwest::Response,
     buffers: &Buffers,
@@ -223,6 +252,10 @@ pub(crate) fn same_host(url: &Url, home: &Url) -> bool {
 }
 
 fn transport(error: reqwest::Error) -> ExchangeError {
+    let causes = std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
+    if let Some(internal) = causes.filter_map(|cause| cause.downcast_ref::<Internal>()).next() {
+        return ExchangeError::Refused(internal.to_string());
+    }
     let what = if error.is_connect() {
         format!("cannot connect: {}", describe(&error))
     } else if error.is_body() || error.is_decode() {

@@ -18,6 +18,11 @@ impl Homes {
         }
     }
 
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Url> {
+        self.known.iter()
+    }
+
     /// Whether the address is on one of them.
     pub(crate) fn contain(&self, url: &Url) -> bool {
         self.known.iter().any(|home| same_host(url, home))

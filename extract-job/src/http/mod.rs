@@ -10,6 +10,7 @@ pub(crate) mod http_date;
 pub(crate) mod login;
 pub(crate) mod masks;
 pub(crate) mod moving_windows;
+pub(crate) mod reach;
 pub(crate) mod response_cache;
 pub(crate) mod retry;
 pub(crate) mod send;

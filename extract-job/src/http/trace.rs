@@ -50,9 +50,19 @@ impl Trace {
     }
 
     /// Writes down what is about to be sent: `request` as it goes over the network, which `outgoing` has led to.
-    pub(crate) fn request(&self, request: &reqwest::Request, outgoing: &Outgoing, redactor: &Redactor) -> Traced {
+    /// On a host that is no `home`, it says that nothing of ours goes there.
+    pub(crate) fn request(
+        &self,
+        request: &reqwest::Request,
+        outgoing: &Outgoing,
+        home: bool,
+        redactor: &Redactor,
+    ) -> Traced {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let mut text = format!("→ {number} {} {}\n", request.method(), masked_url(request.url()));
+        if !home {
+            paragraph(&mut text, "(another host than the source's own: sent without credentials)");
+        }
         headers(&mut text, request.headers());
         if let (Some(_), Some(body)) = (request.body(), &outgoing.body) {
             let shown =
