@@ -21,6 +21,7 @@ mod logins;
 mod modes;
 mod own_manifest;
 mod program;
+mod reaching;
 mod redaction;
 mod requests;
 mod resume;

@@ -22,7 +22,7 @@ fn person(id: u64) -> Value {
     let contact = |name: u64| json!({"name": format!("Xsecretx {name}"), "phone": "+49 Xsecretx", "kind": "home"});
     json!({
         "id": id, "email": "a@Xsecretx.io", "at": "2026-01-02T00:00:00Z", "number": 4_711_000_815_u64,
-        "contacts": [contact(id), contact(1), {"name": null}, "plain"],
+        "contacts": [contact(id), contact(1), {"name": null}, null],
         "profile": {"tax": {"number": "Xsecretx", "country": "x"}, "codes": ["Xsecretx", 1]},
     })
 }
@@ -31,7 +31,7 @@ fn person(id: u64) -> Value {
 fn redact() -> Value {
     json!({
         "email": "hash", "number": "hash", "contacts.name": "hash", "contacts.phone": "drop", "profile.tax.number": "drop",
-        "profile.codes": "hash", "not.there": "drop",
+        "profile.codes": "hash", "not.there": {"how": "drop", "may_be_absent": true},
     })
 }
 
@@ -99,7 +99,7 @@ async fn equal_values_have_equal_hashes_at_any_depth() {
         let contact = |name: String| json!({"name": name, "kind": "home"});
         let expected = json!({
             "id": id, "email": hash("a@Xsecretx.io", SALT), "at": "2026-01-02T00:00:00Z", "number": hash("4711000815", SALT),
-            "contacts": [contact(name(id)), contact(name(1)), {"name": null}, "plain"],
+            "contacts": [contact(name(id)), contact(name(1)), {"name": null}, null],
             "profile": {"tax": {"country": "x"}, "codes": hash("[\"Xsecretx\",1]", SALT)},
         });
         assert_eq!(person, &expected);
@@ -222,4 +222,145 @@ async fn children_are_asked_for_by_the_plain_id_and_stored_under_its_hash() {
     asked.sort();
     assert_eq!(asked, (1..=5).map(|id| format!("/owners/o-{id}/cars")).collect::<Vec<_>>());
     assert!(!bench.everything_stored().contains("o-3"));
+}
+
+/// The stream of people alone, with this entry.
+fn people(entry: &Value) -> Value {
+    let mut entry = entry.clone();
+    entry["name"] = json!("people");
+    json!({"redact_salt": "${env:REDACT_SALT}", "source": {"streams": [entry]}})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_finds_nothing_publishes_nothing_and_leaves_nothing() {
+    let bench = bench().await;
+    let landing = bench.landing();
+    let cases = [
+        (json!({"emial": "hash"}), Some("did you mean `email`?")),
+        (json!({"email": "hash", "contacts.fon": "drop"}), Some("`contacts.fon`")),
+        (json!({"email.local": "hash"}), Some("a text where that path goes deeper")),
+        (json!({"EMAIL": "hash"}), None),
+        (json!({"emial": {"how": "hash", "may_be_absent": true}}), None),
+    ];
+    for (redact, failure) in cases {
+        bench.write_pipeline(&people(&json!({ "redact": redact })));
+        let run = RunId::new(chrono::Utc::now());
+        // Another try of the run must not pass over what the first one has read.
+        for _ in 0..2 {
+            let report = bench.extract_as(&run).await;
+            let unit_report = of(&report, "people");
+            let is_published = landing.get(&paths::batch(&unit("people"), &run)).await.unwrap().is_some();
+            assert_eq!(is_published, failure.is_none(), "{redact}: {unit_report:?}");
+            let Some(words) = failure else { continue };
+            assert_eq!(unit_report.status, UnitStatus::Failed, "{redact}: {unit_report:?}");
+            let error = unit_report.error.clone().unwrap_or_default();
+            assert!(error.contains(words) && error.contains("may_be_absent: true"), "{redact}: {error}");
+            assert!(landing.get(&paths::progress(&unit("people"), &run)).await.unwrap().is_none());
+            assert!(!bench.everything_stored().contains(MARK), "{redact}: no part stays");
+        }
+        if redact.get("EMAIL").is_some() {
+            let (_, records) = bench.records(&run, "people").await;
+            assert_eq!(records[0]["email"], hash("a@Xsecretx.io", SALT));
+        }
+        std::fs::remove_dir_all(bench.folder.path().join("landing")).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_records_miss_nothing_and_another_try_knows_what_the_first_has_found() {
+    let router = json!({
+        "type": "ListPartitionRouter", "values": ["g1", "g2"], "cursor_field": "group",
+        "request_option": {"type": "RequestOption", "inject_into": "request_parameter", "field_name": "group"},
+    });
+    let streams =
+        [stream("empty", &json!({}), &json!({})), stream("groups", &json!({"partition_router": router}), &json!({}))];
+    let broken = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let is_broken = broken.clone();
+    let bench = Bench::new(&manifest(&streams, 1), move |asked| match (asked.path.as_str(), asked.get("group")) {
+        ("/empty", _) => Said::ok(&json!({"items": []})),
+        ("/groups", "g1") => Said::ok(&json!({"items": [{"id": 1, "email": "a@b.io"}]})),
+        _ if is_broken.load(std::sync::atomic::Ordering::SeqCst) => Said::status(400),
+        // The field is not in what is left.
+        _ => Said::ok(&json!({"items": [{"id": 2}]})),
+    })
+    .await;
+    let entry = |name: &str| json!({"name": name, "redact": {"email": "hash"}});
+    bench.write_pipeline(&json!({
+        "redact_salt": "${env:REDACT_SALT}", "source": {"streams": [entry("empty"), entry("groups")]},
+    }));
+    let run = RunId::new(chrono::Utc::now());
+    let first = bench.extract_as(&run).await;
+    assert_eq!((of(&first, "empty").status, of(&first, "groups").status), (UnitStatus::Done, UnitStatus::Failed));
+    broken.store(false, std::sync::atomic::Ordering::SeqCst);
+    let asked = bench.take_asked().len();
+    let second = bench.extract_as(&run).await;
+    assert_eq!(of(&second, "groups").status, UnitStatus::Done, "{second:?}");
+    assert!(asked > 0 && bench.take_asked().iter().all(|asked| asked.get("group") != "g1"), "it was not read again");
+    let (_, records) = bench.records(&run, "groups").await;
+    assert_eq!(records.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_the_schema_does_not_know_is_refused_with_the_nearest_name() {
+    let schema = json!({"type": "object", "additionalProperties": true, "properties": {
+        "id": {"type": "integer"}, "email": {"type": "string"}, "owner": {"type": "object", "properties": {"email": {"type": "string"}}},
+    }});
+    let known = json!({"schema_loader": {"type": "InlineSchemaLoader", "schema": schema}});
+    let source = manifest(&[stream("people", &json!({}), &known)], 1);
+    let bench = Bench::new(&source, |_| {
+        Said::ok(&json!({"items": [{"id": 1, "email": "a@b.io", "owner": {"email": "x"}, "extra": 1}]}))
+    });
+    let bench = bench.await;
+    for (redact, refusal) in [
+        (json!({"owner.emial": "hash"}), Some("did you mean `owner.email`?")),
+        (json!({"email.local": "drop"}), Some("does not have")),
+        (json!({"owner.email": "hash", "Email": "drop"}), None),
+        (json!({"extra": {"how": "drop", "may_be_absent": true}}), None),
+    ] {
+        bench.write_pipeline(&people(&json!({ "redact": redact })));
+        let result = bench.try_extract(bench.options()).await;
+        let error = result.err().map(|error| error.to_string()).unwrap_or_default();
+        match refusal {
+            Some(words) => assert!(error.contains(words) && error.contains("pipeline.yaml:"), "{redact}: {error}"),
+            None => assert_eq!(error, "", "{redact}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_masked_in_texts_reaches_no_landing_zone() {
+    let talk = json!({"id": 1, "lines": [{"said": "write to a@Xsecretx.io or call +49 30 1234567"}], "at": "2026-01-02T00:00:00Z"});
+    let source = manifest(&[stream("people", &json!({}), &json!({}))], 1);
+    let bench = Bench::new(&source, move |_| Said::ok(&json!({"items": [talk]})));
+    let bench = bench.await;
+    bench.write_pipeline(&people(&json!({"mask": ["email", "phone"]})));
+    let run = bench.extract().await.run_id;
+    let (_, records) = bench.records(&run, "people").await;
+    let said = format!("write to {} or call {}", hash("a@Xsecretx.io", SALT), hash("+49 30 1234567", SALT));
+    assert_eq!(records, [json!({"id": 1, "lines": [{"said": said}], "at": "2026-01-02T00:00:00Z"})]);
+    assert!(!bench.everything_stored().contains(MARK));
+    let mut unsalted = people(&json!({"mask": ["email"]}));
+    unsalted.as_object_mut().unwrap().shift_remove("redact_salt");
+    bench.write_pipeline(&unsalted);
+    let error = bench.try_extract(bench.options()).await.unwrap_err().to_string();
+    assert!(error.contains("`mask`") && error.contains("redact_salt"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_for_a_field_that_no_record_has_is_warned_about() {
+    let bench = bench().await;
+    for (columns, warned) in [
+        (json!({"emial": "STRING", "number": "INT64"}), Some("`emial`")),
+        (json!({"email": "STRING", "contacts": "JSON"}), None),
+    ] {
+        bench.write_pipeline(&people(&json!({ "columns": columns })));
+        let report = bench.extract().await;
+        let unit_report = of(&report, "people");
+        assert_eq!(unit_report.status, UnitStatus::Done);
+        let warning = unit_report.warnings.iter().find(|warning| warning.contains("`columns` names"));
+        assert_eq!(warning.is_some(), warned.is_some(), "{columns}: {:?}", unit_report.warnings);
+        assert!(
+            warned.is_none_or(|name| warning.is_some_and(|text| text.contains(name) && !text.contains("`number`")))
+        );
+    }
 }

@@ -156,6 +156,9 @@ pub struct SourceEntry {
     /// The streams to read (default: all of the connector's).
     #[serde(default)]
     pub streams: Option<Vec<StreamEntry>>,
+    /// Credentials may go over `http://` to another machine, where everybody on the way can read them (default false).
+    #[serde(default)]
+    pub allow_plain_http: bool,
 }
 
 /// One account of a source.
@@ -232,8 +235,12 @@ pub struct StreamSettings {
     #[serde(default)]
     pub columns: BTreeMap<String, ColumnHint>,
     /// Fields that must not be stored as they are, by name (nested ones by dots): `hash` (with the pipeline's `redact_salt`) or `drop`.
+    /// A field that no record has fails the stream, unless it is written as `{how: hash, may_be_absent: true}`.
     #[serde(default)]
-    pub redact: BTreeMap<String, Redact>,
+    pub redact: BTreeMap<String, RedactEntry>,
+    /// What is found in any text and replaced by a hash (with the pipeline's `redact_salt`): e-mail addresses, phone numbers.
+    #[serde(default)]
+    pub mask: Vec<Mask>,
     /// BigQuery: partitions a new table by this field, which must become a DATE, DATETIME or TIMESTAMP column.
     #[serde(default)]
     pub partition_by: Option<PartitionEntry>,
@@ -250,6 +257,52 @@ pub enum Redact {
     Hash,
     /// It is left out.
     Drop,
+}
+
+/// What becomes of a field; alone, every reading must find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RedactEntry {
+    /// Only how.
+    How(Redact),
+    /// How, and whether it may be missing.
+    Map(RedactMap),
+}
+
+/// What becomes of a field that not every reading finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedactMap {
+    /// What becomes of it.
+    pub how: Redact,
+    /// A reading in which no record has it is in order (default false: it fails, since the name may be misspelt).
+    #[serde(default)]
+    pub may_be_absent: bool,
+}
+
+impl RedactEntry {
+    /// What becomes of the field.
+    pub fn how(self) -> Redact {
+        match self {
+            Self::How(how) => how,
+            Self::Map(map) => map.how,
+        }
+    }
+
+    /// Whether a reading may lack it.
+    pub fn may_be_absent(self) -> bool {
+        matches!(self, Self::Map(map) if map.may_be_absent)
+    }
+}
+
+/// What is looked for in texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mask {
+    /// E-mail addresses.
+    Email,
+    /// Phone numbers: with `+` or a leading zero, an area code in brackets, or in the groups of North America.
+    Phone,
 }
 
 /// The field that a table is partitioned by; alone, the partitions are months.

@@ -10,8 +10,9 @@ mod tables;
 
 pub use file::{
     AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, ConfirmDeletes, LandingEntry,
-    LauncherEntry, LauncherKind, LauncherMap, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery,
-    PartitionMap, PipelineFile, Redact, SourceEntry, StreamEntry, StreamMode, StreamSettings, WarehouseEntry,
+    LauncherEntry, LauncherKind, LauncherMap, Mask, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery,
+    PartitionMap, PipelineFile, Redact, RedactEntry, RedactMap, SourceEntry, StreamEntry, StreamMode, StreamSettings,
+    WarehouseEntry,
 };
 pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use schema::{check, check_hiding, pipeline_schema};
@@ -20,6 +21,7 @@ pub use tables::TablePlace;
 use crate::secret::{self, Dotenv, DotenvError, Secret, SecretSource, Unresolved, WithDotenv};
 use crate::yaml::{self, Node};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Units that a task works on at the same time unless the file says otherwise.
@@ -66,6 +68,8 @@ pub struct Source {
     pub accounts: Vec<AccountEntry>,
     /// The streams asked for; `None` means all of the connector's.
     pub streams: Option<Vec<StreamSettings>>,
+    /// Credentials may go over plain http to another machine.
+    pub allow_plain_http: bool,
     /// Its place in the file's list.
     pub index: usize,
 }
@@ -149,6 +153,7 @@ impl Pipeline {
             connector: entry.connector,
             accounts: entry.accounts,
             streams: entry.streams.map(|streams| streams.into_iter().map(settings).collect()),
+            allow_plain_http: entry.allow_plain_http,
             index,
         });
         Self {
@@ -193,6 +198,20 @@ impl Pipeline {
             file: self.name.clone(),
             list: unresolved.iter().map(|u| locate(&self.document, &pointer, u)).collect(),
         })
+    }
+
+    /// The environment variables that only the sources need: their accounts' settings, and the salt of redacted fields, name them, and
+    /// nothing that a load resolves does.
+    pub fn source_variables(&self) -> BTreeSet<String> {
+        let document = self.document.to_json();
+        let of = |value: Option<&Value>| value.map(secret::variables).unwrap_or_default();
+        let needed: BTreeSet<String> = ["landing", "warehouse"].iter().flat_map(|key| of(document.get(*key))).collect();
+        let mut own = of(document.get("redact_salt"));
+        let sources = document.get("sources").and_then(Value::as_array).into_iter().flatten();
+        let accounts = sources.filter_map(|source| source.get("accounts")?.as_array()).flatten();
+        accounts.for_each(|account| own.extend(of(account.get("config"))));
+        own.retain(|name| !needed.contains(name));
+        own
     }
 
     /// The Slack webhook, resolved; `None` if the file names none.

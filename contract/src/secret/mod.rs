@@ -8,6 +8,7 @@ pub use dotenv::{Dotenv, DotenvError, FILE_NAME as DOTENV};
 pub use store::{SecretStore, fetch, names};
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -216,6 +217,12 @@ impl Walk<'_> {
 pub fn holds_reference(text: &str) -> bool {
     let kinds = ["env", "file", "secret"];
     references(&Value::from(text)).iter().any(|reference| kinds.contains(&reference.kind.as_str()))
+}
+
+/// The names of all environment variables that the strings of a value refer to.
+pub fn variables(value: &Value) -> BTreeSet<String> {
+    let all = references(value).into_iter();
+    all.filter(|reference| reference.kind == "env").map(|reference| reference.name).collect()
 }
 
 /// The places of all texts with references, as JSON pointers below the value.

@@ -86,7 +86,7 @@ fn accounts_that_cannot_be_reached_or_logged_in_to() {
         ("client_id: cid.acme", "client_id: cid.wrong".to_owned(), "refused the credentials"),
         ("${env:E2E_ACME_SECRET}", "cs1.wrong-hush".to_owned(), "refused the credentials"),
         (api.as_str(), format!("http://{closed}"), "connect"),
-        (api.as_str(), "http://nowhere.invalid".to_owned(), "nowhere.invalid"),
+        (api.as_str(), "https://nowhere.invalid".to_owned(), "nowhere.invalid"),
     ];
     for (right, wrong, says) in cases {
         let mut model = Model::default();

@@ -3,7 +3,7 @@
 
 use super::block::Block;
 use super::part_writer::{PartNumbers, PartWriter};
-use super::resume::{Resume, StoredSlice};
+use super::resume::{self, Resume, StoredSlice};
 use super::slice_writer::SliceWriter;
 use crate::http::buffers::Buffers;
 use crate::read::cpu::Cpu;
@@ -111,6 +111,17 @@ impl BatchSink {
         Ok(Stored { parts, records: state.records, bytes: state.bytes })
     }
 
+    /// After a failure that makes what was read unfit to lie there: no part of it is left, nor would another try go on with it.
+    pub(crate) async fn forget(self) {
+        let mut state = self.shared.state.lock().await;
+        if let Err(error) = state.close().await {
+            // What cannot be closed is not stored.
+            tracing::debug!(unit = %self.shared.unit, %error, "the last part was not stored");
+        }
+        let parts = std::mem::take(&mut state.parts);
+        remove(self.shared.landing.as_ref(), &self.shared.unit, &self.shared.run, &parts).await;
+    }
+
     /// After a failure: what has been read stays stored, so that the next try of this run need not read it again.
     pub(crate) async fn save(self) {
         let mut state = self.shared.state.lock().await;
@@ -121,6 +132,16 @@ impl BatchSink {
             tracing::warn!(unit = %self.shared.unit, %error, "what was read could not be kept for another try");
         }
     }
+}
+
+/// Removes the parts of a batch that is not to be published, and what another try would go on with.
+pub(crate) async fn remove(landing: &dyn Landing, unit: &Unit, run: &RunRound, parts: &[Part]) {
+    for part in parts {
+        if let Err(error) = landing.remove(&part.path).await {
+            tracing::error!(%unit, path = %part.path, %error, "what was read, with fields in clear, could not be removed");
+        }
+    }
+    resume::remove(landing, unit, run).await;
 }
 
 #[async_trait]

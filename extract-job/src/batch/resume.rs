@@ -5,6 +5,7 @@ use super::batch_sink::Shared;
 use super::part_writer::number_of;
 use crate::read::page::ReadError;
 use crate::read::slice::SliceOutcome;
+use crate::record::redaction::Redaction;
 use chrono::{DateTime, FixedOffset, Utc};
 use contract::batch::Part;
 use contract::evidence::Evidence;
@@ -15,11 +16,12 @@ use contract::unit::Unit;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// The version of the format; another one is not used, and everything is read again.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// A try that comes later than this begins anew.
 const LONGEST_PAUSE: chrono::TimeDelta = chrono::TimeDelta::hours(12);
 /// No more slices than this are noted: the others are read again.
@@ -54,6 +56,8 @@ struct File {
     basis: Basis,
     slices: Vec<StoredSlice>,
     parts: Vec<Part>,
+    /// The fields to be redacted that some record has had.
+    redacted: Vec<String>,
 }
 
 /// What is stored of a batch so far.
@@ -63,6 +67,7 @@ pub(crate) struct Resume {
     known: HashMap<String, usize>,
     /// When it was written last; at first, when the try began.
     written: Instant,
+    redaction: Option<Arc<Redaction>>,
 }
 
 impl StoredSlice {
@@ -74,8 +79,9 @@ impl StoredSlice {
 impl Resume {
     /// Nothing is stored yet.
     pub(crate) fn fresh(basis: Basis) -> Self {
-        let file = File { version: VERSION, basis, slices: Vec::new(), parts: Vec::new() };
-        Self { file, known: HashMap::new(), written: Instant::now() }
+        let (slices, parts, redacted) = (Vec::new(), Vec::new(), Vec::new());
+        let file = File { version: VERSION, basis, slices, parts, redacted };
+        Self { file, known: HashMap::new(), written: Instant::now(), redaction: None }
     }
 
     /// What an earlier try has stored, if it read by the same plan; else a fresh start.
@@ -102,7 +108,19 @@ impl Resume {
         let Some(file) = found.filter(fits) else { return Ok(Self::fresh(basis)) };
         tracing::info!(%unit, slices = file.slices.len(), "going on with what an earlier try of this run has stored");
         let known = file.slices.iter().enumerate().map(|(place, slice)| (slice.slice.clone(), place)).collect();
-        Ok(Self { file, known, written: Instant::now() })
+        Ok(Self { file, known, written: Instant::now(), redaction: None })
+    }
+
+    /// Notes what a redaction finds, beside the slices in which it did; what was found in those that are stored is found.
+    #[must_use]
+    pub(crate) fn noting(self, redaction: Option<Arc<Redaction>>) -> Self {
+        redaction.iter().for_each(|redaction| redaction.recall(&self.file.redacted));
+        Self { redaction, ..self }
+    }
+
+    /// Whether an earlier try has stored some of it.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.file.slices.is_empty()
     }
 
     /// When the first try began.
@@ -154,6 +172,9 @@ impl Resume {
             return Ok(());
         }
         let path = paths::progress(&shared.unit, &shared.run);
+        if let Some(redaction) = &self.redaction {
+            self.file.redacted = redaction.found();
+        }
         stored::write(shared.landing.as_ref(), &path, &self.file)
             .await
             .map_err(|error| ReadError(error.to_string()))?;

@@ -45,6 +45,13 @@ impl AddFields {
         Some(Self { fields, condition })
     }
 
+    /// Whether a path leads to or through one of the fields.
+    pub(crate) fn makes(&self, path: &[&str]) -> bool {
+        self.fields
+            .iter()
+            .any(|field| field.path.len() <= path.len() && field.path.iter().zip(path).all(|(a, b)| a == b))
+    }
+
     /// The scope holds whatever templates may see, but for the record, its new value and its path.
     pub(crate) fn apply(&self, record: &mut Tree, scope: &Scope) -> Result<(), String> {
         for field in &self.fields {

@@ -14,6 +14,7 @@ use crate::http::send::SendError;
 use crate::http::tokens::Forgot;
 use crate::manifest::reader::Reader;
 use contract::unit::Unit;
+use reqwest::Url;
 use serde_json::Value;
 
 const SUPPORTED: &str = "NoAuth, BearerAuthenticator, ApiKeyAuthenticator, BasicHttpAuthenticator, OAuthAuthenticator, \
@@ -63,6 +64,16 @@ impl Authenticator {
             Self::OAuth(oauth) => oauth.token(account, scope).await.map(|token| vec![bearer(&token)]),
             Self::SessionToken(session) => session.sign(account, unit, scope).await.map(|injection| vec![injection]),
             fixed => fixed.fixed(scope).map_err(failed),
+        }
+    }
+
+    /// The hosts that it logs in at, as the settings alone tell them.
+    pub(crate) fn homes(&self, scope: &Scope) -> Vec<Url> {
+        match self {
+            Self::OAuth(oauth) => oauth.home(scope).into_iter().collect(),
+            Self::SessionToken(session) => session.homes(scope),
+            Self::Selective(selective) => selective.select(scope).map(|chosen| chosen.homes(scope)).unwrap_or_default(),
+            Self::NoAuth | Self::Bearer(_) | Self::ApiKey(_) | Self::Basic(_) => Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use super::authenticator::bearer;
 use super::expression::{Expression, Scope};
 use crate::http::account::Account;
 use crate::http::client::{Answer, Body, Outgoing};
+use crate::http::homes::home_of;
 use crate::http::login::log_in;
 use crate::http::send::SendError;
 use crate::http::tokens::{Forgot, Token};
@@ -97,6 +98,11 @@ impl OAuthAuthenticator {
         let expiry_name = self.name("expires_in", scope).map_err(failed)?;
         let read = |answer: &Answer| self.read_token(answer, &name, &expiry_name);
         account.tokens.get(&key, || log_in(account, &outgoing, &name, read)).await
+    }
+
+    /// The host of its token endpoint.
+    pub(crate) fn home(&self, scope: &Scope) -> Option<Url> {
+        self.endpoint.as_ref()?.text(scope).ok().as_deref().and_then(home_of)
     }
 
     /// Drops the token that signed a refused request, unless it has been replaced already.

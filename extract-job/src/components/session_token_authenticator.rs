@@ -21,6 +21,7 @@ use chrono::Utc;
 use contract::unit::Unit;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use reqwest::Url;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -68,6 +69,12 @@ impl SessionTokenAuthenticator {
         let key = self.key(account, &scope).map_err(SendError::Request)?;
         let token = account.tokens.get(&key, || self.log_in(account, unit, &scope)).await?;
         self.request.inject(&token, &scope).map_err(|why| SendError::Request(format!("the authenticator: {why}")))
+    }
+
+    /// The hosts that it logs in at.
+    pub(crate) fn homes(&self, scope: &Scope) -> Vec<Url> {
+        let logins = self.requester.authenticator.homes(scope);
+        self.requester.home(scope).into_iter().chain(logins).collect()
     }
 
     /// Drops the token that signed a refused request, unless it has been replaced already.

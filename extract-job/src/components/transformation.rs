@@ -47,6 +47,16 @@ impl Transformation {
         }
     }
 
+    /// Whether fields get other names by it.
+    pub(crate) fn renames(&self) -> bool {
+        !matches!(self, Self::AddFields(_) | Self::RemoveFields(_))
+    }
+
+    /// Whether it makes the field at a path, or one that the path leads through.
+    pub(crate) fn adds(&self, path: &[&str]) -> bool {
+        matches!(self, Self::AddFields(add) if add.makes(path))
+    }
+
     /// Changes a record, which is an object.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::cpu::Cpu;
 use super::cursor_sight::CursorSight;
+use super::hint_sight::HintSight;
 use super::memory::Estimate;
 use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError};
 use super::shown_size::ShownSize;
@@ -55,6 +56,7 @@ pub(crate) struct StreamPages {
     vague: Mutex<HashSet<String>>,
     warnings: Mutex<BTreeSet<String>>,
     cursor_sight: CursorSight,
+    hints: Option<Arc<HintSight>>,
     /// Records that are later are left out, though the API has no way to be told so.
     until: Option<DateTime<Utc>>,
 }
@@ -104,6 +106,7 @@ impl StreamPages {
             vague: Mutex::default(),
             warnings: Mutex::default(),
             cursor_sight: CursorSight::default(),
+            hints: None,
             until: None,
         })
     }
@@ -112,6 +115,13 @@ impl StreamPages {
     #[must_use]
     pub(crate) fn ending_at(mut self, until: Option<DateTime<Utc>>) -> Self {
         self.until = until;
+        self
+    }
+
+    /// Looks for the fields that the pipeline file gives types.
+    #[must_use]
+    pub(crate) fn hinting(mut self, hints: Option<Arc<HintSight>>) -> Self {
+        self.hints = hints;
         self
     }
 
@@ -332,6 +342,7 @@ impl StreamPages {
             Err(why) => return Ok(Err(ReadError(why))),
         };
         self.cursor_sight.see(&refined);
+        self.hints.iter().for_each(|hints| hints.see(&refined));
         Ok(Ok(Page {
             body: Arc::new(PageBody { bytes: refined.body, reservation: None }),
             records: refined.records,

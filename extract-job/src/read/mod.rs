@@ -5,6 +5,7 @@ pub(crate) mod ask;
 pub(crate) mod cpu;
 pub(crate) mod cursor_sight;
 mod endless;
+pub(crate) mod hint_sight;
 pub(crate) mod http_pages;
 pub(crate) mod known_partitions;
 pub(crate) mod memory;

@@ -2,6 +2,7 @@
 //! account allows over all its streams.
 
 use super::cpu::Cpu;
+use super::hint_sight::HintSight;
 use super::http_pages::StreamPages;
 use super::memory::PageMemory;
 use super::page::{Ask, Page, ReadError};
@@ -104,6 +105,7 @@ pub(crate) struct StreamReader {
     memory: PageMemory,
     cpu: Cpu,
     redaction: Option<Arc<Redaction>>,
+    hints: Option<Arc<HintSight>>,
     /// Read for the sake of its partitions: one slice after the other, and none of the account's slots taken.
     as_parent: bool,
 }
@@ -129,13 +131,20 @@ impl StreamReader {
         cpu: Cpu,
     ) -> Self {
         let scope = account.scope(now);
-        Self { account, stream, unit, scope, now, memory, cpu, redaction: None, as_parent: false }
+        Self { account, stream, unit, scope, now, memory, cpu, redaction: None, hints: None, as_parent: false }
     }
 
     /// Redacts the records before anybody sees them.
     #[must_use]
     pub(crate) fn redacting(mut self, redaction: Option<Arc<Redaction>>) -> Self {
         self.redaction = redaction;
+        self
+    }
+
+    /// Looks for the fields that the pipeline file gives types.
+    #[must_use]
+    pub(crate) fn hinting(mut self, hints: Option<Arc<HintSight>>) -> Self {
+        self.hints = hints;
         self
     }
 
@@ -150,6 +159,7 @@ impl StreamReader {
             memory,
             cpu: self.cpu.clone(),
             redaction: None,
+            hints: None,
             as_parent: true,
         }
     }
@@ -162,7 +172,8 @@ impl StreamReader {
             until.filter(|_| !self.as_parent && self.stream.cursor.as_ref().is_some_and(|cursor| !cursor.sends_end()));
         let (account, stream, unit) = (self.account.clone(), self.stream.clone(), self.unit.clone());
         let (scope, redaction, cpu) = (self.scope.clone(), self.redaction.clone(), self.cpu.clone());
-        Ok(Arc::new(StreamPages::new(account, stream, unit, scope, redaction, cpu)?.ending_at(until)))
+        let pages = StreamPages::new(account, stream, unit, scope, redaction, cpu)?;
+        Ok(Arc::new(pages.ending_at(until).hinting(self.hints.clone())))
     }
 
     /// The first request as it would be sent, without secrets; nothing if there is no window to read. A stream whose partitions come from

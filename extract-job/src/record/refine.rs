@@ -115,7 +115,7 @@ impl Refinement<'_> {
                 continue;
             }
             if let Some(redaction) = self.redaction {
-                redaction.apply(&mut tree);
+                redaction.apply(&mut tree)?;
             }
             line.clear();
             tree.write(&mut line);

@@ -58,6 +58,11 @@ pub(crate) fn text_of_field<'a>(record: &'a [u8], field: &str) -> Option<Cow<'a,
     }
 }
 
+/// Whether the record has a top-level field, whatever its value.
+pub(crate) fn has_field(record: &[u8], field: &str) -> bool {
+    field_of(record, &[field]).is_ok_and(|found| found.is_some())
+}
+
 /// The record on one line: newlines and carriage returns between its tokens become spaces, all else stays.
 ///
 /// Valid only for well-formed JSON, where neither can stand inside a string.

@@ -52,7 +52,8 @@ pub async fn check_pipeline(
     let now = Utc::now();
     let pipeline = Pipeline::open(&options.pipeline, from).await?;
     let accounts = plan(&pipeline, &options.selection, None, from).await?;
-    let mut checked = Checked::default();
+    let warnings = accounts.iter().flat_map(|account| account.warnings.iter().cloned()).collect();
+    let mut checked = Checked { warnings, ..Checked::default() };
     if !connect {
         for account in &accounts {
             checked.passed.push(format!("{}/{}: {} streams", account.source, account.id, account.units.len()));

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 mod confirm;
 pub(crate) mod dry_run;
+mod plain;
 pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod report;

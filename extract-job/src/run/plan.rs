@@ -1,6 +1,7 @@
 //! From the pipeline file to work units: connectors loaded, settings resolved and checked, streams chosen.
 //! Everything that is wrong, in any file, is told at once and before anything is started.
 
+use super::plain::{in_clear, literal_secrets};
 use crate::components::concurrency_level::ConcurrencyLevel;
 use crate::components::declarative_stream::DeclarativeStream;
 use crate::components::http_api_budget::HttpApiBudget;
@@ -9,6 +10,7 @@ use crate::http::client::Client;
 use crate::http::retry::Waits;
 use crate::manifest::Manifest;
 use crate::manifest::spec::with_lines;
+use crate::read::hint_sight::HintSight;
 use crate::record::redaction::{self, Redaction};
 use crate::redactor::Redactor;
 use chrono::Utc;
@@ -58,6 +60,8 @@ pub(crate) struct WorkUnit {
     /// The JSON Schema of a record as it is stored: type hints for the load.
     pub(crate) schema: Option<Value>,
     pub(crate) redaction: Option<Arc<Redaction>>,
+    /// The fields that the pipeline file gives types.
+    pub(crate) hints: Option<Arc<HintSight>>,
 }
 
 /// One account and its work.
@@ -73,6 +77,8 @@ pub(crate) struct AccountPlan {
     redactor: Redactor,
     budget: Arc<HttpApiBudget>,
     concurrency: Arc<ConcurrencyLevel>,
+    /// What people should know of its settings.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl AccountPlan {
@@ -248,8 +254,10 @@ fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<M
         let mut add = |message: String| {
             wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
         };
-        if settings.redact.values().any(|how| *how == Redact::Hash) && pipeline.redact_salt().is_none() {
-            add("`redact` hashes fields, which needs a `redact_salt` at the top of the file (a secret)".into());
+        let hashes = settings.redact.values().any(|entry| entry.how() == Redact::Hash);
+        if (hashes || !settings.mask.is_empty()) && pipeline.redact_salt().is_none() {
+            let key = if hashes { "redact" } else { "mask" };
+            add(format!("`{key}` hashes what it finds, which needs a `redact_salt` at the top of the file (a secret)"));
         }
         match manifest.source.stream(&settings.name) {
             // Which streams there are is known with the settings.
@@ -311,6 +319,7 @@ fn account(
         Some(from) => config(pipeline, source, entry, manifest, &redactor, from, wrong)?,
         None => Value::Null,
     };
+    let warnings = literal_secrets(pipeline, source, entry, manifest);
     let mut units = Vec::new();
     let streams = match manifest.streams(&config) {
         Ok(streams) => streams,
@@ -320,6 +329,10 @@ fn account(
         }
     };
     known.extend(streams.iter().map(|stream| (source.name.clone(), stream.name.clone())));
+    if let Some(message) = in_clear(source, entry, manifest, &streams, &config) {
+        let pointer = format!("/sources/{}", source.index);
+        wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
+    }
     for stream in &streams {
         // Of a stream that the settings make; the others have been looked at with the manifest.
         if manifest.source.stream(&stream.name).is_none() {
@@ -347,6 +360,7 @@ fn account(
         redactor,
         budget: manifest.source.budget.clone(),
         concurrency: manifest.source.concurrency.clone(),
+        warnings,
     })
 }
 
@@ -355,10 +369,13 @@ fn work_unit(source: &Source, unit: Unit, stream: &Arc<DeclarativeStream>, salt:
     let mode = settings.mode.unwrap_or_else(|| stream.mode());
     let write = settings.write.or((mode == StreamMode::Append).then_some(Write::Append));
     let table = source.table(&stream.name);
-    let redaction = (!settings.redact.is_empty())
-        .then(|| Arc::new(Redaction::new(&settings.redact, salt.map(Secret::expose).unwrap_or_default())));
+    let cursor = stream.cursor.as_ref().and_then(|cursor| cursor.plain_field());
+    let first = |key: &String| key.split('.').next().unwrap_or_default().to_owned();
+    let known_by = stream.primary_key.iter().chain(&cursor).map(first).collect();
+    let redaction = Redaction::new(&settings, known_by, salt.map(Secret::expose).unwrap_or_default()).map(Arc::new);
+    let hints = (!settings.columns.is_empty()).then(|| Arc::new(HintSight::new(settings.columns.keys())));
     let schema = stream.schema.clone().map(|schema| redaction::schema(schema, &settings.redact));
-    WorkUnit { unit, table, stream: stream.clone(), mode, write, schema, redaction }
+    WorkUnit { unit, table, stream: stream.clone(), mode, write, schema, redaction, hints }
 }
 
 /// The account's settings: references resolved, defaults filled in, checked by the connector's spec.

@@ -2,7 +2,7 @@
 
 use super::plan::WorkUnit;
 use super::{Modes, Shared, confirm};
-use crate::batch::batch_sink::{BatchSink, Stored};
+use crate::batch::batch_sink::{self, BatchSink, Stored};
 use crate::batch::resume::{self, Basis, Resume};
 use crate::components::datetime_based_cursor::Backfill;
 use crate::http::account::Account;
@@ -98,8 +98,8 @@ async fn try_extract(
     };
     report.mode = way.mode.as_str().into();
     let plan = reading_plan(shared, work, &way).await?;
-    let resume = resume(shared, account, work, &way, &plan).await?;
-    let reader = reader(shared, account, work, resume.now());
+    let resume = resume(shared, account, work, &way, &plan).await?.noting(work.redaction.clone());
+    let (reader, goes_on) = (reader(shared, account, work, resume.now()), resume.goes_on());
     if let Err(error) = reader.check_state(&plan) {
         let why = account.redactor.clean(&error.to_string());
         return Ok(report.fail(why, Utc::now()).needing(Some(Remedy::FullRefresh)));
@@ -110,13 +110,28 @@ async fn try_extract(
     let outcome = match reader.read(&plan, &sink).await {
         Ok(outcome) => outcome,
         Err(error) => {
-            sink.save().await;
+            match &work.redaction {
+                Some(redaction) if redaction.has_failed() => sink.forget().await,
+                _ => sink.save().await,
+            }
             return Err(error);
         }
     };
     let stored = sink.finish().await?;
+    if let Some(redaction) = work.redaction.as_ref().filter(|_| stored.records > 0) {
+        match redaction.verdict() {
+            Ok(warnings) => report.warnings.extend(warnings),
+            Err(why) => {
+                batch_sink::remove(shared.landing.as_ref(), &work.unit, &shared.run, &stored.parts).await;
+                return Err(ReadError(why));
+            }
+        }
+    }
     (report.rows_extracted, report.bytes) = (stored.records, stored.bytes);
     report.warnings.extend(outcome.warnings.iter().cloned());
+    // What an earlier try has stored is not looked at again, and may have had the fields.
+    let hints = work.hints.as_ref().filter(|_| !goes_on);
+    report.warnings.extend(hints.and_then(|hints| hints.warning()));
     let batch = describe(shared, account, work, &way, plan, outcome, stored, report.started_at)?;
     let path = paths::batch(&work.unit, &shared.run);
     stored::write(shared.landing.as_ref(), &path, &batch).await.map_err(stored_error)?;
@@ -174,7 +189,7 @@ pub(crate) async fn reading_plan(shared: &Shared, work: &WorkUnit, way: &Way) ->
 pub(crate) fn reader(shared: &Shared, account: &Arc<Account>, work: &WorkUnit, now: DateTime<Utc>) -> StreamReader {
     let (memory, cpu) = (shared.memory.clone(), shared.cpu.clone());
     let reader = StreamReader::new(account.clone(), work.stream.clone(), work.unit.clone(), now, memory, cpu);
-    reader.redacting(work.redaction.clone())
+    reader.redacting(work.redaction.clone()).hinting(work.hints.clone())
 }
 
 #[expect(clippy::too_many_arguments, reason = "all that the description is made of, and nothing else")]
@@ -238,7 +253,16 @@ mod tests {
         let manifest = Manifest::load("servicetitan", std::path::Path::new(".")).unwrap();
         let stream = manifest.source.stream(name).unwrap().clone();
         let unit = Unit::new("s", "a", name).unwrap();
-        WorkUnit { unit, table: name.into(), mode: stream.mode(), stream, write: None, schema: None, redaction: None }
+        WorkUnit {
+            unit,
+            table: name.into(),
+            mode: stream.mode(),
+            stream,
+            write: None,
+            schema: None,
+            redaction: None,
+            hints: None,
+        }
     }
 
     #[test]

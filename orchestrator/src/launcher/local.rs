@@ -12,7 +12,7 @@ use contract::program;
 use contract::shutdown::{GRACE_SECONDS, Shutdown};
 use contract::{telemetry, tether};
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -51,6 +51,23 @@ const OWN_SETTINGS: [&str; 26] = [
     "DRAYAGE_CRON",
     "DRAYAGE_TIMEZONE",
 ];
+/// What a program needs whatever a pipeline file says of it.
+const SYSTEM_VARIABLES: [&str; 13] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SYSTEMROOT",
+    "USERPROFILE",
+    "APPDATA",
+    "LD_LIBRARY_PATH",
+];
+const SYSTEM_PREFIXES: [&str; 6] = ["DRAYAGE_", "GOOGLE_", "GCE_", "CLOUDSDK_", "SSL_CERT_", "LC_"];
 /// Ctrl-c reaches the children by the terminal as well. A second signal within moments would look like the user's "now".
 const AFTER_CTRL_C: Duration = Duration::from_millis(500);
 /// How long the rest of a dead child's log may take: a process that it has left behind could hold the pipe open.
@@ -64,6 +81,8 @@ const KEPT_CHARACTERS: usize = 2000;
 pub struct LocalLauncher {
     programs: Programs,
     environment: Vec<(String, String)>,
+    /// Variables that no load inherits.
+    secrets: BTreeSet<String>,
 }
 
 /// A job's process that runs, or has run.
@@ -85,7 +104,7 @@ enum Programs {
 impl LocalLauncher {
     /// A launcher of the programs in a folder; `environment` is added to what the children inherit.
     pub fn new(folder: impl Into<PathBuf>, environment: Vec<(String, String)>) -> Self {
-        Self { programs: Programs::Separate(folder.into()), environment }
+        Self { programs: Programs::Separate(folder.into()), environment, secrets: BTreeSet::new() }
     }
 
     /// A launcher of the programs in `DRAYAGE_BIN_DIR`; or of this one, if it is `drayage`, under whatever name; or of those beside it.
@@ -99,9 +118,20 @@ impl LocalLauncher {
         }
         let program = std::env::current_exe().map_err(LaunchError::Homeless)?;
         if program::does_all() {
-            return Ok(Self { programs: Programs::Drayage(program), environment });
+            return Ok(Self { programs: Programs::Drayage(program), environment, secrets: BTreeSet::new() });
         }
         Ok(Self::new(program.parent().map_or_else(PathBuf::new, Path::to_path_buf), environment))
+    }
+
+    /// The launcher whose loads get none of these variables: the secrets of sources, which they need not know. What a program of this
+    /// machine needs to run at all stays.
+    #[must_use]
+    pub fn hiding_from_load(mut self, variables: impl IntoIterator<Item = String>) -> Self {
+        let is_the_systems = |name: &str| {
+            SYSTEM_VARIABLES.contains(&name) || SYSTEM_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        };
+        self.secrets.extend(variables.into_iter().filter(|name| !is_the_systems(name)));
+        self
     }
 
     /// The program that does a stage, and the words that it begins with.
@@ -135,6 +165,11 @@ impl LocalLauncher {
             command.env("DRAYAGE_PROGRESS_SECONDS", "1");
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if order.stage.job() == Stage::Load {
+            for name in &self.secrets {
+                command.env_remove(name);
+            }
+        }
         command.env("CLOUD_RUN_TASK_INDEX", index.to_string());
         command.env("CLOUD_RUN_TASK_COUNT", order.tasks.to_string());
         command.env("DRAYAGE_RUN_ID", order.run_id.as_str());
@@ -299,6 +334,7 @@ fn complaint(line: &str) -> Option<String> {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+    use contract::run_id::RunId;
 
     #[test]
     fn only_errors_of_the_task_are_kept() {
@@ -311,6 +347,32 @@ mod tests {
         ];
         for (line, expected) in table {
             assert_eq!(complaint(line).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_load_gets_no_secret_of_a_source() {
+        let secrets = ["API_TOKEN", "HOME", "GOOGLE_APPLICATION_CREDENTIALS", "DRAYAGE_LOG"].map(str::to_owned);
+        let launcher = LocalLauncher::new("/x", vec![("API_TOKEN".into(), "hush".into())]).hiding_from_load(secrets);
+        let order = |stage: Stage| StageOrder {
+            stage,
+            run_id: RunId::new(chrono::Utc::now()),
+            tasks: 1,
+            arguments: Vec::new(),
+            since: None,
+        };
+        let value = |stage: Stage, name: &str| {
+            let command = launcher.command(&order(stage), 0);
+            let found = command.as_std().get_envs().find(|(key, _)| *key == name).map(|(_, value)| value.is_some());
+            found
+        };
+        for stage in [Stage::Load, Stage::ConfirmLoad] {
+            assert_eq!(value(stage, "API_TOKEN"), Some(false), "it is taken away");
+            assert_eq!(value(stage, "HOME"), None, "it is inherited");
+            assert_eq!(value(stage, "GOOGLE_APPLICATION_CREDENTIALS"), None);
+        }
+        for stage in [Stage::Extract, Stage::ConfirmExtract] {
+            assert_eq!(value(stage, "API_TOKEN"), Some(true));
         }
     }
 

@@ -171,7 +171,10 @@ pub trait Launcher: Send + Sync {
 /// Settings that do not go together, a landing zone that cannot be opened, or programs that cannot be found.
 pub(crate) fn choose(pipeline: &Pipeline) -> Result<Box<dyn Launcher>, RunError> {
     match &pipeline.orchestrator.launcher {
-        LauncherEntry::Kind(LauncherKind::Local) => Ok(Box::new(local::LocalLauncher::from_environment(Vec::new())?)),
+        LauncherEntry::Kind(LauncherKind::Local) => {
+            let launcher = local::LocalLauncher::from_environment(Vec::new())?;
+            Ok(Box::new(launcher.hiding_from_load(pipeline.source_variables())))
+        }
         LauncherEntry::Map(map) => {
             cloud_run::check(pipeline, &map.cloud_run).map_err(RunError::Usage)?;
             let landing = landing::open(&pipeline.landing)?;
