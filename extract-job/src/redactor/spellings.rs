@@ -88,7 +88,7 @@ impl Level {
                     buffer[0] = byte;
                     (length, &buffer[..1])
                 }
-                Some((length, Unescaped::Char(character))) => (length, &*character.encode_utf8(&mut buffer).as_bytes()),
+                Some((length, Unescaped::Char(character))) => (length, character.encode_utf8(&mut buffer).as_bytes()),
                 None => (1, &rest[..1]),
             };
             changed |= length > 1;
