@@ -363,8 +363,7 @@ mod tests {
         };
         let value = |stage: Stage, name: &str| {
             let command = launcher.command(&order(stage), 0);
-            let found = command.as_std().get_envs().find(|(key, _)| *key == name).map(|(_, value)| value.is_some());
-            found
+            command.as_std().get_envs().find(|(key, _)| *key == name).map(|(_, value)| value.is_some())
         };
         for stage in [Stage::Load, Stage::ConfirmLoad] {
             assert_eq!(value(stage, "API_TOKEN"), Some(false), "it is taken away");
