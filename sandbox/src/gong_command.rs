@@ -9,7 +9,7 @@ use sandbox::gong::{self, Gong, Options};
 #[derive(Debug, clap::Args)]
 pub(crate) struct GongArguments {
     /// Port on 127.0.0.1; 0 takes a free one
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value_t = 8083)]
     port: u16,
     /// The same seed makes the same records
     #[arg(long, default_value_t = 1)]

@@ -7,7 +7,7 @@ mod zoho_salesiq_command;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct ServicetitanArguments {
     /// Port on 127.0.0.1; 0 takes a free one
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value_t = 8084)]
     port: u16,
     /// The same seed makes the same records
     #[arg(long, default_value_t = 1)]
@@ -122,7 +122,8 @@ async fn main() -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            let taken = error.to_string().contains("cannot listen on port");
+            eprintln!("error: {error}{}", if taken { "; name another one with --port" } else { "" });
             ExitCode::from(2)
         }
     }
@@ -174,19 +175,17 @@ async fn serve_zoho_salesiq(arguments: &ZohoSalesiqArguments) -> Result<(), Box<
     })
 }
 
-/// Serves the next generation at every line of standard input.
-fn serve_generations(next: impl Fn() -> u32) -> ! {
+/// Serves the next generation at every line of standard input, until it ends: whoever has started the stand-in has gone then.
+fn serve_generations(next: impl Fn() -> u32) -> Result<(), Box<dyn Error>> {
     // The server has threads of its own, so this one may block.
     for line in std::io::stdin().lock().lines() {
         if line.is_err() {
             break;
         }
-        println!("generation {}", next());
+        // Nobody need read what it says.
+        let _ = writeln!(std::io::stdout(), "generation {}", next());
     }
-    // Standard input has ended; only a signal stops the server now.
-    loop {
-        std::thread::park();
-    }
+    Ok(())
 }
 
 /// The `sources` part of a pipeline file for this server. The credentials are made up, so they may be shown.

@@ -9,7 +9,7 @@ use sandbox::zoho_salesiq::{self, Options, ZohoSalesiq};
 #[derive(Debug, clap::Args)]
 pub(crate) struct ZohoSalesiqArguments {
     /// Port on 127.0.0.1; 0 takes a free one
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value_t = 8085)]
     port: u16,
     /// The same seed makes the same records
     #[arg(long, default_value_t = 1)]

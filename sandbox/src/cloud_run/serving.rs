@@ -43,7 +43,8 @@ impl Serving {
         drop(entered);
         // From here on `drop` stops the runtime in the way that is allowed inside another runtime too.
         let mut serving = Self { url: String::new(), runtime: Some(runtime) };
-        let (socket, url) = opened?;
+        let refused = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on port {port}: {error}"));
+        let (socket, url) = opened.map_err(refused)?;
         serving.url = url;
         let service = router.into_make_service_with_connect_info::<Line>();
         if let Some(runtime) = &serving.runtime {

@@ -143,15 +143,16 @@ pub async fn start(options: Options) -> Result<ServiceTitan, StartError> {
     }
     let port = options.port;
     let listen = |source| StartError::Listen { port, source };
+    // First the port: a runtime that is there must not be dropped on the way out, inside of another one.
+    let socket = std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(listen)?;
+    socket.set_nonblocking(true).map_err(listen)?;
+    let address = socket.local_addr().map_err(listen)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("sandbox")
         .enable_all()
         .build()
         .map_err(StartError::Threads)?;
-    let socket = std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(listen)?;
-    socket.set_nonblocking(true).map_err(listen)?;
-    let address = socket.local_addr().map_err(listen)?;
     let handle = match Handle::new(options, format!("http://{address}")) {
         Ok(handle) => handle,
         Err(error) => {

@@ -11,5 +11,6 @@ mod gaio_social;
 mod gong;
 mod lists;
 mod plain;
+mod program;
 mod reports;
 mod zoho_salesiq;
