@@ -22,7 +22,7 @@ pub enum StoredError {
     #[error(transparent)]
     Landing(#[from] LandingError),
     /// The content is not what it should be.
-    #[error("{path} cannot be read: {message}{}", cure(.path))]
+    #[error("{path} cannot be read: {message}")]
     Malformed {
         /// The file.
         path: String,
@@ -31,17 +31,45 @@ pub enum StoredError {
     },
 }
 
-/// What to do about a file that is broken, where no run mends it by itself.
-fn cure(path: &str) -> &'static str {
-    if path == paths::LEASE {
-        "; if no run is going on, delete the file: the next run writes it anew"
-    } else if path == paths::LATEST {
-        "; delete the file: the next run whose extract finishes writes it anew, and until then a load needs --run-id"
-    } else if path.starts_with("checkpoints/") {
-        "; delete the file: the next run then reads this stream from its start, and no row is lost or doubled"
-    } else {
-        ""
+impl StoredError {
+    /// A file of a landing zone that cannot be read, named in full with the command that removes it.
+    pub fn malformed(landing: &dyn Landing, path: &str, why: impl std::fmt::Display) -> Self {
+        let file = format!("{}/{path}", landing.location().trim_end_matches('/'));
+        let message = match cure(path) {
+            Some(cure) => format!("{why}; {cure}: {}", remove(&file)),
+            None => why.to_string(),
+        };
+        Self::Malformed { path: file, message }
     }
+}
+
+/// What comes of removing a file that is broken, where no run mends it by itself.
+fn cure(path: &str) -> Option<&'static str> {
+    let kinds = [
+        (
+            paths::LEASE,
+            "a lease that nobody renews is taken over after a minute; if no run is going on, it can be removed at once",
+        ),
+        (
+            paths::LATEST,
+            "remove it: the next run whose extract finishes writes it anew, and until then a load needs --run-id",
+        ),
+        (
+            "checkpoints/",
+            "remove it: the next run then reads this stream from its start, and no row is lost or doubled",
+        ),
+        (
+            "suspects/",
+            "remove it: rows that are missing are then looked for anew, and marked as deleted a reading later",
+        ),
+    ];
+    kinds.into_iter().find(|(of, _)| path.starts_with(of)).map(|(_, cure)| cure)
+}
+
+/// The command that removes a file, as the user would type it.
+fn remove(file: &str) -> String {
+    let program = if file.starts_with("gs://") { "gcloud storage rm" } else { "rm" };
+    format!("{program} '{}'", file.replace('\'', r"'\''"))
 }
 
 /// `checkpoints/…json`: where the next extract of a unit goes on.
@@ -78,8 +106,7 @@ pub struct Latest {
 /// The zone refuses, or the content does not fit `T`.
 pub async fn read<T: DeserializeOwned>(landing: &dyn Landing, path: &str) -> Result<Option<T>, StoredError> {
     let Some(object) = landing.get(path).await? else { return Ok(None) };
-    let malformed = |message: String| StoredError::Malformed { path: path.to_owned(), message };
-    serde_json::from_slice(&object.bytes).map(Some).map_err(|error| malformed(error.to_string()))
+    serde_json::from_slice(&object.bytes).map(Some).map_err(|error| StoredError::malformed(landing, path, error))
 }
 
 /// Writes a JSON file, replacing an older one.

@@ -68,10 +68,7 @@ impl Suspects {
 pub async fn read(landing: &dyn Landing, unit: &Unit) -> Result<Option<Suspects>, StoredError> {
     let path = paths::suspects(unit);
     let Some(object) = landing.get(&path).await? else { return Ok(None) };
-    let malformed = |message: String| StoredError::Malformed {
-        path: path.clone(),
-        message: format!("{message}; it can be removed: its rows are then looked for anew"),
-    };
+    let malformed = |message: String| StoredError::malformed(landing, &path, message);
     let suspects: Suspects =
         serde_json::from_reader(GzDecoder::new(&object.bytes[..])).map_err(|error| malformed(error.to_string()))?;
     if suspects.version != VERSION {

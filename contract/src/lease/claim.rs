@@ -1,7 +1,7 @@
 //! One claim on the lease: whose it is, whether that process and the jobs under it are gone, and what is worth a moment's wait.
 
 use super::holder::{Holder, Life};
-use super::{EXPIRES_AFTER_SECONDS, LeaseError, LeaseFile, pause, read, write};
+use super::{EXPIRES_AFTER_SECONDS, Found, LeaseError, LeaseFile, find, pause, write};
 use crate::landing::{Landing, LandingError, PutMode, Version, paths};
 use crate::run_id::RunId;
 use crate::shutdown::Shutdown;
@@ -17,8 +17,8 @@ const JOBS_END_WITHIN: Duration = Duration::from_secs(10);
 const JOBS_STEP: Duration = Duration::from_millis(25);
 /// A lease that is not renewed for so long while it is watched has expired, whatever its time says.
 const SILENT_FOR: Duration = Duration::from_secs(EXPIRES_AFTER_SECONDS as u64);
-/// Between two looks at a lease whose time lies in the future.
-const AHEAD_STEP: Duration = Duration::from_secs(1);
+/// Between two looks at a lease whose time lies in the future, or that cannot be read.
+const WATCH_STEP: Duration = Duration::from_secs(1);
 /// How often a write is tried again because someone else wrote in between.
 const TRIES: usize = 50;
 
@@ -60,9 +60,24 @@ impl Claim<'_> {
         let begun = Instant::now();
         let (mut watch, mut tries) = (Watch::default(), 0);
         while tries < TRIES {
-            let (file, mode) = match read(self.landing).await? {
-                None => (LeaseFile::new(self.run_id, self.holder), PutMode::Create),
-                Some((found, version)) => match self.judge(&found, watch.silence(&version)) {
+            let (file, mode) = match find(self.landing).await? {
+                Found::Nothing => (LeaseFile::new(self.run_id, self.holder), PutMode::Create),
+                // Whoever holds it writes it every 15 s, and stops after 45 s in which it could not; so silence says that nobody does.
+                Found::Broken(error, version) => {
+                    if watch.silence(&version) < SILENT_FOR {
+                        if watch.was_renewed {
+                            return Err(error);
+                        }
+                        watch.tell_broken(&error);
+                        pause(WATCH_STEP, self.shutdown).await?;
+                        continue;
+                    }
+                    tracing::warn!(
+                        "taking over a lease that cannot be read: nobody has renewed it for {EXPIRES_AFTER_SECONDS} s"
+                    );
+                    (LeaseFile::new(self.run_id, self.holder), PutMode::Replace(version))
+                }
+                Found::Lease(found, version) => match self.judge(&found, watch.silence(&version)) {
                     Verdict::TakeOver => {
                         tracing::warn!(
                             run_id = %found.run_id, pid = found.holder.pid,
@@ -87,7 +102,7 @@ impl Claim<'_> {
                             return Err(error);
                         }
                         watch.tell(&found);
-                        pause(AHEAD_STEP, self.shutdown).await?;
+                        pause(WATCH_STEP, self.shutdown).await?;
                         continue;
                     }
                 },
@@ -162,6 +177,12 @@ impl Watch {
                 self.seen = Some((version.clone(), Instant::now()));
                 Duration::ZERO
             }
+        }
+    }
+
+    fn tell_broken(&mut self, error: &LeaseError) {
+        if !std::mem::replace(&mut self.was_told, true) {
+            tracing::warn!(%error, "watching for {EXPIRES_AFTER_SECONDS} s whether somebody renews it; if not, it is taken over");
         }
     }
 

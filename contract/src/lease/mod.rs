@@ -245,10 +245,27 @@ pub async fn current(landing: &dyn Landing) -> Result<Option<LeaseFile>, LeaseEr
 }
 
 async fn read(landing: &dyn Landing) -> Result<Option<(LeaseFile, Version)>, LeaseError> {
-    let Some(object) = landing.get(paths::LEASE).await? else { return Ok(None) };
-    let file = serde_json::from_slice(&object.bytes)
-        .map_err(|error| StoredError::Malformed { path: paths::LEASE.into(), message: error.to_string() })?;
-    Ok(Some((file, object.version)))
+    match find(landing).await? {
+        Found::Nothing => Ok(None),
+        Found::Lease(file, version) => Ok(Some((file, version))),
+        Found::Broken(error, _) => Err(error),
+    }
+}
+
+/// What lies where the lease is kept.
+enum Found {
+    Nothing,
+    Lease(LeaseFile, Version),
+    /// It cannot be read: damaged by a disk or a person (the zone itself writes it whole), or of another version of this program.
+    Broken(LeaseError, Version),
+}
+
+async fn find(landing: &dyn Landing) -> Result<Found, LeaseError> {
+    let Some(object) = landing.get(paths::LEASE).await? else { return Ok(Found::Nothing) };
+    Ok(match serde_json::from_slice(&object.bytes) {
+        Ok(file) => Found::Lease(file, object.version),
+        Err(error) => Found::Broken(StoredError::malformed(landing, paths::LEASE, error).into(), object.version),
+    })
 }
 
 async fn write(landing: &dyn Landing, file: &LeaseFile, mode: crate::landing::PutMode) -> Result<(), LeaseError> {

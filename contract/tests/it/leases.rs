@@ -236,13 +236,63 @@ async fn waiting_ends_with_the_other_run() {
     waiting.await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn a_broken_lease_file_is_not_taken_for_none() {
+async fn break_lease(world: &World, text: &'static str) {
+    world.landing.put(paths::LEASE, Bytes::from(text), PutMode::Overwrite).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_lease_that_nobody_renews_is_taken_over() {
+    // Cut by a disk that was full, emptied by a crash, of another program.
+    for text in ["", "{", r#"{"version": 9, "run": "x"}"#] {
+        let world = world();
+        break_lease(&world, text).await;
+        let error = current(world.landing.as_ref()).await.unwrap_err().to_string();
+        let file = format!("{}/runs/lease.json", world.landing.location());
+        assert!(
+            error.contains(&format!("{file} cannot be read")) && error.contains(&format!("rm '{file}'")),
+            "{error}"
+        );
+        let begun = tokio::time::Instant::now();
+        world.take(&run(1)).await.unwrap();
+        let waited = begun.elapsed().as_secs();
+        assert!((60..=75).contains(&waited), "{waited} s");
+        assert_eq!(current(world.landing.as_ref()).await.unwrap().unwrap().run_id, run(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_cannot_be_read_but_is_renewed_is_another_runs() {
     let world = world();
-    world.landing.put(paths::LEASE, Bytes::from("{"), PutMode::Overwrite).await.unwrap();
-    let error = world.take(&run(1)).await.unwrap_err().to_string();
-    assert!(error.contains("runs/lease.json cannot be read"), "{error}");
-    assert!(error.contains("if no run is going on, delete the file"), "{error}");
+    break_lease(&world, r#"{"version": 9, "renewed": 1}"#).await;
+    let renewal = async {
+        tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+        break_lease(&world, r#"{"version": 9, "renewed": 2}"#).await;
+    };
+    let wanted = run(1);
+    let (taken, ()) = tokio::join!(world.take(&wanted), renewal);
+    let error = taken.unwrap_err().to_string();
+    assert!(error.contains("if no run is going on, it can be removed at once: rm '"), "{error}");
+}
+
+#[tokio::test]
+async fn broken_files_say_which_command_mends_them() {
+    use contract::stored::{self, Checkpoint, Latest};
+    let world = world();
+    let landing = world.landing.as_ref();
+    let unit = contract::unit::Unit::new("s", "a", "jobs").unwrap();
+    let (checkpoint, suspects) = (paths::checkpoint(&unit), paths::suspects(&unit));
+    for path in [paths::LATEST, &checkpoint, &suspects] {
+        landing.put(path, Bytes::from("{"), PutMode::Overwrite).await.unwrap();
+    }
+    let errors = [
+        (stored::read::<Latest>(landing, paths::LATEST).await.unwrap_err(), paths::LATEST, "needs --run-id"),
+        (stored::read::<Checkpoint>(landing, &checkpoint).await.unwrap_err(), &checkpoint, "from its start"),
+        (contract::suspects::read(landing, &unit).await.unwrap_err(), &suspects, "looked for anew"),
+    ];
+    for (error, path, says) in errors {
+        let (error, command) = (error.to_string(), format!("rm '{}/{path}'", landing.location()));
+        assert!(error.contains(says) && error.ends_with(&command), "{error}");
+    }
 }
 
 async fn renewed_at(world: &World) -> chrono::DateTime<Utc> {

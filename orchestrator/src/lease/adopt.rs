@@ -9,10 +9,11 @@ use crate::launcher::{LaunchError, Launcher, Standing, record};
 use crate::run::{RunChoice, RunOptions};
 use crate::stage::Stage;
 use chrono::{DateTime, Utc};
-use contract::landing::Landing;
-use contract::lease::LeaseError;
+use contract::landing::{Landing, Version};
+use contract::lease::{LeaseError, LeaseFile};
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
+use contract::stored::StoredError;
 use std::sync::Arc;
 
 /// Begins a run, or goes on with one.
@@ -40,6 +41,14 @@ pub(super) async fn begin(
     Ok(begun)
 }
 
+/// The lease; none where it cannot be read: it then says nothing of a run, and whoever wants it watches it first.
+async fn readable(landing: &dyn Landing) -> Result<Option<(LeaseFile, Version)>, LeaseError> {
+    match read(landing).await {
+        Err(LeaseError::Stored(StoredError::Malformed { .. })) => Ok(None),
+        other => other,
+    }
+}
+
 /// Notes what the run was begun with, unless that is noted already.
 async fn note_order(landing: &dyn Landing, options: &RunOptions, begun: &Begun) -> Result<(), RunError> {
     if begun.since.is_some() && Ordered::read(landing, &begun.run_id).await?.is_some() {
@@ -57,7 +66,7 @@ async fn retried(
 ) -> Result<Option<Begun>, RunError> {
     let Some((own, earlier)) = own.and_then(|own| Some((own, own.earlier()?))) else { return Ok(None) };
     let run_id = &earlier.run_id;
-    let holds = read(landing.as_ref()).await?.is_some_and(|(file, _)| file.run_id == *run_id);
+    let holds = readable(landing.as_ref()).await?.is_some_and(|(file, _)| file.run_id == *run_id);
     if !holds && Ordered::read(landing.as_ref(), run_id).await?.is_none() {
         return Ok(None);
     }
@@ -92,7 +101,7 @@ async fn orphaned(
     own: Option<&Own>,
     shutdown: &Shutdown,
 ) -> Result<Option<Begun>, RunError> {
-    let Some((file, _)) = read(landing.as_ref()).await? else { return Ok(None) };
+    let Some((file, _)) = readable(landing.as_ref()).await? else { return Ok(None) };
     let run_id = file.run_id;
     if !was_launched(landing.as_ref(), &run_id).await? {
         return Ok(None);

@@ -171,7 +171,8 @@ async fn remove(landing: &dyn Landing, run_id: &RunId) -> Result<(), LeaseError>
 
 pub(super) async fn read(landing: &dyn Landing) -> Result<Option<(LeaseFile, Version)>, LeaseError> {
     let Some(object) = landing.get(paths::LEASE).await? else { return Ok(None) };
-    let file = serde_json::from_slice(&object.bytes).map_err(|error| malformed(error.to_string()))?;
+    let file = serde_json::from_slice(&object.bytes);
+    let file = file.map_err(|error| StoredError::malformed(landing, paths::LEASE, error))?;
     Ok(Some((file, object.version)))
 }
 
