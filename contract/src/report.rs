@@ -109,6 +109,10 @@ pub struct UnitReport {
     /// Records kept under `rejects/`.
     #[serde(default)]
     pub rows_rejected: u64,
+    /// Records that came more than once: of each key one counts. Of a unit that was loaded, `rows_extracted` is the sum of those that were
+    /// inserted, updated, unchanged, repeated and rejected.
+    #[serde(default)]
+    pub rows_repeated: u64,
     /// Bytes of records before compression.
     pub bytes: u64,
     /// Bytes that the warehouse read for this unit: its share of its table's statements, by its share of the records. 0 where the warehouse does not tell.
@@ -132,6 +136,9 @@ pub struct UnitReport {
     /// What the user should know though it did not fail.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Why it was not read in this run, where that is as the pipeline file wants it (`every`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_due: Option<String>,
 }
 
 impl UnitReport {
@@ -151,6 +158,7 @@ impl UnitReport {
             rows_suspected: 0,
             rows_unchanged: 0,
             rows_rejected: 0,
+            rows_repeated: 0,
             bytes: 0,
             bytes_processed: 0,
             bytes_billed: 0,
@@ -160,6 +168,7 @@ impl UnitReport {
             error: None,
             remedy: None,
             warnings: Vec::new(),
+            not_due: None,
         }
     }
 

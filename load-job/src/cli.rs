@@ -224,9 +224,10 @@ fn line(unit: &UnitReport, dry_run: bool) -> String {
         return format!("{name}: failed: {}", unit.error.as_deref().unwrap_or("unknown"));
     }
     let rejected = if unit.rows_rejected > 0 { format!(" !{} rejected", unit.rows_rejected) } else { String::new() };
+    let repeated = if unit.rows_repeated > 0 { format!(" {} came again", unit.rows_repeated) } else { String::new() };
     let would = if dry_run { "would be " } else { "" };
     format!(
-        "{name}: {would}+{} ~{} -{} ={}{rejected}",
+        "{name}: {would}+{} ~{} -{} ={}{repeated}{rejected}",
         unit.rows_inserted, unit.rows_updated, unit.rows_deleted, unit.rows_unchanged
     )
 }

@@ -47,7 +47,7 @@ fn a_run_tells_what_failed_without_secrets() {
     let ended = run(&world, Some(&slack.webhook()), &[]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let lines = lines(&slack.messages()[0].body);
-    assert_eq!(lines[0], ":warning: *pipeline.yaml*: 1 of 1 unit failed");
+    assert_eq!(lines[0], ":x: *pipeline.yaml*: nothing is well");
     assert!(lines.contains(&"• `s/a0/jobs` (extract): &lt;!channel&gt; *** says no".to_owned()), "{lines:?}");
 }
 

@@ -77,6 +77,7 @@ impl Case<'_> {
         let Self { work, batch, counts, write, .. } = *self;
         (unit.rows_inserted, unit.rows_updated, unit.rows_unchanged) =
             (counts.inserted, counts.updated, counts.unchanged);
+        unit.rows_repeated = counts.staged.saturating_sub(counts.distinct);
         unit.rows_deleted = if self.absence.counts() { counts.deleted } else { 0 };
         let held = self.reason_to_hold();
         if let Some(reason) = &held {
@@ -100,7 +101,8 @@ impl Case<'_> {
                 "the snapshot would delete {gone} of {} live rows, more than max_delete_fraction {limit} allows; nothing of it was loaded; if that is right, load again with --allow-mass-delete",
                 counts.live
             );
-            (unit.rows_inserted, unit.rows_updated, unit.rows_deleted, unit.rows_unchanged) = (0, 0, 0, 0);
+            (unit.rows_inserted, unit.rows_updated, unit.rows_deleted) = (0, 0, 0);
+            (unit.rows_unchanged, unit.rows_repeated) = (0, 0);
             *unit = unit.clone().fail(message, Utc::now()).needing(Some(Remedy::AllowMassDelete));
             decision.excluded.push(batch.account.clone());
         }

@@ -34,7 +34,8 @@ fn a_batch_loaded_twice_changes_nothing_the_second_time(new: fn() -> World) {
         let mut all = records(50, "x");
         all.extend(records(10, "x"));
         let run = world.extract(&[Given { write, keys, ..snapshot("a", &all) }]);
-        world.load_with(&run, &Options::default());
+        let first = world.load_with(&run, &Options::default());
+        assert_eq!(first[0].rows_repeated, if write == Some(Write::Replace) { 0 } else { 10 }, "{write:?}");
         let before = world.lines(ALL);
         let again = world.load_with(&run, &Options::default());
         assert_eq!(world.lines(ALL), before, "{write:?}");

@@ -215,7 +215,13 @@ impl World {
     fn load(&self, run_id: &RunId, options: &Options, shutdown: &Shutdown) -> Result<RunReport, RunError> {
         let (pipeline, landing) = (self.pipeline(), self.landing());
         let options = &Options { bigquery: self.bigquery_endpoint(), ..options.clone() };
-        run::load(&pipeline, &landing, options, run_id, Task::ONLY, shutdown, self.runtime.handle())
+        let report = run::load(&pipeline, &landing, options, run_id, Task::ONLY, shutdown, self.runtime.handle())?;
+        for unit in report.units.iter().filter(|unit| unit.status == UnitStatus::Done) {
+            let told =
+                unit.rows_inserted + unit.rows_updated + unit.rows_unchanged + unit.rows_repeated + unit.rows_rejected;
+            assert_eq!(unit.rows_extracted, told, "every record is told of: {unit:?}");
+        }
+        Ok(report)
     }
 
     /// The confirming round for those units that have suspects; `units` are those of the first, and get what it comes to.

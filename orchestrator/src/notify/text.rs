@@ -1,4 +1,4 @@
-//! What a message says: a headline, a line for each source, what failed, and how to go on. Slack's mrkdwn, in blocks.
+//! What a message says: a headline, a line for each source and stream that was read, what failed, and how to go on. Slack's mrkdwn, in blocks.
 //! Only error texts come from outside; they are stripped of secrets, cut to one line, and escaped.
 
 use super::known::Known;
@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LONGEST_BLOCK: usize = 3000;
 /// How many lines of a kind are shown.
 const MOST_SOURCES: usize = 20;
+const MOST_STREAMS: usize = 20;
 const MOST_UNITS: usize = 10;
 const MOST_COMPLAINTS: usize = 5;
 /// The most characters of one line, before escaping (which makes five of one at most).
@@ -64,6 +65,7 @@ pub(super) fn of_summary(pipeline: &str, summary: &RunSummary, known: &Known) ->
         }
         RunStatus::Done if total.changed() == 0 => (":white_check_mark:", "no changes".to_owned()),
         RunStatus::Done => (":white_check_mark:", "done".to_owned()),
+        RunStatus::PartlyFailed if well == 0 => (":x:", "nothing is well".to_owned()),
         RunStatus::PartlyFailed => (":warning:", format!("{failed} of {} failed", many(all as u64, "unit"))),
         RunStatus::Failed => (":x:", "the run failed".to_owned()),
         RunStatus::Interrupted => (":x:", "the run was interrupted".to_owned()),
@@ -137,19 +139,32 @@ impl Counts {
     }
 }
 
-/// A line for each source.
+/// A line for each source that was read, and under it one for each of its streams.
 fn sources(summary: &RunSummary) -> Vec<String> {
-    let mut sources: BTreeMap<&str, Counts> = BTreeMap::new();
-    for row in &summary.rows {
-        let counts = sources.entry(&row.unit.source).or_default();
+    let mut sources: BTreeMap<&str, (Counts, BTreeMap<&str, Counts>)> = BTreeMap::new();
+    for row in summary.rows.iter().filter(|row| row.has_news()) {
+        let (counts, streams) = sources.entry(&row.unit.source).or_default();
+        *counts = std::mem::take(counts).and(row);
+        let counts = streams.entry(&row.unit.stream).or_default();
         *counts = std::mem::take(counts).and(row);
     }
-    let told = sources.iter().map(|(name, counts)| {
+    let mut left = MOST_STREAMS;
+    let told = sources.iter().take(MOST_SOURCES).flat_map(|(name, (counts, streams))| {
         let time = span(took(&summary.extract, name) + took(&summary.load, name));
         let accounts = many(counts.accounts.len() as u64, "account");
-        format!("• *{}* ({accounts}): {} in {time}", escape(&cut(name)), counts.told())
+        let source = format!("• *{}* ({accounts}): {} in {time}", escape(&cut(name)), counts.told());
+        // Those that changed something first: where not all can be shown, they matter.
+        let mut streams: Vec<(&&str, &Counts)> = streams.iter().collect();
+        streams.sort_by_key(|(_, counts)| counts.changed() == 0);
+        let shown = streams.len().min(left);
+        left -= shown;
+        let lines =
+            streams.iter().take(shown).map(|(name, counts)| format!("    ◦ {}: {}", escape(&cut(name)), counts.told()));
+        let rest = more(streams.len() - shown).map(|rest| format!("    ◦ {rest}"));
+        std::iter::once(source).chain(lines).chain(rest).collect::<Vec<_>>()
     });
-    told.take(MOST_SOURCES).chain(more(sources.len().saturating_sub(MOST_SOURCES))).collect()
+    let told: Vec<String> = told.collect();
+    told.into_iter().chain(more(sources.len().saturating_sub(MOST_SOURCES))).collect()
 }
 
 /// From the first start to the last end of a source's units in one stage, in milliseconds.

@@ -58,6 +58,8 @@ pub struct Row {
     pub suspected: u64,
     /// Rows whose content was the same.
     pub unchanged: u64,
+    /// Records that came more than once.
+    pub repeated: u64,
     /// Records kept under `rejects/`.
     pub rejected: u64,
     /// Both stages together, in milliseconds.
@@ -68,6 +70,8 @@ pub struct Row {
     pub remedy: Option<Remedy>,
     /// Warnings of both stages.
     pub warnings: Vec<String>,
+    /// Why it was not read in this run, as the pipeline file wants it.
+    pub not_due: Option<String>,
 }
 
 impl Row {
@@ -82,11 +86,13 @@ impl Row {
             deleted: 0,
             suspected: 0,
             unchanged: 0,
+            repeated: 0,
             rejected: 0,
             duration_ms: 0,
             error: None,
             remedy: None,
             warnings: Vec::new(),
+            not_due: None,
         }
     }
 
@@ -102,8 +108,13 @@ impl Row {
         self.suspected = report.rows_suspected;
         if Stage::FIRST.contains(&stage) {
             self.unchanged += report.rows_unchanged;
+            self.repeated += report.rows_repeated;
             self.rejected += report.rows_rejected;
+        } else {
+            // Of a second reading, what the first one did not have.
+            self.extracted += report.rows_inserted + report.rows_updated;
         }
+        self.not_due = self.not_due.take().or_else(|| report.not_due.clone());
         self.duration_ms += report.duration_ms;
         for warning in &report.warnings {
             if !self.warnings.contains(warning) {
@@ -116,6 +127,16 @@ impl Row {
             self.error = Some((stage, error));
             self.remedy = report.remedy;
         }
+    }
+
+    /// Whether something was read or loaded of it, well.
+    pub(crate) fn has_news(&self) -> bool {
+        matches!(self.status, RowStatus::Done | RowStatus::Extracted)
+    }
+
+    /// How it ended, in a word.
+    pub(crate) fn told(&self) -> &'static str {
+        if self.not_due.is_some() { "not due" } else { self.status.as_str() }
     }
 
     /// What went wrong with the unit, in words; `None` if all is well.

@@ -91,9 +91,9 @@ fn a_run_that_went_well() {
     let units = vec![loaded("acme", "jobs", [1, 2, 0, 87, 0]), loaded("acme", "campaigns", [0, 0, 3, 57, 0])];
     let load = stage(Stage::Load, vec![(TaskExit::Code(0), Some(units))]);
     let expected = "\
-source        account  stream     table      extracted  inserted  updated  deleted  unchanged  rejected  seconds  status
-servicetitan  acme     campaigns  campaigns         60         0        0        3         57         0      3.0  done
-servicetitan  acme     jobs       jobs              90         1        2        0         87         0      3.0  done
+source        account  stream     table      extracted  inserted  updated  deleted  unchanged  repeated  rejected  seconds  status
+servicetitan  acme     campaigns  campaigns         60         0        0        3         57         0         0      3.0  done
+servicetitan  acme     jobs       jobs              90         1        2        0         87         0         0      3.0  done
 
 warnings:
   servicetitan/acme/jobs: unstable; deletes are held back
@@ -121,11 +121,11 @@ fn a_run_that_went_half_well() {
     let mut ran = ran(Some(extract), Some(load));
     ran.planned = vec![unit("acme", "jobs"), unit("acme", "campaigns"), unit("b", "jobs"), unit("b", "customers")];
     let expected = "\
-source        account  stream     table      extracted  inserted  updated  deleted  unchanged  rejected  seconds  status
-servicetitan  acme     campaigns  campaigns         60        60        0        0          0         0      3.0  done
-servicetitan  acme     jobs       jobs               0         0        0        0          0         0      1.0  failed
-servicetitan  b        customers                     0         0        0        0          0         0      0.0  not extracted
-servicetitan  b        jobs       jobs               1         0        0        0          0         0      3.0  failed
+source        account  stream     table      extracted  inserted  updated  deleted  unchanged  repeated  rejected  seconds  status
+servicetitan  acme     campaigns  campaigns         60        60        0        0          0         0         0      3.0  done
+servicetitan  acme     jobs       jobs               0         0        0        0          0         0         0      1.0  failed
+servicetitan  b        customers                     0         0        0        0          0         0         0      0.0  not extracted
+servicetitan  b        jobs       jobs               1         0        0        0          0         0         0      3.0  failed
 
 failed:
   extract task 2 of 2 was killed by signal 9 (SIGKILL), perhaps for want of memory
@@ -187,8 +187,8 @@ fn a_load_that_could_not_begin() {
     let mut load = stage(Stage::Load, vec![(TaskExit::Code(3), None)]);
     load.end.tasks[0].said = vec!["the warehouse is locked".into()];
     let expected = "\
-source        account  stream  table  extracted  inserted  updated  deleted  unchanged  rejected  seconds  status
-servicetitan  acme     jobs    jobs           9         0        0        0          0         0      2.0  not loaded
+source        account  stream  table  extracted  inserted  updated  deleted  unchanged  repeated  rejected  seconds  status
+servicetitan  acme     jobs    jobs           9         0        0        0          0         0         0      2.0  not loaded
 
 failed:
   load ended with exit code 3: the warehouse is locked
@@ -206,9 +206,9 @@ fn a_run_that_was_stopped() {
     ran.not_started = Some((Stage::Load, "SIGTERM".into()));
     ran.planned = vec![unit("acme", "campaigns")];
     let expected = "\
-source        account  stream     table  extracted  inserted  updated  deleted  unchanged  rejected  seconds  status
-servicetitan  acme     campaigns                 0         0        0        0          0         0      0.0  not extracted
-servicetitan  acme     jobs       jobs           9         0        0        0          0         0      2.0  not loaded
+source        account  stream     table  extracted  inserted  updated  deleted  unchanged  repeated  rejected  seconds  status
+servicetitan  acme     campaigns                 0         0        0        0          0         0         0      0.0  not extracted
+servicetitan  acme     jobs       jobs           9         0        0        0          0         0         0      2.0  not loaded
 
 failed:
   the run was stopped by SIGTERM; the load was not started
@@ -232,8 +232,8 @@ fn a_stage_that_goes_on_without_the_orchestrator_is_told() {
     of_extract.planned = vec![unit("acme", "jobs")];
     of_extract.not_started = Some((Stage::Load, "SIGTERM".into()));
     let expected = "\
-source        account  stream  table  extracted  inserted  updated  deleted  unchanged  rejected  seconds  status
-servicetitan  acme     jobs                   0         0        0        0          0         0      0.0  not extracted
+source        account  stream  table  extracted  inserted  updated  deleted  unchanged  repeated  rejected  seconds  status
+servicetitan  acme     jobs                   0         0        0        0          0         0         0      0.0  not extracted
 
 failed:
   the run was stopped by SIGTERM; the extract is still running in Cloud Run as execution j-1; to watch it: `x`
@@ -259,6 +259,32 @@ fn a_deadline_is_no_wish_to_stop() {
     let summary = RunSummary::of(ran(Some(extract), Some(load)));
     assert_eq!((summary.status, summary.exit()), (RunStatus::PartlyFailed, Exit::SomeFailed));
     assert_eq!(summary.errors, ["extract was cancelled after its 60 s (execution j-1)"]);
+}
+
+#[test]
+fn records_add_up_and_what_is_not_due_is_said() {
+    let repeated = UnitReport { rows_extracted: 95, rows_repeated: 5, ..loaded("acme", "jobs", [1, 2, 0, 87, 0]) };
+    let not_due = UnitReport {
+        status: UnitStatus::Skipped,
+        not_due: Some("it is read every 24h, and was read 12h ago".into()),
+        ..extracted("acme", "campaigns", 0)
+    };
+    let extract = stage(Stage::Extract, vec![(TaskExit::Code(0), Some(vec![extracted("acme", "jobs", 95), not_due]))]);
+    let load = stage(Stage::Load, vec![(TaskExit::Code(0), Some(vec![repeated]))]);
+    // A second reading finds a row that had come meanwhile.
+    let again = stage(Stage::ConfirmExtract, vec![(TaskExit::Code(0), Some(vec![extracted("acme", "jobs", 96)]))]);
+    let confirmed = UnitReport { rows_extracted: 96, ..loaded("acme", "jobs", [1, 0, 1, 95, 0]) };
+    let confirmed = stage(Stage::ConfirmLoad, vec![(TaskExit::Code(0), Some(vec![confirmed]))]);
+    let ran = Ran { confirm_extract: Some(again), confirm_load: Some(confirmed), ..ran(Some(extract), Some(load)) };
+    let summary = RunSummary::of(ran);
+    let row = &summary.rows[1];
+    assert_eq!(row.extracted, row.inserted + row.updated + row.unchanged + row.repeated + row.rejected, "{row:?}");
+    assert_eq!((row.extracted, row.inserted, row.repeated), (96, 2, 5));
+    let text = text::render(&summary);
+    assert!(text.contains("  not due\n"), "{text}");
+    let says = "not due:\n  servicetitan/acme/campaigns: it is read every 24h, and was read 12h ago\n\nrun ";
+    assert!(text.contains(says), "{text}");
+    assert_eq!((summary.status, summary.exit()), (RunStatus::Done, Exit::Done));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(crate) fn render(summary: &RunSummary) -> String {
         )
     };
     let missing: Vec<String> = summary.rows.iter().filter(|row| row.suspected > 0).map(missing).collect();
+    let not_due = |row: &Row| Some(format!("{}: {}", row.unit, row.not_due.as_ref()?));
+    let not_due: Vec<String> = summary.rows.iter().filter_map(not_due).collect();
     let (well, failed) = summary.counts();
     let s = if well == 1 { "" } else { "s" };
     let word = if summary.status == RunStatus::Interrupted { ", interrupted" } else { "" };
@@ -42,6 +44,7 @@ pub(crate) fn render(summary: &RunSummary) -> String {
         section("failed", &summary.errors),
         section("missing", &missing),
         section("warnings", &warnings),
+        section("not due", &not_due),
         closing,
     ];
     blocks.iter().map(|block| block.trim_end()).filter(|block| !block.is_empty()).collect::<Vec<_>>().join("\n\n")
@@ -66,6 +69,7 @@ fn units_table(rows: &[Row]) -> String {
         "updated",
         "deleted",
         "unchanged",
+        "repeated",
         "rejected",
         "seconds",
         "status",
@@ -73,12 +77,12 @@ fn units_table(rows: &[Row]) -> String {
     let cells = rows.iter().map(|row| {
         let mut cells =
             vec![row.unit.source.clone(), row.unit.account.clone(), row.unit.stream.clone(), row.table.clone()];
-        let counts = [row.extracted, row.inserted, row.updated, row.deleted, row.unchanged, row.rejected];
+        let counts = [row.extracted, row.inserted, row.updated, row.deleted, row.unchanged, row.repeated, row.rejected];
         cells.extend(counts.iter().map(u64::to_string));
-        cells.extend([seconds(row.duration_ms), row.status.as_str().to_owned()]);
+        cells.extend([seconds(row.duration_ms), row.told().to_owned()]);
         cells
     });
-    table(&titles, 4..11, cells)
+    table(&titles, 4..12, cells)
 }
 
 /// A plain table; the columns of `numbers` are aligned to the right.

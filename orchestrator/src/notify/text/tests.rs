@@ -87,7 +87,9 @@ fn a_run_that_changed_something() {
 :white_check_mark: *p.yaml*: done
 run `20260131T235900Z-a1b2c3`, 3 units, 1 min 15 s
 • *gong* (1 account): no changes, 90 unchanged in 1 min 2 s
+    ◦ calls: no changes, 90 unchanged
 • *st* (2 accounts): 10 inserted, 2 updated, 3 deleted, 160 unchanged in 1 min 2 s
+    ◦ jobs: 10 inserted, 2 updated, 3 deleted, 160 unchanged
 :warning: 1 warning, 1 unstable snapshot, 4 records rejected",
     );
 }
@@ -100,7 +102,8 @@ fn a_run_that_changed_nothing() {
         "\
 :white_check_mark: *p.yaml*: no changes
 run `20260131T235900Z-a1b2c3`, 1 unit, 1 min 15 s
-• *st* (1 account): no changes, 90 unchanged in 1 min 2 s",
+• *st* (1 account): no changes, 90 unchanged in 1 min 2 s
+    ◦ jobs: no changes, 90 unchanged",
     );
 }
 
@@ -111,7 +114,8 @@ fn an_extract_alone() {
         "\
 :white_check_mark: *p.yaml*: extracted 90 records
 run `20260131T235900Z-a1b2c3`, 1 unit, 1 min 15 s
-• *st* (1 account): 90 records extracted in 50.0 s",
+• *st* (1 account): 90 records extracted in 50.0 s
+    ◦ jobs: 90 records extracted",
     );
 }
 
@@ -125,7 +129,8 @@ fn a_run_that_went_half_well() {
         "\
 :warning: *p.yaml*: 1 of 2 units failed
 run `20260131T235900Z-a1b2c3`, 2 units, 1 min 15 s
-• *st* (2 accounts): 1 inserted, 0 unchanged in 1 min 2 s
+• *st* (1 account): 1 inserted, 0 unchanged in 1 min 2 s
+    ◦ jobs: 1 inserted, 0 unchanged
 *Failed:*
 • `st/b/jobs` (extract): 401 &lt;!channel&gt; &amp; \"***\" *bold*
 what failed to extract is untouched in the warehouse; the next run extracts it from where it was",
@@ -142,7 +147,6 @@ fn a_load_that_was_killed() {
         "\
 :x: *p.yaml*: the run failed
 run `20260131T235900Z-a1b2c3`, 1 unit, 1 min 15 s
-• *st* (1 account): no changes, 0 unchanged in 50.0 s
 *Failed:*
 • load was killed by signal 9 (SIGKILL), perhaps for want of memory
 • `st/acme/jobs` (load): not loaded
@@ -187,4 +191,47 @@ fn durations() {
     for (milliseconds, text) in table {
         assert_eq!(span(milliseconds), text);
     }
+}
+
+#[test]
+fn a_run_of_which_nothing_is_well() {
+    let extract =
+        vec![extracted("st", "a", "jobs").fail("401", at(1)), extracted("gong", "a", "calls").fail("500", at(1))];
+    let load = stage(Stage::Load, TaskExit::Code(0), Vec::new());
+    check(
+        ran(extract, Some(load)),
+        "\
+:x: *p.yaml*: nothing is well
+run `20260131T235900Z-a1b2c3`, 2 units, 1 min 15 s
+*Failed:*
+• `gong/a/calls` (extract): 500
+• `st/a/jobs` (extract): 401
+what failed to extract is untouched in the warehouse; the next run extracts it from where it was",
+    );
+}
+
+#[test]
+fn a_source_that_was_not_read_is_not_told_of_and_streams_are_few() {
+    let not_due = |source: &str, stream: &str| UnitReport {
+        status: contract::report::UnitStatus::Skipped,
+        not_due: Some("it is read every 24h".into()),
+        rows_extracted: 0,
+        ..extracted(source, "a", stream)
+    };
+    let names: Vec<String> = (0..25).map(|n| format!("s{n:02}")).collect();
+    let mut extract: Vec<UnitReport> = names.iter().map(|name| extracted("st", "a", name)).collect();
+    extract.extend([not_due("st", "weekly"), not_due("gong", "calls")]);
+    let counts = |name: &String| if name == "s24" { [7, 0, 0, 0] } else { [0, 0, 0, 9] };
+    let load = names.iter().map(|name| loaded("st", "a", name, counts(name))).collect();
+    let summary = RunSummary::of(ran(extract, Some(stage(Stage::Load, TaskExit::Code(0), load))));
+    let lines = of_summary("p.yaml", &summary, &Known::default()).lines;
+    let text = lines.join("\n");
+    assert!(!text.contains("gong") && !text.contains("weekly"), "{text}");
+    let streams: Vec<&String> = lines.iter().filter(|line| line.starts_with("    ◦ ")).collect();
+    assert_eq!(
+        (streams.len(), streams[0].as_str()),
+        (MOST_STREAMS + 1, "    ◦ s24: 7 inserted, 0 unchanged"),
+        "{text}"
+    );
+    assert_eq!(streams[MOST_STREAMS], "    ◦ and 5 more");
 }
