@@ -11,6 +11,7 @@ pub mod landing;
 pub mod lease;
 pub mod pipeline;
 pub mod program;
+pub mod prune;
 pub mod report;
 pub mod round;
 pub mod run_id;

@@ -153,3 +153,52 @@ async fn a_manifest_of_the_user_is_read_and_printed() {
     assert_eq!(text.lines().count(), 30);
     assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).unwrap().is_object()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_not_due_is_left_alone_unless_it_is_named() {
+    let bench = Bench::new(100).await;
+    bench.write_pipeline(100, "    streams: [{name: campaigns, every: 24h}, {name: jobs, every: 24h}, tag_types]\n");
+    let checked = async |hours: i64| {
+        let run_id = contract::run_id::RunId::new(Utc::now() - chrono::TimeDelta::hours(hours));
+        let checkpoint = Checkpoint { run_id, state: json!(null), updated_at: Utc::now(), table: None, covered: None };
+        stored::write(bench.landing().as_ref(), &paths::checkpoint(&unit("campaigns")), &checkpoint).await.unwrap();
+    };
+    let planned = async |run_id| {
+        let plan: contract::report::Plan =
+            stored::read(bench.landing().as_ref(), &paths::plan(run_id)).await.unwrap().unwrap();
+        plan.units.into_iter().map(|unit| unit.stream).collect::<Vec<_>>()
+    };
+    // Never loaded: it is due. Loaded this morning: it is not; the other one was never loaded.
+    let report = bench.extract(&[]).await;
+    assert_eq!(of(&report, "campaigns").status, UnitStatus::Done);
+    checked(12).await;
+    let before = bench.server.requests().len();
+    let report = bench.extract(&[]).await;
+    let left = of(&report, "campaigns");
+    assert_eq!((left.status, left.rows_extracted), (UnitStatus::Skipped, 0));
+    assert!(
+        left.not_due.as_ref().unwrap().starts_with("it is read every 24h, and was read 12h ago by run "),
+        "{left:?}"
+    );
+    assert_eq!(planned(&report.run_id).await, ["jobs", "tag_types"], "the load looks for no batch of it");
+    assert!(bench.batch(&report.run_id, "campaigns").await.is_none());
+    let asked = bench.server.requests();
+    assert!(!asked[before..].iter().any(|request| request.path.ends_with("/campaigns")));
+    // An hour early is in time for a daily schedule.
+    checked(23).await;
+    assert_eq!(of(&bench.extract(&[]).await, "campaigns").status, UnitStatus::Done);
+
+    // By name, from the start, or a limit: it is read all the same.
+    checked(1).await;
+    let by_hand: [fn(&mut extract_job::Options); 3] = [
+        |options| options.selection.streams = vec!["campaigns".into()],
+        |options| options.full_refresh = true,
+        |options| options.limit = Some(1),
+    ];
+    for change in by_hand {
+        let mut options = bench.options(&[]);
+        change(&mut options);
+        let report = bench.try_extract(options).await.unwrap();
+        assert_eq!(of(&report, "campaigns").status, UnitStatus::Done);
+    }
+}

@@ -9,6 +9,7 @@ use crate::stage::Stage;
 use chrono::{DateTime, NaiveTime, Utc};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use contract::pipeline::Span;
 use contract::secret::Secret;
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub enum Command {
     Serve(ServeArguments),
     /// Stay up and run a pipeline at certain times
     Schedule(ScheduleArguments),
+    /// Remove old batches and rejected records from a landing folder; what a next run or load may need stays
+    Prune(PruneArguments),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -173,6 +176,23 @@ impl ServeArguments {
     pub(crate) fn token(&self) -> Option<Secret> {
         self.token.clone().filter(|token| !token.expose().is_empty())
     }
+}
+
+/// What `prune` can be told.
+#[derive(Debug, Args)]
+pub struct PruneArguments {
+    /// The pipeline file: a path, or gs://bucket/object
+    #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE")]
+    pub(crate) pipeline: String,
+    /// How long batches and rejects are kept, like 30d (default: `keep` in the pipeline file's landing)
+    #[arg(long, env = "DRAYAGE_KEEP", value_name = "TIME")]
+    pub(crate) keep: Option<Span>,
+    /// Say what would be removed, and remove nothing
+    #[arg(long, env = "DRAYAGE_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub(crate) dry_run: bool,
+    /// What to print to standard output
+    #[arg(long, env = "DRAYAGE_OUTPUT", value_enum, default_value_t)]
+    pub(crate) output: Output,
 }
 
 /// What `schedule` can be told.

@@ -1,7 +1,9 @@
 //! One command from its arguments to its exit code: results to standard output, everything else to standard error.
 //! With `--output json` standard output holds one JSON object, also when nothing could be begun.
 
-use crate::cli::{Cli, Command, DemoArguments, Output, RunArguments, ScheduleArguments, ServeArguments};
+use crate::cli::{
+    Cli, Command, DemoArguments, Output, PruneArguments, RunArguments, ScheduleArguments, ServeArguments,
+};
 use crate::error::RunError;
 use crate::schedule::schedule;
 use crate::serve::{Settings, serve};
@@ -9,6 +11,7 @@ use crate::summary::{RunSummary, text};
 use crate::trigger;
 use clap::Parser;
 use contract::exit::Exit;
+use contract::prune::Act;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
 use serde_json::{Map, json};
@@ -48,6 +51,7 @@ async fn execute(command: Command, shutdown: &Shutdown) -> Exit {
         Command::Demo(arguments) => demo_command(&arguments, shutdown).await,
         Command::Serve(arguments) => serve_command(&arguments, shutdown).await,
         Command::Schedule(arguments) => schedule_command(&arguments, shutdown).await,
+        Command::Prune(arguments) => prune_command(&arguments, shutdown).await,
     }
 }
 
@@ -75,6 +79,20 @@ async fn schedule_command(arguments: &ScheduleArguments, shutdown: &Shutdown) ->
         schedule(&arguments.pipeline, &options, &timetable, shutdown, show).await
     };
     finish(arguments.output, &run.await, |_, exit| *exit)
+}
+
+async fn prune_command(arguments: &PruneArguments, shutdown: &Shutdown) -> Exit {
+    let act = if arguments.dry_run { Act::Count } else { Act::Remove };
+    let result = crate::prune::by_hand(&arguments.pipeline, arguments.keep, act, shutdown).await;
+    finish(arguments.output, &result, |output, pruned| {
+        match output {
+            Output::Text => telemetry::print(&crate::prune::told(pruned, act)),
+            Output::Json => print_json(&json!({
+                "batches": pruned.batches, "rejects": pruned.rejects, "bytes": pruned.bytes, "kept": pruned.kept,
+            })),
+        }
+        Exit::Done
+    })
 }
 
 /// Prints what came of a run.

@@ -72,6 +72,9 @@ pub enum RunError {
         /// The folder.
         dir: String,
         /// What was found in it.
+    /// Old batches cannot be removed.
+    #[error(transparent)]
+    Prune(#[from] contract::prune::PruneError),
         found: String,
     },
     /// The demo's folder or files cannot be written.
@@ -112,6 +115,7 @@ impl RunError {
 
     /// The run that is in the way, if that is all that is wrong.
     pub(crate) fn holder(&self) -> Option<&RunId> {
+            | Self::Prune(_)
         match self {
             Self::Lease(error) => error.other_run(),
             Self::Launch(LaunchError::StillRunning { run_id, .. } | LaunchError::Overtaken { run_id, .. }) => {

@@ -6,6 +6,7 @@ use crate::error::RunError;
 use crate::launcher::{LaunchError, Launcher, StageOrder};
 use crate::lease::{self, RunLease};
 use crate::outcome::{StageResult, TaskReport, stage_exit};
+use crate::prune;
 use crate::stage::Stage;
 use crate::summary::{Ran, RunSummary};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -155,6 +156,10 @@ impl Begun<'_> {
         if goes_on {
             lease.leave().await;
         } else {
+            let is_finished = |summary: &RunSummary| matches!(summary.exit(), Exit::Done | Exit::SomeFailed);
+            if result.as_ref().is_ok_and(is_finished) && !running.shutdown.is_requested() {
+                prune::after_run(running.pipeline).await;
+            }
             lease.release().await;
         }
         result

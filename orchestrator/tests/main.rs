@@ -9,6 +9,7 @@ mod demo;
 mod exits;
 mod leases;
 mod passing;
+mod prune;
 mod schedule;
 mod serve;
 mod serving;

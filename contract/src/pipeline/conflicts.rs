@@ -101,6 +101,18 @@ pub(super) fn staging(document: &Node, value: &Value) -> Option<Problem> {
     })
 }
 
+/// A bucket is not listed by this program, and deletes by itself what is old.
+pub(super) fn keeping(document: &Node, value: &Value) -> Option<Problem> {
+    let is_bucket = value["landing"]["path"].as_str().is_some_and(|path| path.starts_with("gs://"));
+    (is_bucket && !value["landing"]["keep"].is_null()).then(|| Problem {
+        line: document.nearest("/landing/keep").line,
+        key: "landing.keep".into(),
+        message:
+            "is for folders; give the bucket a lifecycle rule that deletes what is old under `batches/` and `rejects/`"
+                .into(),
+    })
+}
+
 /// Paths that start at the pipeline file's folder, where there is none. `value` is the file with its references resolved.
 pub(super) fn without_folder(document: &Node, value: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();

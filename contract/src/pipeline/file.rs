@@ -1,6 +1,7 @@
 //! The pipeline file's types (design, section 2). Its JSON Schema is generated from them, and the same schema checks the file.
 //! Every type is strict: a key that is not here is an error.
 
+use super::span::Span;
 use crate::batch::Write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,10 @@ pub struct LandingMap {
     /// How parts are compressed (default gzip).
     #[serde(default)]
     pub compression: Compression,
+    /// A folder: how long batches and rejected records are kept, for example `30d` (default: for ever). What the next runs need stays.
+    /// Cloud Storage has lifecycle rules for it.
+    #[serde(default)]
+    pub keep: Option<Span>,
 }
 
 /// The compression of parts.
@@ -106,6 +111,9 @@ pub enum WarehouseEntry {
         /// The most memory that DuckDB may use, for example `2GB` (default: 192 MiB, and more only where a table needs it).
         #[serde(default)]
         memory_limit: Option<String>,
+        /// How long the load waits while another program has the file open (default `5m`).
+        #[serde(default)]
+        wait: Option<Span>,
     },
     /// Google BigQuery.
     Bigquery {
@@ -247,6 +255,10 @@ pub struct StreamSettings {
     /// When rows that a reading lacked are looked for once more (default: as the whole pipeline has it).
     #[serde(default)]
     pub confirm_deletes: Option<ConfirmDeletes>,
+    /// How often the stream is read at most, for example `24h`: runs in between leave it alone, unless they name it with `--stream`, or
+    /// say `--full-refresh` or `--from` and `--to` (default: by every run).
+    #[serde(default)]
+    pub every: Option<Span>,
 }
 
 /// What becomes of a field that must not be stored as it is.

@@ -6,6 +6,7 @@ mod file;
 mod open;
 mod problem;
 mod schema;
+mod span;
 mod tables;
 
 pub use file::{
@@ -16,6 +17,7 @@ pub use file::{
 };
 pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use schema::{check, check_hiding, pipeline_schema};
+pub use span::Span;
 pub use tables::TablePlace;
 
 use crate::secret::{self, Dotenv, DotenvError, Secret, SecretSource, Unresolved, WithDotenv};
@@ -38,6 +40,8 @@ pub struct Pipeline {
     pub landing: String,
     /// How parts are compressed.
     pub compression: Compression,
+    /// How long a landing folder keeps batches and rejects; `None`: for ever.
+    pub keep: Option<Span>,
     /// The warehouse; a DuckDB path is made absolute against `base`.
     pub warehouse: WarehouseEntry,
     /// The sources; each has its `name`.
@@ -120,6 +124,7 @@ impl Pipeline {
             }
         }
         list.extend(conflicts::staging(&document, &value));
+        list.extend(conflicts::keeping(&document, &value));
         if name.starts_with("gs://") {
             list.extend(conflicts::without_folder(&document, &value));
         }
@@ -138,9 +143,9 @@ impl Pipeline {
     }
 
     fn build(name: &str, base: &Path, file: PipelineFile, document: Node, dotenv: Result<Dotenv, DotenvError>) -> Self {
-        let (landing, compression) = match file.landing {
-            LandingEntry::Path(path) => (path, Compression::default()),
-            LandingEntry::Map(map) => (map.path, map.compression),
+        let (landing, compression, keep) = match file.landing {
+            LandingEntry::Path(path) => (path, Compression::default(), None),
+            LandingEntry::Map(map) => (map.path, map.compression, map.keep),
         };
         let below = |path: &str| base.join(path).to_string_lossy().into_owned();
         let landing = if landing.starts_with("gs://") { landing } else { below(&landing) };
@@ -161,6 +166,7 @@ impl Pipeline {
             base: base.to_owned(),
             landing,
             compression,
+            keep,
             warehouse,
             sources: sources.collect(),
             concurrency: file.concurrency.unwrap_or(DEFAULT_CONCURRENCY),

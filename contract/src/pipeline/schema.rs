@@ -90,6 +90,9 @@ fn explain(schema: &Value, node: &Node, secrets: &[String], error: &ValidationEr
         }
         ValidationErrorKind::Minimum { limit } => add(place.line, format!("must be at least {limit}")),
         ValidationErrorKind::Maximum { limit } => add(place.line, format!("must be at most {limit}")),
+        ValidationErrorKind::Pattern { pattern } if pattern == super::span::PATTERN => {
+            add(place.line, super::span::FORM.into());
+        }
         ValidationErrorKind::MinItems { .. } => add(place.line, "the list is empty".into()),
         _ => match expected(error) {
             Some(wanted) => add(place.line, format!("expected {wanted}, found {}", kind_of(error.instance()))),

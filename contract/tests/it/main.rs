@@ -10,5 +10,6 @@ mod dotenv;
 mod landing_conformance;
 mod leases;
 mod log_lines;
+mod prune;
 mod schema;
 mod stored_formats;

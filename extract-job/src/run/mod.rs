@@ -7,6 +7,7 @@ mod plain;
 pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod report;
+pub(crate) mod rhythm;
 pub(crate) mod streams;
 pub(crate) mod unit;
 
@@ -218,7 +219,12 @@ async fn run_task(
         Round::First => None,
         Round::Confirm => Some(confirm::awaited(pipeline, &accounts, &share, &shared).await?),
     };
+    let not_due = match shared.run.round {
+        Round::First => rhythm::not_due(&accounts, options, &shared).await?,
+        Round::Confirm => BTreeMap::new(),
+    };
     let has_part = |work: &WorkUnit| match &awaited {
+        None if not_due.contains_key(&work.unit) => false,
         // What has no part in a backfill leaves nothing for the load to look for.
         None => unit::Way::new(work, &shared.modes).is_some(),
         Some(awaited) => awaited.contains_key(&work.unit),
@@ -232,9 +238,16 @@ async fn run_task(
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let waits = Waits { factor: options.wait_factor };
     let mut mine: Vec<(Arc<Account>, &WorkUnit)> = Vec::new();
+    let mut left_alone = Vec::new();
     for account in accounts.iter().filter(|account| share.contains(&(account.source.clone(), account.id.clone()))) {
         let open = account.open(&client, waits);
-        let works = account.units.iter().filter(|work| awaited.is_none() || has_part(work));
+        let left = account.units.iter().filter_map(|work| Some(rhythm::report(work, not_due.get(&work.unit)?)));
+        left_alone.extend(left);
+        let is_asked = |work: &&WorkUnit| match &awaited {
+            None => !not_due.contains_key(&work.unit),
+            Some(_) => has_part(work),
+        };
+        let works = account.units.iter().filter(is_asked);
         mine.extend(works.map(|work| (open.clone(), work)));
     }
     // Accounts in turns, since each has a budget of its own; then the longest first, so that none of them is left alone at the end.
@@ -248,6 +261,9 @@ async fn run_task(
     mine.sort_by_key(|(_, work)| std::cmp::Reverse(latest.durations_ms.get(&work.unit.to_string()).copied()));
     let shared = Arc::new(shared);
     let reporter = Reporter::start(shared.clone(), task).await?;
+    for report in left_alone {
+        reporter.add(report).await;
+    }
     futures::stream::iter(mine)
         .for_each_concurrent(pipeline.concurrency, |(account, work)| {
             let (shared, reporter, awaited) = (&shared, &reporter, &awaited);

@@ -262,6 +262,7 @@ mod tests {
             schema: None,
             redaction: None,
             hints: None,
+            every: None,
         }
     }
 

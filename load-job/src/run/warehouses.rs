@@ -5,7 +5,7 @@ use super::select;
 use super::{Options, RunError, TableGroup};
 use crate::warehouse::bigquery::{Place, Places};
 #[cfg(feature = "duckdb")]
-use crate::warehouse::duckdb::DuckDb;
+use crate::warehouse::duckdb::{DuckDb, open_when_free};
 use crate::warehouse::{Warehouse, WarehouseError};
 use contract::google::{Rest, Service};
 use contract::landing::Landing;
@@ -38,7 +38,7 @@ impl Warehouses {
     ) -> Result<Self, RunError> {
         match &pipeline.warehouse {
             #[cfg(feature = "duckdb")]
-            WarehouseEntry::Duckdb { path, log_schema, memory_limit, .. } => {
+            WarehouseEntry::Duckdb { path, log_schema, memory_limit, wait, .. } => {
                 if task.count > 1 {
                     return Err(RunError::Usage(format!(
                         "a DuckDB file takes one writing process: load with 1 task, not {}",
@@ -49,8 +49,9 @@ impl Warehouses {
                 schemas.sort();
                 schemas.dedup();
                 let limit = memory_limit.as_deref();
-                let mut warehouse =
-                    DuckDb::open(std::path::Path::new(path), log_schema, limit, &schemas, options.dry_run)?;
+                let path = std::path::Path::new(path);
+                let open = || DuckDb::open(path, log_schema, limit, &schemas, options.dry_run);
+                let mut warehouse = open_when_free(*wait, shutdown, open)?;
                 if !options.dry_run {
                     warehouse.prepare(&schemas)?;
                 }

@@ -32,6 +32,16 @@ pub enum WarehouseError {
         /// What it said.
         message: String,
     },
+    /// A DuckDB file that another program has open: it takes one that writes, or many that only read.
+    #[error(
+        "the warehouse {location} is open in {by}; close it, or give the load more time by `wait` in the pipeline file's warehouse"
+    )]
+    InUse {
+        /// The file.
+        location: String,
+        /// The other program.
+        by: String,
+    },
     /// A table is not as this program left it.
     #[error("table {table}: {message}")]
     Table {

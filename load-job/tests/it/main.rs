@@ -9,6 +9,7 @@ mod bigquery;
 mod continuity;
 mod guard;
 mod idempotence;
+mod in_use;
 mod logs;
 mod merge_table;
 mod newer_version;

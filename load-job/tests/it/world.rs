@@ -37,7 +37,7 @@ pub(crate) struct World {
     pub(crate) source: &'static str,
     pub(crate) streams: String,
     pub(crate) accounts: Vec<String>,
-    /// More settings of a BigQuery warehouse: `, location: EU`.
+    /// More settings of the warehouse: `, location: EU`.
     pub(crate) warehouse: String,
     runs: u32,
     /// The day, hour and minute of the next run ids.
@@ -117,7 +117,7 @@ impl World {
             .map(|id| if id.starts_with('{') { id.clone() } else { format!("{{id: {id}}}") })
             .collect();
         let places = match &self.project {
-            None => "landing: landing\nwarehouse: {type: duckdb, path: w.duckdb}".to_owned(),
+            None => format!("landing: landing\nwarehouse: {{type: duckdb, path: w.duckdb{}}}", self.warehouse),
             Some(project) => {
                 format!(
                     "landing: gs://{BUCKET}/{project}\nwarehouse: {{type: bigquery, project: {project}{}}}",

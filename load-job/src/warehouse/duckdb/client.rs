@@ -48,7 +48,7 @@ impl Client {
             Some(path) => Connection::open_with_flags(path, config),
             None => Connection::open_in_memory_with_flags(config),
         };
-        let connection = connection.map_err(|error| unreachable(explain_open(&error.to_string())))?;
+        let connection = connection.map_err(|error| explain_open(&location, &error.to_string()))?;
         if let Some(path) = new {
             keep_private(path)
                 .map_err(|error| unreachable(format!("cannot set the rights of the new file: {error}")))?;
@@ -142,10 +142,21 @@ fn free_mib() -> u64 {
     kib.map_or(4096, |kib: u64| kib / 1024)
 }
 
-fn explain_open(message: &str) -> String {
+fn explain_open(location: &str, message: &str) -> WarehouseError {
+    let location = location.to_owned();
     if message.contains("Could not set lock") || message.contains("Conflicting lock") {
-        format!("another process has the file open; close it and try again ({message})")
+        WarehouseError::InUse { location, by: holder(message) }
     } else {
-        message.to_owned()
+        WarehouseError::Unreachable { location, message: message.to_owned() }
     }
+}
+
+/// Who has the file open, from `… Conflicting lock is held in /usr/bin/python3 (PID 123) by user ann. See also …`.
+fn holder(message: &str) -> String {
+    let held = message.split_once("lock is held in ").map(|(_, rest)| rest);
+    let Some((program, rest)) = held.and_then(|held| held.split_once(" (PID ")) else {
+        return "another process".into();
+    };
+    let pid: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    format!("{program} (process {pid})")
 }

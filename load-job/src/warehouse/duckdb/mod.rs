@@ -7,7 +7,9 @@ mod core;
 mod library;
 mod logs;
 mod memory;
+mod patience;
 mod schema;
 mod sql;
 
 pub use core::DuckDb;
+pub(crate) use patience::open_when_free;
