@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout};
+use std::process::{Child, ChildStdout, Command};
 use tokio::runtime::{Builder, Runtime};
 
 /// An answer.
@@ -40,17 +40,37 @@ pub(crate) struct Served<'a> {
 
 impl<'a> Served<'a> {
     pub(crate) fn start(world: &'a World, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::started(world, arguments, environment, |command| command)
+    }
+
+    /// With so few file handles.
+    pub(crate) fn start_limited(world: &'a World, handles: u64) -> Self {
+        Self::started(world, &[], &[], |command| {
+            let mut limited = world.shell(&format!("ulimit -n {handles} && exec \"$0\" \"$@\""));
+            limited.arg(command.get_program()).args(command.get_args());
+            limited
+        })
+    }
+
+    fn started(
+        world: &'a World,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        wrap: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let fixed = ["serve", "--pipeline", "pipeline.yaml", "--listen", "127.0.0.1:0"];
         let all: Vec<&str> = fixed.into_iter().chain(arguments.iter().copied()).collect();
-        let mut command = world.command(&all);
+        let mut command = wrap(world.command(&all));
         command.envs(environment.iter().copied()).stderr(File::create(world.path("log")).unwrap());
         let mut process = command.spawn().unwrap();
         let mut out = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        // A server may cut a connection that is kept for later.
+        let client = Client::builder().pool_max_idle_per_host(0).build().unwrap();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        Self { world, process: Some(process), out, url, runtime, client: Client::new() }
+        Self { world, process: Some(process), out, url, runtime, client }
     }
 
     pub(crate) fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -62,6 +82,11 @@ impl<'a> Served<'a> {
             let answer = request.send().await.unwrap();
             Answer { status: answer.status().as_u16(), text: answer.text().await.unwrap() }
         })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        self.url.trim_start_matches("http://").to_owned()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

@@ -11,6 +11,7 @@ mod report;
 mod request;
 mod routes;
 mod runs;
+mod seats;
 
 use crate::error::RunError;
 use crate::trigger;
@@ -26,12 +27,19 @@ use contract::telemetry;
 use guard::Guard;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use seats::{Activity, Limits};
 use tokio::task::JoinSet;
 
 /// The most that an answer takes.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// Nothing moves on a connection for so long: longer than any answer takes.
-const IDLE: Duration = Duration::from_secs(90);
+/// What callers may take: a run next to them needs file handles for its lease and its jobs.
+const LIMITS: Limits = Limits {
+    connections: 64,
+    head_within: Duration::from_secs(10),
+    largest_head: 64 * 1024,
+    // Longer than any answer takes.
+    answer_within: Duration::from_secs(90),
+};
 /// How long answers that are being given may take once the server is told to stop.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -114,7 +122,7 @@ pub(crate) async fn serve(settings: Settings, shutdown: &Shutdown) -> Result<Exi
         gate: tokio::sync::Mutex::default(),
         tasks: tokio::sync::Mutex::default(),
     });
-    answer(&server, Connections { listener, idle: IDLE }).await;
+    answer(&server, Connections::new(listener, LIMITS)).await;
     if let Some(running) = server.book.running() {
         tracing::info!(run_id = %running.run_id, "waiting for the run to stop");
     }
@@ -124,7 +132,8 @@ pub(crate) async fn serve(settings: Settings, shutdown: &Shutdown) -> Result<Exi
 /// Answers until told to stop.
 async fn answer(server: &Arc<Server>, connections: Connections) {
     let stop = server.shutdown.clone();
-    let serving = axum::serve(connections, routes::router(server.clone()));
+    let serving =
+        axum::serve(connections, routes::router(server.clone()).into_make_service_with_connect_info::<Activity>());
     let serving = serving.with_graceful_shutdown(async move {
         stop.requested().await;
     });

@@ -3,10 +3,11 @@
 
 use super::answer::Answer;
 use super::page::{self, Page};
+use super::seats::Activity;
 use super::{ANSWER_WITHIN, Server, report, request, runs};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
@@ -49,7 +50,13 @@ pub(super) fn router(server: Arc<Server>) -> Router {
 }
 
 /// Gives every answer in time, and only to callers of this site.
-async fn in_time(State(server): Shared, request: Request, next: Next) -> Response {
+async fn in_time(
+    State(server): Shared,
+    ConnectInfo(activity): ConnectInfo<Activity>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let _answering = activity.answering();
     if let Err((status, message)) = server.guard.own_site(request.headers()) {
         return Answer::message(status, message).into_response();
     }
@@ -119,7 +126,11 @@ async fn run_report(State(server): Shared, Path(run_id): Path<String>) -> Answer
     }
 }
 
-async fn health(State(server): Shared) -> Answer {
+/// That the server lives; what it is and does only to those who may see runs.
+async fn health(State(server): Shared, headers: HeaderMap) -> Answer {
+    if !server.guard.is_known(&headers) {
+        return Answer::json(StatusCode::OK, json!({ "status": "ok" }));
+    }
     let running = server.book.running().map(|running| running.run_id);
     let body = json!({ "status": "ok", "version": contract::TOOL_VERSION, "run": running });
     Answer::json(StatusCode::OK, body)
