@@ -16,7 +16,7 @@ pub(crate) fn stage_arguments(stage: Stage, pipeline: &str, run_id: &RunId, opti
     words
 }
 
-fn filters(options: &RunOptions) -> Vec<String> {
+pub(crate) fn filters(options: &RunOptions) -> Vec<String> {
     let filters = [("--source", &options.sources), ("--account", &options.accounts), ("--stream", &options.streams)];
     // One word: a name that begins with a dash stays a name.
     filters.iter().flat_map(|(flag, names)| names.iter().map(move |name| format!("{flag}={name}"))).collect()

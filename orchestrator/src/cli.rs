@@ -114,7 +114,7 @@ struct Selection {
     /// Let a stream write rows that another source or stream has written so far
     #[arg(long, env = "DRAYAGE_TAKE_OVER", value_parser = FalseyValueParser::new())]
     take_over: bool,
-    /// Wait for a run that is going on instead of refusing (exit code 3)
+    /// Wait for a run that is going on instead of refusing (exit code 3); `schedule` always does
     #[arg(long, env = "DRAYAGE_WAIT", value_parser = FalseyValueParser::new())]
     wait: bool,
     /// How many extract tasks run side by side (default: as the pipeline file says, or 1)
@@ -227,7 +227,8 @@ struct Times {
 impl ScheduleArguments {
     /// The options of every run, if they go together.
     pub(crate) fn options(&self) -> Result<RunOptions, RunError> {
-        checked(self.selection.options())
+        // A run that is due is not to be lost because another one goes on.
+        checked(RunOptions { wait: true, ..self.selection.options() })
     }
 
     /// When runs are due.

@@ -133,6 +133,13 @@ fn finish<T>(output: Output, result: &Result<T, RunError>, print: impl FnOnce(Ou
         Ok(result) => return print(output, result),
         Err(error) => error,
     };
+    if let RunError::Merged { run_id } = error {
+        complain("INFO", &error.to_string());
+        if output == Output::Json {
+            print_json(&json!({ "run_id": run_id, "status": "merged", "exit_code": Exit::Done.code(), "errors": [] }));
+        }
+        return Exit::Done;
+    }
     complain("ERROR", &error.to_string());
     if let Some(hint) = error.hint() {
         complain("INFO", &hint);

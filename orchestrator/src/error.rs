@@ -39,6 +39,12 @@ pub enum RunError {
     /// Another run is going on, or the lease cannot be written.
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    /// Another run with the same order has waited too, and has begun: it stands for this one.
+    #[error("run {run_id} has begun with the same order while this one waited, and stands for both")]
+    Merged {
+        /// The run.
+        run_id: RunId,
+    },
     /// A job cannot be started.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -66,15 +72,15 @@ pub enum RunError {
         /// The landing zone.
         location: String,
     },
+    /// Old batches cannot be removed.
+    #[error(transparent)]
+    Prune(#[from] contract::prune::PruneError),
     /// The demo's folder holds something else.
     #[error("the folder {dir} holds {found}, which no demo has written")]
     DemoFolder {
         /// The folder.
         dir: String,
         /// What was found in it.
-    /// Old batches cannot be removed.
-    #[error(transparent)]
-    Prune(#[from] contract::prune::PruneError),
         found: String,
     },
     /// The demo's folder or files cannot be written.
@@ -95,6 +101,7 @@ impl RunError {
     /// The exit code (design, section 8).
     pub fn exit(&self) -> Exit {
         match self {
+            Self::Merged { .. } => Exit::Done,
             Self::Pipeline(_)
             | Self::Usage(_)
             | Self::NotYet(..)
@@ -108,6 +115,7 @@ impl RunError {
             | Self::Lease(_)
             | Self::Launch(_)
             | Self::Listen { .. }
+            | Self::Prune(_)
             | Self::DemoFile { .. }
             | Self::StandIn(_) => Exit::Unreachable,
         }
@@ -115,7 +123,6 @@ impl RunError {
 
     /// The run that is in the way, if that is all that is wrong.
     pub(crate) fn holder(&self) -> Option<&RunId> {
-            | Self::Prune(_)
         match self {
             Self::Lease(error) => error.other_run(),
             Self::Launch(LaunchError::StillRunning { run_id, .. } | LaunchError::Overtaken { run_id, .. }) => {

@@ -12,6 +12,7 @@ mod lease;
 mod notify;
 mod options;
 mod outcome;
+mod preflight;
 mod prune;
 mod run;
 mod schedule;

@@ -85,13 +85,48 @@ fn what_is_wrong_from_the_start_is_said_at_the_start() {
         world.pipeline("orchestratr: {}\n");
         of(&["--at", "02:30"])
     };
+    let unset = || {
+        world.answers("check", "", r#"{"severity":"ERROR","message":"p.yaml: the variable ST_KEY is not set"}"#, 2);
+        let ended = of(&["--at", "02:30"]);
+        world.answers("check", "", "", 0);
+        ended
+    };
     for (ended, says) in [
         (of(&[]), "--at <HH:MM"),
         (of(&["--cron", "0 0 30 2 *"]), "it never comes"),
         (of(&["--at", "02:30", "--account", "a7"]), "--account a7: there is no such account"),
+        (unset(), "the variable ST_KEY is not set"),
         (broken(), "did you mean `orchestrator`"),
     ] {
         assert_eq!(ended.code, Some(2), "{says}: {ended:?}");
         assert!(ended.err.contains(says), "{says}: {ended:?}");
     }
+}
+
+#[test]
+fn schedules_that_meet_wait_and_the_same_order_waits_once() {
+    let hold = "plan; touch \"$here/../up-$run\"; wait_for go; report finished done; latest; exit 0";
+    let world = World::with(hold, LOAD_WELL);
+    let first = world.start(&["--run-id", "20260131T235900Z-a1b2c3"]);
+    world.wait_for("up-20260131T235900Z-a1b2c3");
+    // Two of one order, by a schedule and by hand, and one of another.
+    let schedule = start(&world, &["--cron", EVERY_SECOND, "--account", "a0", "--output", "json"]);
+    wait_for_log(&world, "waiting: run 20260131T235900Z-a1b2c3 is going on");
+    let waiting = || fs::read_dir(world.path("landing/runs/waiting")).map_or(0, Iterator::count);
+    wait_until("the schedule's note", || waiting() == 1);
+    let same = world.start(&["--account", "a0", "--wait"]);
+    let other = world.start(&["--account", "a1", "--wait"]);
+    wait_until("the other one's note", || waiting() == 2);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!(world.calls().len(), 1);
+    world.touch("go");
+    assert_eq!(Ended::of(first).code, Some(0));
+    let same = Ended::of(same);
+    assert_eq!((same.code, &same.json()["status"]), (Some(0), &"merged".into()), "{same:?}");
+    let other = Ended::of(other);
+    assert_eq!((other.code, &other.json()["status"]), (Some(0), &"done".into()), "{other:?}");
+    signal(&schedule, Signal::TERM);
+    let ended = Ended::of(schedule);
+    let stands = same.json()["run_id"].as_str().unwrap().to_owned();
+    assert!(ended.out.contains(&stands), "{stands}: {ended:?}");
 }

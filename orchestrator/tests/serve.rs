@@ -4,7 +4,8 @@
 use crate::serving::Served;
 use crate::world::{Ended, LOAD_WELL, World, wait_until};
 use reqwest::Method;
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use std::net::TcpStream;
 
 const HELD: &str =
     "plan; report running done; touch \"$here/../up\"; wait_for go; report finished done; latest; exit 0";
@@ -123,10 +124,18 @@ fn what_is_refused() {
         std::fs::remove_file(world.path("bin/load-job")).unwrap();
         server.run("")
     };
+    world.answers(
+        "streams",
+        r#"[{"source":"s","account":"a0","stream":"jobs"},{"source":"s","account":"a0","stream":"calls"}]"#,
+        "",
+        0,
+    );
     let large = format!(r#"{{"sources":["{}"]}}"#, "s".repeat(70_000));
     let table = [
         (server.run(r#"{"account":["a0"]}"#), 400, "unknown field `account`"),
-        (server.run(r#"{"accounts":["a7"]}"#), 400, "--account a7: there is no such account"),
+        (server.run(r#"{"accounts":["a7"]}"#), 400, "`accounts`: there is no account `a7`; did you mean `a0`?"),
+        (server.run(r#"{"sources":["t"]}"#), 400, "`sources`: there is no source `t`; did you mean `s`?"),
+        (server.run(r#"{"streams":["jbos"]}"#), 400, "`streams`: there is no stream `jbos`; did you mean `jobs`?"),
         (server.run(r#"{"only":"extract","force":true}"#), 400, "`force` concerns the load"),
         (server.run(&large), 413, "larger than 64 KiB"),
         (server.run(r#"{"only":"load"}"#), 404, "holds no run whose extract has finished"),
@@ -163,7 +172,8 @@ fn a_token_guards_runs() {
     let path = format!("/runs/{}", begun.run_id());
     let report = || server.ask(Method::GET, &path, &known, "").json();
     wait_until("the end of the run", || report()["status"] == "done");
-    assert_eq!(server.get("/healthz").status, 200);
+    assert_eq!(server.get("/healthz").json(), serde_json::json!({"status": "ok"}));
+    assert_eq!(server.ask(Method::GET, "/healthz", &known, "").json()["version"], contract::TOOL_VERSION);
     // The page is for everybody, what is on it is not.
     assert!(!server.get("/").text.contains(&begun.run_id()));
     assert!(server.ask(Method::GET, "/", &known, "").text.contains(&begun.run_id()));
@@ -204,7 +214,14 @@ fn a_server_that_nobody_guards_does_not_start() {
     };
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
+    let wrong = || {
+        world.answers("check", "", r#"{"severity":"ERROR","message":"p.yaml: the variable ST_KEY is not set"}"#, 2);
+        let ended = start(&["--listen", "127.0.0.1:0"], false);
+        world.answers("check", "", "", 0);
+        ended
+    };
     for (ended, code, says) in [
+        (wrong(), 2, "p.yaml: the variable ST_KEY is not set"),
         (start(&["--listen", "0.0.0.0:0"], false), 2, "other machines could start runs"),
         (start(&["--listen", "0.0.0.0:0", "--token", ""], false), 2, "other machines could start runs"),
         (start(&["--listen", "nowhere"], false), 2, "--listen nowhere: no such address"),
@@ -215,4 +232,54 @@ fn a_server_that_nobody_guards_does_not_start() {
         assert_eq!(ended.code, Some(code), "{ended:?}");
         assert!(ended.err.contains(says), "{says}: {ended:?}");
     }
+}
+
+#[test]
+fn idle_connections_leave_file_handles_to_a_run() {
+    const IDLE: usize = 1100;
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum.map_or(Some(2048), |most| Some(most.min(20_000))), ..limit };
+    setrlimit(Resource::Nofile, wanted).unwrap();
+    let world = World::with(HELD, "touch \"$here/../loads\"; wait_for renewed; report finished done; exit 0");
+    let server = Served::start_limited(&world, 256);
+    let run_id = server.run("").run_id();
+    world.wait_for("up");
+    let address = server.address();
+    let idle: Vec<TcpStream> = (0..IDLE).map(|_| TcpStream::connect(&address).unwrap()).collect();
+
+    // It still answers, starts the next job, and renews its lease.
+    assert_eq!(server.get("/healthz").status, 200);
+    let renewed_at = || world.lease()["renewed_at"].clone();
+    let before = renewed_at();
+    world.touch("go");
+    world.wait_for("loads");
+    wait_until("the lease to be renewed", || renewed_at() != before);
+    world.touch("renewed");
+    let report = server.end_of(&run_id);
+    assert_eq!((&report["status"], &report["errors"]), (&"done".into(), &serde_json::json!([])), "{report}");
+    assert!(world.lease_is_free());
+    drop(idle);
+    let ended = server.stop();
+    assert!(!ended.err.contains("Too many open files"), "{ended:?}");
+}
+
+#[test]
+fn a_request_that_is_not_finished_is_cut_off() {
+    use std::io::{Read, Write};
+    let world = World::new();
+    let server = Served::start(&world, &[], &[]);
+    let mut endless = TcpStream::connect(server.address()).unwrap();
+    endless.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n").unwrap();
+    let mut sent = 0;
+    while sent < 10_000_000 && endless.write_all(b"x-more: 1234567890123456789012345678901234567890\r\n").is_ok() {
+        sent += 50;
+    }
+    assert!(sent < 10_000_000, "ten megabytes of headers were taken");
+    let mut slow = TcpStream::connect(server.address()).unwrap();
+    slow.write_all(b"GET / HT").unwrap();
+    slow.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    let mut answer = Vec::new();
+    // The end, or a reset, but no timeout of this side.
+    let ended = slow.read_to_end(&mut answer);
+    assert!(ended.as_ref().map_or_else(|error| error.kind() != std::io::ErrorKind::WouldBlock, |_| true), "{ended:?}");
 }

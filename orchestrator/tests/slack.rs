@@ -62,19 +62,6 @@ fn a_run_that_could_not_begin_is_told() {
 }
 
 #[test]
-fn a_run_that_finds_another_one_going_on_tells_nobody() {
-    let slack = Slack::start().unwrap();
-    let world =
-        World::with("plan; touch \"$here/../up\"; wait_for go; report finished done; latest; exit 0", LOAD_WELL);
-    let first = world.start(&[]);
-    world.wait_for("up");
-    assert_eq!(run(&world, Some(&slack.webhook()), &[]).code, Some(3));
-    assert_eq!(slack.requests(), 0);
-    world.touch("go");
-    assert_eq!(Ended::of(first).code, Some(0));
-}
-
-#[test]
 fn a_webhook_that_fails_changes_nothing() {
     let slack = Slack::start().unwrap();
     slack.fault(FaultAction::Status(500, "server_error".into()), 3);
@@ -109,4 +96,18 @@ fn a_server_tells_as_well_but_not_of_requests_that_cannot_be() {
     let messages = slack.messages();
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].body["text"], ":white_check_mark: *pipeline.yaml*: done");
+}
+
+#[test]
+fn a_run_that_another_one_has_kept_out_is_told() {
+    let (world, slack) =
+        (World::with("plan; touch \"$here/../up\"; wait_for go; exit 1", LOAD_WELL), Slack::start().unwrap());
+    let first = world.start(&[]);
+    world.wait_for("up");
+    assert_eq!(run(&world, Some(&slack.webhook()), &[]).code, Some(3));
+    let lines = lines(&slack.messages()[0].body);
+    assert_eq!(lines[0], ":x: *pipeline.yaml*: there was no run");
+    assert!(lines[1].contains("is going on: its lease is held by orchestrator"), "{lines:?}");
+    world.touch("go");
+    assert_eq!(Ended::of(first).code, Some(3));
 }

@@ -15,6 +15,10 @@ here=$(dirname "$0"); job=$(basename "$0"); stage=${job%-job}
 index=$CLOUD_RUN_TASK_INDEX; count=$CLOUD_RUN_TASK_COUNT; run=$DRAYAGE_RUN_ID
 landing=$here/../landing; runs=$landing/runs/$run
 stage_inserts=0; [ $stage = load ] && stage_inserts=5
+case "$1" in check | streams) # Answers from files, and no part of a run.
+  cat "$here/../$1.err" >&2 2>/dev/null; cat "$here/../$1.out" 2>/dev/null
+  exit "$(cat "$here/../$1.code" 2>/dev/null || echo 0)" ;;
+esac
 mkdir -p "$runs"
 echo "$stage $index/$count $run $*" >> "$here/../calls"
 now() { date -u +%Y-%m-%dT%H:%M:%S.%NZ; }
@@ -72,7 +76,15 @@ impl World {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_orchestrator"));
+        self.prepared(Command::new(env!("CARGO_BIN_EXE_orchestrator")), arguments)
+    }
+
+    /// A shell that does what the text says, where a program of this world would run.
+    pub(crate) fn shell(&self, text: &str) -> Command {
+        self.prepared(Command::new("sh"), &["-c", text])
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("DRAYAGE_") {
                 command.env_remove(name);
@@ -108,12 +120,25 @@ impl World {
         self.calls().iter().map(|call| call.split(' ').next().unwrap_or_default().to_owned()).collect()
     }
 
+    /// What `extract-job check` or `streams` prints, and its exit code.
+    pub(crate) fn answers(&self, command: &str, out: &str, err: &str, code: i32) {
+        for (end, text) in [("out", out), ("err", err), ("code", &code.to_string())] {
+            fs::write(self.path(&format!("{command}.{end}")), text).unwrap();
+        }
+    }
+
     pub(crate) fn touch(&self, name: &str) {
         fs::write(self.path(name), "").unwrap();
     }
 
     pub(crate) fn wait_for(&self, name: &str) {
         wait_until(name, || self.path(name).exists());
+    }
+
+    /// The lease that is held.
+    pub(crate) fn lease(&self) -> Value {
+        let text = fs::read(self.path("landing/runs/lease.json")).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
     }
 
     pub(crate) fn lease_is_free(&self) -> bool {

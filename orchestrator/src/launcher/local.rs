@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Settings of this program that the jobs know too. They are handed on as arguments where they are meant for them.
-const OWN_SETTINGS: [&str; 26] = [
+pub(super) const OWN_SETTINGS: [&str; 26] = [
     "DRAYAGE_PIPELINE",
     "DRAYAGE_MANIFEST",
     "DRAYAGE_CONFIG",
@@ -79,8 +79,8 @@ const KEPT_CHARACTERS: usize = 2000;
 /// Runs the jobs as processes of this machine.
 #[derive(Debug, Clone)]
 pub struct LocalLauncher {
-    programs: Programs,
-    environment: Vec<(String, String)>,
+    pub(super) programs: Programs,
+    pub(super) environment: Vec<(String, String)>,
     /// Variables that no load inherits.
     secrets: BTreeSet<String>,
 }
@@ -94,7 +94,7 @@ struct Task {
 
 /// What is started for a job.
 #[derive(Debug, Clone)]
-enum Programs {
+pub(super) enum Programs {
     /// A program for each, in this folder.
     Separate(PathBuf),
     /// The one program `drayage`, which has a command for each.
@@ -135,7 +135,7 @@ impl LocalLauncher {
     }
 
     /// The program that does a stage, and the words that it begins with.
-    fn program(&self, stage: Stage) -> (PathBuf, &'static [&'static str]) {
+    pub(super) fn program(&self, stage: Stage) -> (PathBuf, &'static [&'static str]) {
         match (&self.programs, stage) {
             (Programs::Drayage(program), Stage::Extract | Stage::ConfirmExtract) => (program.clone(), &["extract"]),
             (Programs::Drayage(program), Stage::Load | Stage::ConfirmLoad) => (program.clone(), &["load"]),
@@ -315,7 +315,7 @@ async fn relay(stderr: impl AsyncRead + Unpin, keep: mpsc::UnboundedSender<Strin
 
 /// What a log line says went wrong with the task: its errors, and text that is no log line (a panic, a usage message).
 /// A unit's errors are in the run report.
-fn complaint(line: &str) -> Option<String> {
+pub(super) fn complaint(line: &str) -> Option<String> {
     let text = match serde_json::from_str::<Value>(line) {
         Ok(Value::Object(fields)) => {
             let text = |key: &str| fields.get(key).and_then(Value::as_str);

@@ -1,6 +1,7 @@
 //! Starting a stage somewhere and waiting for it: processes on this machine, or Cloud Run Jobs.
 //! A launcher knows nothing of units, batches or reports; it starts tasks and tells how each ended.
 
+pub(crate) mod ask;
 pub(crate) mod cloud_run;
 mod error;
 pub(crate) mod local;

@@ -3,6 +3,7 @@
 
 mod adopt;
 mod held;
+mod queue;
 mod record;
 
 pub(crate) use held::RunLease;
@@ -19,6 +20,7 @@ use contract::report::Plan;
 use contract::run_id::RunId;
 use contract::shutdown::Shutdown;
 use contract::stored::{self, Latest};
+use queue::{Queue, Turn};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,9 +47,27 @@ pub(crate) async fn begin(
     launcher: &dyn Launcher,
     shutdown: &Shutdown,
 ) -> Result<Begun, RunError> {
+    let mut queue: Option<Queue> = None;
     let mut told = false;
     let step = if launcher.outlives() { scaled(WAIT_STEP_OUTSIDE) } else { WAIT_STEP };
+    let pause = async || {
+        tokio::select! {
+            () = tokio::time::sleep(step) => Ok(()),
+            reason = shutdown.requested() => Err(RunError::from(LeaseError::Stopped(reason))),
+        }
+    };
     loop {
+        match &mut queue {
+            None => {}
+            Some(queue) => match queue.turn().await {
+                Turn::Ours => {}
+                Turn::Others => {
+                    pause().await?;
+                    continue;
+                }
+                Turn::Begun(run_id) => return Err(RunError::Merged { run_id }),
+            },
+        }
         let begun = if launcher.outlives() {
             adopt::begin(landing, options, launcher, shutdown).await
         } else {
@@ -59,13 +79,28 @@ pub(crate) async fn begin(
                     tracing::info!("waiting: {held}");
                     told = true;
                 }
-                tokio::select! {
-                    () = tokio::time::sleep(step) => {}
-                    reason = shutdown.requested() => return Err(LeaseError::Stopped(reason).into()),
+                queue = queue.or_else(|| Queue::of(landing, options));
+                if let Err(stopped) = pause().await {
+                    leave(queue, None).await;
+                    return Err(stopped);
                 }
             }
-            other => return other,
+            other => {
+                // A run that is gone on with has begun before the others came.
+                let begun = other.as_ref().ok().filter(|begun| begun.since.is_none());
+                leave(queue, begun.map(|begun| &begun.run_id)).await;
+                return other;
+            }
         }
+    }
+}
+
+/// Ends the wait: those with the same order learn of the run, or one of them takes this one's place.
+async fn leave(queue: Option<Queue>, begun: Option<&RunId>) {
+    match (queue, begun) {
+        (Some(queue), Some(run_id)) => queue.begun(run_id).await,
+        (Some(queue), None) => queue.leave().await,
+        (None, _) => {}
     }
 }
 

@@ -32,7 +32,8 @@ pub(crate) async fn finished(pipeline: &Pipeline, summary: &RunSummary, shutdown
     }
 }
 
-/// Tells that a run could not begin or go on. That another run is going on, or that the process was told to stop, is nobody's trouble.
+/// Tells that a run could not begin or go on, also because another one is going on: it is lost. That the process was told to stop, or that
+/// another run stands for it, is nobody's trouble.
 /// `pipeline` says who is told; it may be an older reading of a file that is broken now.
 pub(crate) async fn not_begun(pipeline: &Pipeline, error: &RunError, shutdown: &Shutdown) {
     if is_trouble(error) {
@@ -41,7 +42,7 @@ pub(crate) async fn not_begun(pipeline: &Pipeline, error: &RunError, shutdown: &
 }
 
 fn is_trouble(error: &RunError) -> bool {
-    error.holder().is_none() && !matches!(error, RunError::Lease(LeaseError::Stopped(_)))
+    !matches!(error, RunError::Lease(LeaseError::Stopped(_)) | RunError::Merged { .. })
 }
 
 /// Whether the message has arrived.
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_for_another_run_is_in_no_trouble() {
+    fn a_run_that_is_refused_is_told_and_one_that_was_stopped_or_merged_is_not() {
         assert!(is_trouble(&RunError::Usage("x".into())));
         assert!(!is_trouble(&LeaseError::Stopped("SIGTERM".into()).into()));
         let held = LeaseError::Held {
@@ -82,6 +83,7 @@ mod tests {
             host: "h".into(),
             age: 3,
         };
-        assert!(!is_trouble(&held.into()));
+        assert!(is_trouble(&held.into()));
+        assert!(!is_trouble(&RunError::Merged { run_id: contract::run_id::RunId::new(chrono::Utc::now()) }));
     }
 }

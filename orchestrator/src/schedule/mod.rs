@@ -9,6 +9,7 @@ pub(crate) use timetable::Timetable;
 pub(crate) use zone::Zone;
 
 use crate::error::RunError;
+use crate::preflight;
 use crate::run::RunOptions;
 use crate::summary::RunSummary;
 use crate::trigger;
@@ -24,7 +25,7 @@ const LATE: TimeDelta = TimeDelta::seconds(90);
 /// Runs until told to stop: between runs that is exit 0, during a run it is the run's exit. `show` prints a result.
 ///
 /// # Errors
-/// A pipeline file that is broken from the start, or filters that name nothing in it.
+/// Whatever is wrong from the start with the pipeline file, its connectors, settings and secrets, or filters that name nothing in it.
 pub(crate) async fn schedule(
     path: &str,
     options: &RunOptions,
@@ -33,7 +34,7 @@ pub(crate) async fn schedule(
     show: impl Fn(&Result<RunSummary, RunError>) -> Exit,
 ) -> Result<Exit, RunError> {
     let mut pipeline = trigger::read(path).await?;
-    pipeline.select(&options.sources, &options.accounts).map_err(RunError::Usage)?;
+    preflight::check(path, &pipeline, options).await?;
     let mut since = Utc::now();
     while let Some(due) = timetable.next(since) {
         tracing::info!("the next run is due at {}", timetable.show(due));

@@ -14,6 +14,8 @@ mod runs;
 mod seats;
 
 use crate::error::RunError;
+use crate::preflight;
+use crate::run::RunOptions;
 use crate::trigger;
 use address::Wanted;
 use book::Book;
@@ -25,9 +27,9 @@ use contract::secret::Secret;
 use contract::shutdown::Shutdown;
 use contract::telemetry;
 use guard::Guard;
+use seats::{Activity, Limits};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use seats::{Activity, Limits};
 use tokio::task::JoinSet;
 
 /// The most that an answer takes.
@@ -98,9 +100,10 @@ impl Server {
 /// Serves until told to stop; the exit is that of the run that was stopped by it, if there was one.
 ///
 /// # Errors
-/// A pipeline file that is broken from the start, a landing zone that cannot be opened, or a place where one cannot or must not listen.
+/// Whatever is wrong from the start with the pipeline file, its connectors, settings and secrets, a landing zone that cannot be opened, or a place where one cannot or must not listen.
 pub(crate) async fn serve(settings: Settings, shutdown: &Shutdown) -> Result<Exit, RunError> {
     let pipeline = trigger::read(&settings.path).await?;
+    preflight::check(&settings.path, &pipeline, &RunOptions::default()).await?;
     let landing = landing::open(&pipeline.landing)?;
     let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let wanted = Wanted {

@@ -5,6 +5,7 @@ use super::answer::Answer;
 use super::page::{self, Page};
 use super::seats::Activity;
 use super::{ANSWER_WITHIN, Server, report, request, runs};
+use crate::{preflight, trigger};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Path, Request, State};
@@ -91,6 +92,12 @@ async fn run(State(server): Shared, body: Body) -> Answer {
         Ok(options) => options,
         Err(message) => return Answer::message(StatusCode::BAD_REQUEST, message),
     };
+    // A file that cannot be read is the run's to tell.
+    if let Ok(pipeline) = trigger::read(&server.path).await
+        && let Some(message) = preflight::unknown_name(&server.path, &pipeline, &options).await
+    {
+        return Answer::message(StatusCode::BAD_REQUEST, message);
+    }
     match runs::start(&server, options).await.await {
         Ok(Ok(run_id)) => {
             let status_url = format!("/runs/{run_id}");

@@ -70,7 +70,8 @@ async fn go(server: Arc<Server>, options: RunOptions, tell: oneshot::Sender<Told
         server.look_at(pipeline);
     }
     // Who asked for what cannot be has been told so; it is nobody else's trouble.
-    if has_begun || attempt.pipeline.is_none() || exit != Exit::Usage {
+    let is_refused = matches!(&attempt.result, Err(error) if exit == Exit::Usage || error.holder().is_some());
+    if has_begun || attempt.pipeline.is_none() || !is_refused {
         attempt.tell(Some(&before), &server.shutdown).await;
     }
     (has_begun && stopped).then_some(exit)
