@@ -9,11 +9,15 @@ use contract::report::{UnitReport, UnitStatus};
 use contract::run_id::RunId;
 use contract::stored::{self, StoredError};
 use contract::unit::Unit;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 
 /// Runs never begin at the same second, and one may have waited for another: a stream is due so much earlier, or a tenth of its rhythm if
 /// that is less. Without it a stream of `24h` would be left out by every second run of a daily schedule.
 const SLACK: TimeDelta = TimeDelta::hours(1);
+
+/// How many checkpoints are looked at at a time: in a bucket each is a call.
+const SIDE_BY_SIDE: usize = 32;
 
 /// The units that are not due, and why. What the command line names is read whatever its rhythm: streams by name, spans, everything
 /// from the start.
@@ -22,31 +26,32 @@ pub(super) async fn not_due(
     options: &Options,
     shared: &Shared,
 ) -> Result<BTreeMap<Unit, String>, ExtractError> {
-    let mut not_due = BTreeMap::new();
     let by_hand = !options.selection.streams.is_empty()
         || options.full_refresh
         || options.range.is_some()
         || options.limit.is_some();
     if by_hand {
-        return Ok(not_due);
+        return Ok(BTreeMap::new());
     }
+    let works = accounts.iter().flat_map(|account| &account.units);
+    let asked = works.filter_map(|work| Some(look(&work.unit, work.every?, shared)));
+    let found: Vec<Option<(Unit, String)>> = stream::iter(asked).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The unit and why it is not due, if it is not.
+async fn look(unit: &Unit, every: Span, shared: &Shared) -> Result<Option<(Unit, String)>, ExtractError> {
     let landing = shared.landing.as_ref();
-    for work in accounts.iter().flat_map(|account| &account.units) {
-        let Some(every) = work.every else { continue };
-        let last = match stored::read_checkpoint(landing, &work.unit).await {
-            Ok(Some(checkpoint)) => checkpoint.run_id,
-            Ok(None) => continue,
-            // The unit's own reading tells what to do about it.
-            Err(StoredError::Malformed { .. }) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        // Tried again, a run goes on with what it has begun.
-        let Some(why) = early(&last, &shared.run.run, every, shared.now) else { continue };
-        if stored::read_batch(landing, &work.unit, &shared.run).await.is_ok_and(|batch| batch.is_none()) {
-            not_due.insert(work.unit.clone(), why);
-        }
-    }
-    Ok(not_due)
+    let last = match stored::read_checkpoint(landing, unit).await {
+        Ok(Some(checkpoint)) => checkpoint.run_id,
+        // One that is broken is told by the unit's own reading.
+        Ok(None) | Err(StoredError::Malformed { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(why) = early(&last, &shared.run.run, every, shared.now) else { return Ok(None) };
+    // Tried again, a run goes on with what it has begun.
+    let is_begun = !stored::read_batch(landing, unit, &shared.run).await.is_ok_and(|batch| batch.is_none());
+    Ok((!is_begun).then(|| (unit.clone(), why)))
 }
 
 /// Why a unit is not due whose newest loaded batch is of the run `last`; ages are those of the runs, since the schedule starts them.

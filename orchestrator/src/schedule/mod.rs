@@ -34,7 +34,10 @@ pub(crate) async fn schedule(
     show: impl Fn(&Result<RunSummary, RunError>) -> Exit,
 ) -> Result<Exit, RunError> {
     let mut pipeline = trigger::read(path).await?;
-    preflight::check(path, &pipeline, options).await?;
+    tokio::select! {
+        checked = preflight::check(path, &pipeline, options) => checked?,
+        _ = shutdown.requested() => return Ok(Exit::Done),
+    }
     let mut since = Utc::now();
     while let Some(due) = timetable.next(since) {
         tracing::info!("the next run is due at {}", timetable.show(due));

@@ -100,10 +100,15 @@ impl Server {
 /// Serves until told to stop; the exit is that of the run that was stopped by it, if there was one.
 ///
 /// # Errors
-/// Whatever is wrong from the start with the pipeline file, its connectors, settings and secrets, a landing zone that cannot be opened, or a place where one cannot or must not listen.
+/// Whatever is wrong from the start with the pipeline file, its connectors, settings and secrets, a landing zone that cannot be opened,
+/// or a place where one cannot or must not listen.
 pub(crate) async fn serve(settings: Settings, shutdown: &Shutdown) -> Result<Exit, RunError> {
     let pipeline = trigger::read(&settings.path).await?;
-    preflight::check(&settings.path, &pipeline, &RunOptions::default()).await?;
+    let everything = RunOptions::default();
+    tokio::select! {
+        checked = preflight::check(&settings.path, &pipeline, &everything) => checked?,
+        _ = shutdown.requested() => return Ok(Exit::Done),
+    }
     let landing = landing::open(&pipeline.landing)?;
     let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let wanted = Wanted {
