@@ -37,6 +37,9 @@ pub struct Suspects {
     /// A person has said that so many may go.
     #[serde(default)]
     pub is_allowed: bool,
+    /// Whether the texts of the keys are those that the API knows: a warehouse spells fractions, times and JSON its own way.
+    #[serde(default)]
+    pub as_sent: bool,
 }
 
 impl Suspects {
@@ -52,6 +55,7 @@ impl Suspects {
             keys: Vec::new(),
             times: Vec::new(),
             is_allowed: false,
+            as_sent: false,
         }
     }
 

@@ -48,13 +48,13 @@ pub(super) async fn ask(
     started_at: DateTime<Utc>,
 ) -> Result<Option<Batch>, ReadError> {
     let Some(confirm) = &work.stream.confirm else { return Ok(None) };
-    // What a filter leaves out, or a hash stands for, cannot be asked for by its key.
+    // What a filter leaves out, a hash stands for, or the warehouse spells its own way, cannot be asked for by its key.
     let is_filtered = work.stream.retriever.selector.filter.is_some();
     let is_redacted = work
         .redaction
         .as_ref()
         .is_some_and(|redaction| work.stream.primary_key.iter().any(|key| redaction.changes(key)));
-    if is_filtered || is_redacted || suspects.primary_key != work.stream.primary_key {
+    if is_filtered || is_redacted || !suspects.as_sent || suspects.primary_key != work.stream.primary_key {
         return Ok(None);
     }
     let reader = reader(shared, account, work, shared.now);
@@ -64,7 +64,7 @@ pub(super) async fn ask(
     let sink = BatchSink::new(landing, unit, run, shared.compression, cpu, buffers, Resume::fresh(basis));
     match reader.ask(confirm, &suspects.keys, &sink).await? {
         Answers::Unheeded => {
-            tracing::warn!(unit = %work.unit, "the API pays no heed to `x-confirm`; reading the whole stream once more");
+            tracing::warn!(unit = %work.unit, "the API ignores `x-confirm`; reading the whole stream once more");
             Ok(None)
         }
         Answers::Gone(gone) => {

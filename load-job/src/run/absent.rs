@@ -17,8 +17,8 @@ use std::collections::{HashMap, HashSet};
 /// Two complete readings prove that a row is gone where the second has the very rows of the first. Where rows came and went meanwhile, pages
 /// have shifted, and a row that is there can slip through both: then so many readings in a row must lack it.
 const ENOUGH: u32 = 4;
-/// So many bytes the names of rows may have that a statement is told: a request to BigQuery takes 10 MB in all.
-const MOST_NAMED: usize = 4 << 20;
+/// So many bytes the names of rows may have that a statement is told, of all accounts together: a request to BigQuery takes 10 MB in all.
+pub(super) const MOST_NAMED: usize = 6 << 20;
 
 /// How a batch's absent rows are treated.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Absence {
     prior: Option<Suspects>,
     /// What the batch can say of rows that it lacks.
     says: Says,
+    /// So many bytes of names its account may add to a statement.
+    share: usize,
 }
 
 /// What a batch says of rows that it lacks.
@@ -57,7 +59,8 @@ pub(super) struct Settled {
 
 impl Absence {
     /// `is_loadable`: no record of the batch was rejected, and it is merged by key.
-    pub(super) fn of(batch: &Batch, is_loadable: bool, prior: Option<Suspects>) -> Self {
+    /// `share` is the part of a statement's names that this account may take.
+    pub(super) fn of(batch: &Batch, is_loadable: bool, prior: Option<Suspects>, share: usize) -> Self {
         let says = match batch.mode {
             BatchMode::Snapshot if is_loadable && batch.is_whole() => Says::Missing,
             BatchMode::Confirm if is_loadable => Says::Gone,
@@ -65,10 +68,10 @@ impl Absence {
         };
         let prior = prior.filter(|prior| prior.primary_key == batch.primary_key).map(|prior| {
             // Too many to ask which of them have come back: then none is a suspect any more, and the next complete reading starts anew.
-            let is_too_much = says == Says::Nothing && size(&prior.keys) > MOST_NAMED;
+            let is_too_much = says == Says::Nothing && size(&prior.keys) > share;
             if is_too_much { Suspects { keys: Vec::new(), times: Vec::new(), ..prior } } else { prior }
         });
-        Self { prior, says }
+        Self { prior, says, share }
     }
 
     /// The rows that the change set is to look for.
@@ -79,7 +82,7 @@ impl Absence {
         };
         let named = match (&self.says, &self.prior) {
             (Says::Missing, _) => None,
-            (Says::Gone, _) => Some(answered(batch).iter().map(name).collect()),
+            (Says::Gone, _) => Some(answered(batch, self.share).iter().map(name).collect()),
             // Those that an earlier reading lacked: whatever has come back since is no suspect any more.
             (Says::Nothing, Some(prior)) => Some(prior.keys.iter().map(name).collect()),
             (Says::Nothing, None) => {
@@ -116,7 +119,9 @@ impl Absence {
         let is_calm = inserted == 0 && known == absent.len() && known == times.len();
         let is_proof = self.says == Says::Missing && !is_held && !is_same && !is_later;
         let gone: HashSet<&Vec<String>> = match self.says {
-            Says::Gone if !is_held => answered(batch).iter().filter(|key| times.contains_key(key)).collect(),
+            Says::Gone if !is_held => {
+                answered(batch, self.share).iter().filter(|key| times.contains_key(key)).collect()
+            }
             _ => HashSet::new(),
         };
         let unmatched = gone.len().saturating_sub(absent.len()) as u64;
@@ -127,7 +132,7 @@ impl Absence {
         };
         let (mut marked, mut others): (Vec<_>, Vec<_>) = absent.into_iter().partition(|(_, key)| is_marked(key));
         let mut withheld = 0;
-        if !marked.is_empty() && others.iter().map(|(name, _)| name.len()).sum::<usize>() > MOST_NAMED {
+        if !marked.is_empty() && others.iter().map(|(name, _)| name.len() + 64).sum::<usize>() > self.share {
             withheld = marked.len() as u64;
             others.append(&mut marked);
         }
@@ -156,12 +161,13 @@ impl Absence {
     }
 }
 
-/// The keys that the API says it does not have, as many as one statement can be told; the others are missing again in the next run.
-fn answered(batch: &Batch) -> &[Vec<String>] {
+/// The keys that the API says it does not have, as many as the account's share of a statement holds; the next complete reading lacks the others
+/// again.
+fn answered(batch: &Batch, share: usize) -> &[Vec<String>] {
     let mut bytes = 0;
     let fits = |key: &&Vec<String>| {
         bytes += size(std::slice::from_ref(*key));
-        bytes <= MOST_NAMED
+        bytes <= share
     };
     let count = batch.gone.iter().take_while(fits).count();
     &batch.gone[..count]
@@ -169,7 +175,7 @@ fn answered(batch: &Batch) -> &[Vec<String>] {
 
 /// About the bytes of so many keys in a statement.
 fn size(keys: &[Vec<String>]) -> usize {
-    keys.iter().map(|key| key.iter().map(|text| text.len() + 4).sum::<usize>() + 40).sum()
+    keys.iter().map(|key| key.iter().map(|text| text.len() + 4).sum::<usize>() + 96).sum()
 }
 
 /// A reading that has been compared with the table.
@@ -323,7 +329,7 @@ mod tests {
         let reading =
             Reading { batch, round: Round::First, table: "things", is_held: false, is_allowed: false, inserted: 0 };
         let absent = absent.map(|(name, key)| (name, vec![key])).collect();
-        Absence::of(batch, true, Some(prior)).settle(&reading, absent)
+        Absence::of(batch, true, Some(prior), MOST_NAMED).settle(&reading, absent)
     }
 
     #[test]
@@ -339,14 +345,14 @@ mod tests {
 
     #[test]
     fn what_a_statement_cannot_be_told_is_left_to_later_runs() {
-        let keys: Vec<String> = (0..100_000).map(|number| format!("{number:08}")).collect();
+        let keys: Vec<String> = (0..200_000).map(|number| format!("{number:08}")).collect();
         let borrowed: Vec<&str> = keys.iter().map(String::as_str).collect();
         let many = || suspects(&borrowed.iter().map(|key| (*key, 1)).collect::<Vec<_>>());
-        let doubtful = Absence::of(&batch("incremental", &[]), true, Some(many()));
+        let doubtful = Absence::of(&batch("incremental", &[]), true, Some(many()), MOST_NAMED);
         assert_eq!(doubtful.change(&batch("incremental", &[])).named, Some(Vec::new()));
         let confirm = batch("confirm", &borrowed);
-        let named = Absence::of(&confirm, true, Some(many())).change(&confirm).named.unwrap();
-        assert!(named.len() > 50_000 && named.iter().map(String::len).sum::<usize>() < MOST_NAMED, "{}", named.len());
+        let named = Absence::of(&confirm, true, Some(many()), MOST_NAMED).change(&confirm).named.unwrap();
+        assert!(named.len() > 40_000 && named.iter().map(String::len).sum::<usize>() < MOST_NAMED, "{}", named.len());
         let absent = keys.iter().take(named.len()).map(|key| (key.clone(), key.clone()));
         assert_eq!(settled(&confirm, many(), absent).unmatched, 0);
     }
@@ -364,8 +370,8 @@ mod tests {
         // Missing for the fourth time, while others are missing for the first.
         let found = settled(&batch, suspects(&[("old", ENOUGH - 1)]), rows(100));
         assert_eq!((found.deleted, found.withheld, found.spare.len()), (1, 0, 99));
-        let found = settled(&batch, suspects(&[("old", ENOUGH - 1)]), rows(5000));
-        assert_eq!((found.deleted, found.withheld, found.spare.len()), (0, 1, 5000));
+        let found = settled(&batch, suspects(&[("old", ENOUGH - 1)]), rows(8000));
+        assert_eq!((found.deleted, found.withheld, found.spare.len()), (0, 1, 8000));
         let left = found.suspects.unwrap();
         let old = left.keys.iter().position(|key| *key == ["old"]).unwrap();
         assert_eq!(left.times[old], ENOUGH, "it stays a suspect, and is marked as soon as it can be");

@@ -1,14 +1,14 @@
 //! The load of one target table: batches checked, staged together, compared, guarded, applied in one transaction.
 //! A batch that fails its checks is left out, the others go on (design, section 7).
 
-use super::absent::{Absence, covered_after, keep_suspects, settle};
+use super::absent::{Absence, MOST_NAMED, covered_after, keep_suspects, settle};
 use super::check::{Candidate, Checked, Target, check, fits_with, write_mode};
 use super::continuity;
 use super::error::LoadError;
 use super::judge::{Case, take_outcome};
 use super::stage::{self, AskWarehouse, Input, Workers};
 use super::{Options, TableGroup, UnitWork};
-use crate::shape::{BatchContext, TablePlan, hints};
+use crate::shape::{BatchContext, ColumnType, TablePlan, hints};
 use crate::warehouse::{
     ChangeRequest, Commit, Counts, Decision, Remember, TableId, TableName, Warehouse, WarehouseError,
 };
@@ -143,10 +143,11 @@ fn load_candidates(
     };
     // A rejected record may be one of the rows that are missing.
     let is_loadable = |unit: &UnitReport| unit.rows_rejected == 0 && unit.status != UnitStatus::Failed;
+    let share = MOST_NAMED / units.len().max(1);
     let absences: Vec<Absence> = units
         .iter()
         .zip(&mut works)
-        .map(|(unit, (_, checked))| Absence::of(&checked.batch, is_loadable(unit), checked.prior.take()))
+        .map(|(unit, (_, checked))| Absence::of(&checked.batch, is_loadable(unit), checked.prior.take(), share))
         .collect();
     let request = ChangeRequest {
         table: table.clone(),
@@ -179,7 +180,13 @@ fn load_candidates(
     } else {
         Vec::new()
     };
-    let settled = settle(units, &works, absences, &held, write, table, options, missing, &mut decision)?;
+    let is_as_sent = |key: &String| {
+        let ty = plan.own_column(key).map(|column| column.ty);
+        matches!(ty, Some(ColumnType::Int64 | ColumnType::String | ColumnType::Bool))
+    };
+    let as_sent = inputs.first().is_some_and(|input| input.context.keys.iter().all(is_as_sent));
+    let mut settled = settle(units, &works, absences, &held, write, table, options, missing, &mut decision)?;
+    settled.iter_mut().filter_map(|settled| settled.suspects.as_mut()).for_each(|found| found.as_sent = as_sent);
     if options.dry_run {
         return Ok(());
     }

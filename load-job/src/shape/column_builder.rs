@@ -4,7 +4,7 @@
 use super::column_type::ColumnType;
 use super::kind::{self, Kind};
 use super::table_plan::ColumnPlan;
-use super::value::{Value, canonical, whole_surrogates};
+use super::value::{Value, whole_surrogates};
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, StringBuilder,
     TimestampMicrosecondBuilder,
@@ -33,7 +33,7 @@ pub(super) fn append(builders: &mut [Builder], plan: &[ColumnPlan], columns: &[u
         let builder = &mut builders[*column];
         match value {
             Some(found) if plan[*column].holds(found.kind) => {
-                builder.append(found, plan[*column].is_key);
+                builder.append(found);
                 value = None;
             }
             // Where no column holds it, the plan is about to be made anew: the kind was observed.
@@ -70,8 +70,8 @@ impl Builder {
         }
     }
 
-    /// Appends a value whose kind fits; a key so that one key is always written the same.
-    fn append(&mut self, value: &Value<'_>, is_key: bool) {
+    /// Appends a value whose kind fits.
+    fn append(&mut self, value: &Value<'_>) {
         let number = if value.kind == Kind::TextInt { &value.text } else { value.raw };
         match self {
             Self::Bool(builder) => builder.append_value(value.raw == "true"),
@@ -82,7 +82,6 @@ impl Builder {
                 builder.append_value(value.raw);
             }
             Self::String(builder) => builder.append_value(&value.text),
-            Self::Json(builder) if is_key => builder.append_value(canonical(value.raw)),
             Self::Json(builder) => builder.append_value(whole_surrogates(value.raw)),
             Self::Date(builder) => builder.append_option(i32::try_from(value.time).ok()),
             Self::Datetime(builder) | Self::Timestamp(builder) => builder.append_value(value.time),

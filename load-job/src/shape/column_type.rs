@@ -115,10 +115,12 @@ impl ColumnType {
     /// The type of a new key column: the hint's if it holds all keys, else the first that does. A double is the last choice, since it cannot
     /// hold large ids, and cannot be clustered by.
     pub(super) fn decide_key(hint: Option<Self>, kinds: Kinds) -> Option<Self> {
-        let values = kinds.without(Kinds::of(&[Kind::Null]));
+        // A text with half a character is rejected, whatever the column.
+        let values = kinds.without(Kinds::of(&[Kind::Null, Kind::TextBroken]));
         let holds = |ty: &Self| values.without(ty.held_as_key()).is_empty();
         if values.is_empty() {
-            return hint.map(|hint| if hint == Self::Float64 { Self::Int64 } else { hint });
+            let hint = hint.map(|hint| if hint == Self::Float64 { Self::Int64 } else { hint });
+            return hint.or_else(|| kinds.has(Kind::TextBroken).then_some(Self::String));
         }
         if let Some(hint) = hint.filter(|hint| *hint != Self::Float64 && holds(hint)) {
             return Some(hint);

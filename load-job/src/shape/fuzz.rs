@@ -178,7 +178,6 @@ fn holds(rows: &RecordBatch, column: usize, row: usize, plan: &ColumnPlan, value
             array.as_string::<i32>().value(row) == value.written
         }
         ColumnType::String => array.as_string::<i32>().value(row) == text(),
-        ColumnType::Json if is_key => array.as_string::<i32>().value(row) == super::value::canonical(&value.whole),
         ColumnType::Json => squeezed(array.as_string::<i32>().value(row)) == squeezed(&value.whole),
         ColumnType::Date => {
             let day =
@@ -267,7 +266,8 @@ proptest! {
                 let values: BTreeMap<&str, &Raw> = records[lines.iter().position(|line| *line == text[range.clone()]).unwrap()]
                     .iter().map(|(field, value)| (*field, value)).collect();
                 let missing = keys.iter().any(|key| values.get(key.as_str()).is_none_or(|value| value.written == "null"));
-                prop_assert!(missing || reason.to_string().contains("does not fit"), "{reason} {text}");
+                let told = ["does not fit", "half of a character"].iter().any(|words| reason.to_string().contains(words));
+                prop_assert!(missing || told, "{reason} {text}");
             }
         }
         // However the lines are divided, the plan is the same.

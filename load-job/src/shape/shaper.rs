@@ -33,6 +33,8 @@ pub(crate) enum RejectReason {
     NoObject(String),
     /// A field of the primary key is missing or null.
     KeyMissing(String),
+    /// A field of the primary key holds a text with half of a surrogate pair.
+    KeyBroken(String),
     /// A field of the primary key holds a value that its column cannot hold.
     KeyMisfit(String, &'static str),
 }
@@ -42,10 +44,16 @@ impl std::fmt::Display for RejectReason {
         match self {
             Self::NoObject(why) => write!(f, "the record is no JSON object: {why}"),
             Self::KeyMissing(field) => write!(f, "the primary key field `{field}` is missing or null"),
+            Self::KeyBroken(field) => {
+                write!(
+                    f,
+                    "the primary key field `{field}` has half of a character (a lone surrogate), which no column holds"
+                )
+            }
             Self::KeyMisfit(field, ty) => {
                 write!(
                     f,
-                    "the primary key field `{field}` does not fit its column's type {ty}, and a key is never bent: say `columns: {{{field}: STRING}}` \
+                    "the primary key field `{field}` does not fit its column's type {ty}, and a key is never altered: say `columns: {{{field}: STRING}}` \
                      (JSON where keys are objects or fractions) for the stream, give it another `table:` or drop the old one, and run it with \
                      --full-refresh"
                 )
@@ -229,6 +237,9 @@ impl Shaper {
                 // A key that the plan does not know yet is null in every record, or the plan will be made anew.
                 return Some(RejectReason::KeyMissing(name.clone()));
             };
+            if value.kind == Kind::TextBroken {
+                return Some(RejectReason::KeyBroken(name.clone()));
+            }
             let own = self.plan.fields[*index].columns.first().map(|column| &self.plan.columns[*column]);
             if let Some(own) = own.filter(|own| !own.holds(value.kind)) {
                 return Some(RejectReason::KeyMisfit(name.clone(), own.ty.name()));

@@ -285,8 +285,10 @@ impl Planner {
             // What its column does not hold is rejected: beside it, it would be no key.
             return Ok(());
         }
-        let rest = columns.into_iter().fold(kinds, |rest, index| self.plan.columns[index].ty.misfits(rest));
-        if let Some(ty) = ColumnType::decide(rest) {
+        let mut rest = columns.into_iter().fold(kinds, |rest, index| self.plan.columns[index].ty.misfits(rest));
+        // One column beside it may not hold all of what is left; each takes something, so that this ends.
+        while let Some(ty) = ColumnType::decide(rest) {
+            rest = ty.misfits(rest);
             let base = own.map_or_else(|| column_name(field), |own| self.plan.columns[own].name.clone());
             let wish = sibling_name(&base, ty.name(), field);
             let name = if self.taken.contains(&wish) { self.free_name(&wish, field) } else { wish };
@@ -311,6 +313,8 @@ impl Planner {
             let is_wider = plan.ty == ColumnType::Int64 && !holds(ColumnType::Int64) && holds(ColumnType::Numeric);
             return Ok(is_wider.then_some(ColumnType::Numeric));
         }
+        // A number of too many digits goes beside any column of numbers.
+        let kinds = kinds.without(Kinds::of(&[Kind::LongFloat]));
         let misfits = plan.ty.misfits(kinds);
         let numbers = Kinds::of(&[Kind::FloatDecimal, Kind::Float, Kind::LongDecimal, Kind::IntNumeric]);
         if plan.ty != ColumnType::Int64 || misfits.is_empty() || !misfits.without(numbers).is_empty() {
@@ -356,6 +360,25 @@ mod tests {
 
     fn plan(have: Option<&[ExistingColumn]>, hints: &[(String, ColumnType)], seen: &[(&str, &[Kind])]) -> TablePlan {
         TablePlan::make(have, hints, &[], &observed(seen), &mut Exact(true)).unwrap()
+    }
+
+    #[test]
+    fn every_kind_has_a_column_that_holds_it() {
+        let rest =
+            [Kind::LongFloat, Kind::Float, Kind::FloatDecimal, Kind::Int53, Kind::Int64, Kind::Text, Kind::Nested];
+        for own in ColumnType::ALL {
+            for one in rest {
+                for other in rest {
+                    let kinds = [one, other, Kind::LongFloat];
+                    let have = existing("n", own, "n");
+                    let plan = plan(Some(std::slice::from_ref(&have)), &[], &[("n", &kinds)]);
+                    for kind in kinds {
+                        let is_held = plan.fields[0].columns.iter().any(|column| plan.columns[*column].holds(kind));
+                        assert!(is_held, "{own:?} {kinds:?} {:?}", show(&plan));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

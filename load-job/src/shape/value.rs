@@ -2,9 +2,7 @@
 //! Half surrogate pairs, which are no characters, are replaced; everything else stays as it was sent.
 
 use super::kind::{self, Kind};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// A field's value: its kind, its raw text, and its content if it is text.
 #[derive(Debug, Clone)]
@@ -44,48 +42,6 @@ fn unescape(raw: &str) -> (String, bool) {
     match serde_json::from_str(raw) {
         Ok(text) => (text, false),
         Err(_) => (serde_json::from_str(&whole_surrogates(raw)).unwrap_or_else(|_| raw.to_owned()), true),
-    }
-}
-
-/// The JSON text of a value that is the same however its objects' fields are ordered, its white space and its escapes are written.
-pub(super) fn canonical(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    write_canonical(raw, &mut out);
-    out
-}
-
-fn write_canonical(raw: &str, out: &mut String) {
-    let raw = raw.trim();
-    match raw.as_bytes().first() {
-        Some(b'{') => {
-            // Of a field given twice the last one counts.
-            let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw) else {
-                out.push_str(&whole_surrogates(raw));
-                return;
-            };
-            out.push('{');
-            for (number, (name, value)) in fields.iter().enumerate() {
-                out.push_str(if number == 0 { "" } else { "," });
-                out.push_str(&serde_json::Value::from(name.as_str()).to_string());
-                out.push(':');
-                write_canonical(value.get(), out);
-            }
-            out.push('}');
-        }
-        Some(b'[') => {
-            let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
-                out.push_str(&whole_surrogates(raw));
-                return;
-            };
-            out.push('[');
-            for (number, value) in items.iter().enumerate() {
-                out.push_str(if number == 0 { "" } else { "," });
-                write_canonical(value.get(), out);
-            }
-            out.push(']');
-        }
-        Some(b'"') => out.push_str(&serde_json::Value::from(unescape(raw).0).to_string()),
-        _ => out.push_str(raw),
     }
 }
 

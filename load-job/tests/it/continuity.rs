@@ -10,6 +10,7 @@ use load_job::run::Options;
 use serde_json::{Value, json};
 
 on_each_warehouse! {
+    after_an_older_run_was_forced_the_runs_follow_in_order,
     a_table_that_was_dropped_needs_a_full_reading,
     a_warehouse_restored_from_a_backup_needs_a_full_reading,
     a_table_that_was_set_back_in_place_needs_a_full_reading,
@@ -20,7 +21,6 @@ on_each_warehouse! {
     on_duckdb_alone:
     another_table_or_schema_needs_a_full_reading,
     a_backfill_makes_no_table_whole,
-    after_an_older_run_was_forced_the_runs_follow_in_order,
     an_empty_beginning_is_gone_on_with,
 }
 

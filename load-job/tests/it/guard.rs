@@ -6,13 +6,13 @@ use load_job::run::Options;
 use serde_json::{Value, json};
 
 on_each_warehouse! {
+    a_snapshot_with_a_doubled_key_deletes_nothing,
     a_snapshot_that_would_delete_too_much_fails_and_the_others_go_on,
     an_empty_snapshot_does_not_empty_a_table,
     a_rejected_record_is_not_taken_for_a_deleted_row;
     // Decided before any warehouse is asked.
     on_duckdb_alone:
     an_unstable_snapshot_loads_but_deletes_nothing,
-    a_snapshot_with_a_doubled_key_deletes_nothing,
     a_word_for_some_rows_is_none_for_others,
     few_rows_may_all_go,
     the_share_can_be_set,

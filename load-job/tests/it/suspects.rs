@@ -9,16 +9,16 @@ use load_job::run::Options;
 use serde_json::{Value, json};
 
 on_each_warehouse! {
+    a_suspect_that_comes_back_is_none,
+    a_doubtful_reading_in_between_proves_nothing,
+    rows_that_come_and_go_all_the_time_are_marked_by_the_fourth_reading,
     a_row_is_marked_when_two_complete_readings_lack_it,
     what_the_confirming_reading_lacks_anew_is_a_suspect,
     the_api_itself_says_what_is_gone,
     keys_of_any_kind_are_found_again;
     // Decided before any warehouse is asked.
     on_duckdb_alone:
-    a_suspect_that_comes_back_is_none,
     one_reading_loaded_twice_is_one_reading,
-    a_doubtful_reading_in_between_proves_nothing,
-    rows_that_come_and_go_all_the_time_are_marked_by_the_fourth_reading,
     an_older_batch_marks_nothing,
     a_list_that_begins_later_shows_nothing_of_what_lies_before,
 }

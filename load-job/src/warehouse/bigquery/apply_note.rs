@@ -14,8 +14,8 @@ use contract::stored;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long a statement that cannot be seen may still be running. A statement of a load takes seconds to minutes; should one take longer,
-/// the two exclude each other in BigQuery, and the row count of the second one is checked.
+/// How long a statement that cannot be seen may still be running. A statement of a load takes seconds to minutes. Should one take longer, two
+/// MERGEs exclude each other in BigQuery, and the second one's row count is checked; rows of `write: append` could come twice.
 const UNSEEN: Duration = Duration::from_secs(30 * 60);
 
 /// The note.
@@ -26,7 +26,7 @@ pub(super) struct ApplyNote {
     /// The number of the attempt that it began with.
     #[serde(default)]
     attempt: u32,
-    /// When it was sent; none in notes of before.
+    /// When it was sent; none in older notes.
     #[serde(default)]
     at: Option<DateTime<Utc>>,
     /// Whether it is known to have ended.
@@ -88,7 +88,8 @@ impl ApplyNote {
             note => (None, note),
         };
         if let Some(note) = other.filter(|note| !note.ended)
-            && let Settled::Unseen(_) = client.settle(what, &note.job)?
+            && let Settled::Unseen(attempt) = client.settle(what, &note.job)?
+            && attempt <= note.attempt
         {
             note.outwait(client, what)?;
         }
@@ -98,7 +99,8 @@ impl ApplyNote {
         };
         // The note is written before the statement is sent: without it there is none.
         let Some(note) = own else { return Ok(Next { attempt, skips_unseen: false }) };
-        if !note.ended {
+        // Beyond the attempt that it notes, its job was seen, and has ended.
+        if !note.ended && attempt <= note.attempt {
             note.outwait(client, what)?;
         }
         Ok(Next { attempt: attempt.max(note.attempt + 1), skips_unseen: true })

@@ -151,7 +151,7 @@ impl Client {
         let path = format!("/bigquery/v2/projects/{}/jobs", self.project);
         let until = Instant::now() + scaled(PATIENCE).max(Duration::from_secs(10));
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
-        let mut unseen_until = None;
+        let (mut unseen_until, mut is_unclear) = (None, false);
         loop {
             let error = match self.runtime.block_on(self.rest.call(Method::POST, &path, &[], Some(&body))) {
                 Ok(_) => return Ok(Inserted::Ours),
@@ -164,10 +164,14 @@ impl Client {
                         self.sleep(backoff.next(None), &order.what, id)?;
                         continue;
                     }
-                    // Of a job of its own every account is told, in a moment.
-                    Err(error) if is_unseen(&error) && !order.is_fixed && Instant::now() < until => {
+                    // An account always sees its own jobs, in a moment.
+                    Err(error) if is_unseen(&error) && (is_unclear || !order.is_fixed) && Instant::now() < until => {
                         self.sleep(backoff.next(None), &order.what, id)?;
                         continue;
+                    }
+                    // It may be its own, whose insert was answered by nobody: then it must not be run a second time.
+                    Err(error) if is_unseen(&error) && is_unclear => {
+                        return Err(refused(&self.project, &order.what, error));
                     }
                     Err(error) if is_unseen(&error) => {
                         if *unseen_until.get_or_insert_with(|| Instant::now() + scaled(UNSEEN)) > Instant::now() {
@@ -192,6 +196,7 @@ impl Client {
             if !passing || Instant::now() + wait > until {
                 return Err(refused(&self.project, &order.what, error));
             }
+            is_unclear = true;
             tracing::debug!(%error, job = id, "the job's insert has no clear answer; sending it again under the same id");
             self.sleep(wait, &order.what, id)?;
         }
