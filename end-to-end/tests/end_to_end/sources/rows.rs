@@ -134,7 +134,12 @@ impl Table {
     }
 
     fn type_of(&self, field: &str, seen: &BTreeSet<Type>) -> Option<Type> {
-        self.stream.hints.get(field).copied().or_else(|| values::decide(seen))
+        let decided = || match values::decide(seen)? {
+            // A key that is a time keeps every letter.
+            Type::Timestamp if self.stream.keys.iter().any(|key| key == field) => Some(Type::Varchar),
+            other => Some(other),
+        };
+        self.stream.hints.get(field).copied().or_else(decided)
     }
 
     /// Columns by name: field and type.
