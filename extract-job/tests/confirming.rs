@@ -16,7 +16,8 @@ async fn suspect(bench: &Bench, run: &RunId, stream: &str, fields: &[&str], keys
     let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
     let keys: Vec<Vec<String>> = keys.iter().map(|key| key.iter().map(|text| (*text).to_owned()).collect()).collect();
     let times = vec![1; keys.len()];
-    let found = Suspects { keys, times, ..Suspects::new(run.clone(), Round::First, "x", Utc::now(), &fields) };
+    let new = Suspects::new(run.clone(), Round::First, "x", Utc::now(), &fields);
+    let found = Suspects { keys, times, as_sent: true, ..new };
     suspects::write(bench.landing().as_ref(), &unit(stream), Some(&found)).await.unwrap();
 }
 
@@ -164,4 +165,19 @@ async fn what_cannot_be_asked_for_by_key_is_read_as_a_whole() {
         confirm(&bench, &run).await;
         assert_eq!(confirmed(&bench, &run, "rows").await.unwrap().mode, BatchMode::Snapshot);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_the_warehouse_spells_its_own_way_are_not_asked_for() {
+    let bench = Bench::new(&manifest(&[stream("rows", &json!({}), &by_ids(50))], 2), |asked| {
+        assert_eq!(asked.get("ids"), "");
+        Said::ok(&json!({"items": [row(1)]}))
+    })
+    .await;
+    let run = RunId::new(Utc::now());
+    let new = Suspects::new(run.clone(), Round::First, "x", Utc::now(), &["id".to_owned()]);
+    let found = Suspects { keys: vec![vec!["2.000000000".into()]], times: vec![1], ..new };
+    suspects::write(bench.landing().as_ref(), &unit("rows"), Some(&found)).await.unwrap();
+    confirm(&bench, &run).await;
+    assert_eq!(confirmed(&bench, &run, "rows").await.unwrap().mode, BatchMode::Snapshot);
 }
