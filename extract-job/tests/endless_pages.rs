@@ -41,6 +41,26 @@ async fn rows_that_come_again_with_a_new_signature_end_the_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_rows_before_it_have_pushed_on_is_doubted_and_reading_goes_on() {
+    // So many rows come in before the third page as one page holds.
+    for signs in [false, true] {
+        let answer = move |asked: &Asked| {
+            let page = asked.number("page");
+            let first = [0, 3, 3, 6, 9][page.min(4)];
+            let row = |id: usize| json!({"id": id, "link": if signs { page } else { 0 }});
+            Said::ok(&json!({"items": (first..(first + 3).min(8)).map(row).collect::<Vec<_>>()}))
+        };
+        let bench =
+            Bench::new(&manifest(&[stream("rows", &json!({"paginator": pages(3)}), &json!({}))], 1), answer).await;
+        let report = bench.extract().await;
+        let (batch, records) = bench.records(&report.run_id, "rows").await;
+        assert_eq!((batch.stable, records.len()), (false, 11), "{report:?}");
+        let warnings = of(&report, "rows").warnings.join("\n");
+        assert!(warnings.contains("page 3 of the answer repeats an earlier one"), "{warnings}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn far_more_rows_than_the_total_end_the_stream() {
     let mut paginator = pages(1000);
     paginator["x-total"] = json!("{{ response.total }}");

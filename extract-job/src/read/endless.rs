@@ -18,6 +18,8 @@ pub(super) struct Endless {
     pages: HashSet<u64>,
     /// The same by the keys of their records.
     keys: HashSet<u64>,
+    /// The page before repeated an earlier one.
+    repeated: bool,
     /// Empty pages in a row.
     empty: u64,
 }
@@ -30,27 +32,40 @@ impl Endless {
             || page.keys.is_some_and(|keys| self.keys.contains(&keys))
     }
 
-    /// The same records once more, and still more to come: the API pays no heed to the page that was asked for.
-    /// `by_token`: each page has a token of its own.
+    /// The same records once more, and still more to come: the API pays no heed to the page that was asked for. Once, rows that came in before
+    /// the page may have pushed it on as a whole; twice in a row is no accident. `by_token`: each page has a token of its own.
+    /// Whether the page repeats one, and may be passed over with a doubt.
     ///
     /// # Errors
-    /// The page has come before.
-    pub(super) fn refuse_repetition(&mut self, page: &Page, continues: bool, by_token: bool) -> Result<(), ReadError> {
+    /// Pages have come before: this one and the one before it, or the last of all.
+    pub(super) fn refuse_repetition(
+        &mut self,
+        page: &Page,
+        continues: bool,
+        by_token: bool,
+    ) -> Result<bool, ReadError> {
         let in_a_row = self.previous.replace(page.fingerprint) == Some(page.fingerprint);
         // Records without keys can be alike by chance, one by one; whole pages of them are not.
         let again = page.received > 1 && !self.pages.insert(page.fingerprint);
-        if !again && page.keys.is_some_and(|keys| !self.keys.insert(keys)) {
-            return Err(ReadError(
-                "a page holds the same keys as an earlier one, though the records differ: the API seems to ignore which page is asked for, \
-                 and reading would never end"
-                    .into(),
-            ));
-        }
+        let keys_again = page.keys.is_some_and(|keys| !self.keys.insert(keys));
         // Export feeds may give several empty pages in a row, each with a token of its own.
-        if again || (continues && in_a_row && !(by_token && page.received == 0)) {
-            return Err(ReadError("a page repeats an earlier one: reading would never end, or miss records".into()));
+        let same_in_a_row = continues && in_a_row && !(by_token && page.received == 0);
+        if !(again || keys_again || same_in_a_row) {
+            self.repeated = false;
+            return Ok(false);
         }
-        Ok(())
+        // Where keys tell rows apart, the load sees that rows came twice; without keys they would be doubled.
+        let may_pass = continues && page.keys.is_some();
+        if may_pass && !std::mem::replace(&mut self.repeated, true) {
+            return Ok(true);
+        }
+        Err(ReadError(if again || same_in_a_row {
+            "a page repeats an earlier one: reading would never end, or miss records".into()
+        } else {
+            "a page holds the same keys as an earlier one, though the records differ: the API seems to ignore which page is asked for, \
+             and reading would never end"
+                .into()
+        }))
     }
 
     /// What neither repeats nor ends. `pages` and `records` have come so far.

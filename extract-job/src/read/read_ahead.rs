@@ -259,7 +259,9 @@ impl<'a> PageReader<'a> {
         }
         let next = self.next_token(ask, page, &scope)?;
         let by_token = matches!(self.paginator.map(DefaultPaginator::strategy), Some(Strategy::Cursor(_)));
-        self.endless.refuse_repetition(page, next.is_some(), by_token)?;
+        if self.endless.refuse_repetition(page, next.is_some(), by_token)? {
+            self.tally.repeated(ask.index);
+        }
         if next.is_some() {
             self.endless.refuse_to_go_on(page, ask.index + 1, self.offset, total)?;
         }

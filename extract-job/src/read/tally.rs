@@ -74,6 +74,12 @@ impl Tally {
             .doubt(doubt, || format!("an answer with status {status} was passed over, as the error handler says"));
     }
 
+    /// A page repeated an earlier one, and those after it did not.
+    pub(crate) fn repeated(&mut self, index: u64) {
+        let page = index + 1;
+        self.evidence.doubt(Doubt::Shifted, || format!("page {page} of the answer repeats an earlier one"));
+    }
+
     /// The rest of the pages is not wanted.
     pub(crate) fn stopped(&mut self) {
         self.stopped = true;
