@@ -41,9 +41,9 @@ async fn rows_that_come_again_with_a_new_signature_end_the_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_that_rows_before_it_have_pushed_on_is_doubted_and_reading_goes_on() {
+async fn a_page_that_has_the_keys_of_an_earlier_one_is_doubted_once_and_reading_goes_on() {
     // So many rows come in before the third page as one page holds.
-    for signs in [false, true] {
+    for signs in [true, false] {
         let answer = move |asked: &Asked| {
             let page = asked.number("page");
             let first = [0, 3, 3, 6, 9][page.min(4)];
@@ -53,6 +53,12 @@ async fn a_page_that_rows_before_it_have_pushed_on_is_doubted_and_reading_goes_o
         let bench =
             Bench::new(&manifest(&[stream("rows", &json!({"paginator": pages(3)}), &json!({}))], 1), answer).await;
         let report = bench.extract().await;
+        if !signs {
+            // The very same page may be an old one out of a cache.
+            let error = of(&report, "rows").error.clone().unwrap_or_default();
+            assert!(error.contains("a page repeats an earlier one"), "{report:?}");
+            continue;
+        }
         let (batch, records) = bench.records(&report.run_id, "rows").await;
         assert_eq!((batch.stable, records.len()), (false, 11), "{report:?}");
         let warnings = of(&report, "rows").warnings.join("\n");

@@ -81,8 +81,11 @@ impl Bench {
             wait_factor: 0.001,
         };
         let report = extract_job::extract(&options, &Machine, &Shutdown::new()).await.unwrap();
+        let moves = self.world.lock().unwrap().moves;
         for unit in &report.units {
-            assert_eq!(unit.error, None, "{unit:?}");
+            // So many rows may come in before a page that it is the earlier one again. That is refused, and nothing of the stream is loaded.
+            let is_refused = |error: &String| moves && error.contains("a page repeats an earlier one");
+            assert!(unit.error.as_ref().is_none_or(is_refused), "{unit:?}");
         }
         let (path, run, runtime) = (self.pipeline(), run.clone(), Handle::current());
         let load = move || {

@@ -32,12 +32,12 @@ impl Endless {
             || page.keys.is_some_and(|keys| self.keys.contains(&keys))
     }
 
-    /// The same records once more, and still more to come: the API pays no heed to the page that was asked for. Once, rows that came in before
-    /// the page may have pushed it on as a whole; twice in a row is no accident. `by_token`: each page has a token of its own.
-    /// Whether the page repeats one, and may be passed over with a doubt.
+    /// The same records once more, and still more to come: the API pays no heed to the page that was asked for. `by_token`: each page has a
+    /// token of its own. Returns whether the page has the keys of an earlier one and may pass with a doubt: once, rows that came in before it
+    /// may have pushed the whole page on; twice in a row is no accident.
     ///
     /// # Errors
-    /// Pages have come before: this one and the one before it, or the last of all.
+    /// The page has come before.
     pub(super) fn refuse_repetition(
         &mut self,
         page: &Page,
@@ -54,8 +54,9 @@ impl Endless {
             self.repeated = false;
             return Ok(false);
         }
-        // Where keys tell rows apart, the load sees that rows came twice; without keys they would be doubled.
-        let may_pass = continues && page.keys.is_some();
+        // The very same page may be an old answer of a cache, in the place of one that was never seen. Where something in it differs, the API
+        // has made it anew, and the load sees by the keys that rows came twice.
+        let may_pass = continues && !again && !same_in_a_row;
         if may_pass && !std::mem::replace(&mut self.repeated, true) {
             return Ok(true);
         }
