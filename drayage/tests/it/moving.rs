@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 
 /// Seeds, unless `DRAYAGE_TEST_SEEDS` says how many; in pipelines of so many streams.
-const SEEDS: u64 = 80;
+const SEEDS: u64 = 40;
 const STREAMS: u64 = 20;
 /// Runs while everything moves.
 const MOVING: usize = 3;
