@@ -9,21 +9,16 @@ use sandbox::cloud_run::{Call, ExecutionState, Fault, FaultAction};
 use sandbox::cloud_storage::{self, Operation};
 use std::time::Duration;
 
-const STREAMS: [&str; 2] = ["campaigns", "jobs"];
-
-fn observe(cloud: &Cloud, model: &mut Model) {
-    model.observe(&cloud.world, |_, stream| STREAMS.contains(&stream));
-}
-
 /// The first generation is loaded, the second one is served; the tables as they are now, and as the next run must make them.
-fn calm() -> (Cloud, Model, Model) {
-    let cloud = Cloud::new(60, 15, &STREAMS);
+fn calm(streams: &[&str]) -> (Cloud, Model, Model) {
+    let cloud = Cloud::new(60, 15, streams);
+    let observe = |model: &mut Model| model.observe(&cloud.world, |_, stream| streams.contains(&stream));
     let mut first = Model::default();
     cloud.orchestrate(&[]).expect(0);
-    observe(&cloud, &mut first);
+    observe(&mut first);
     cloud.world.api.set_generation(2);
     let mut second = first.clone();
-    observe(&cloud, &mut second);
+    observe(&mut second);
     assert!(second.deleted("campaigns") > 0);
     (cloud, first, second)
 }
@@ -49,7 +44,7 @@ fn is_right(cloud: &Cloud, second: &Model) {
 
 #[test]
 fn two_more_executions_confirm_deletes_and_lost_answers_start_nothing_twice() {
-    let (cloud, _, second) = calm();
+    let (cloud, _, second) = calm(&["campaigns", "jobs"]);
     // The starts of both confirming stages take effect, but the orchestrator does not hear of it.
     cloud.run.fault(Fault::once(Call::Run, FaultAction::CutAfter).after(2));
     cloud.run.fault(Fault::once(Call::Run, FaultAction::StatusAfter(503)).after(2));
@@ -64,7 +59,7 @@ fn two_more_executions_confirm_deletes_and_lost_answers_start_nothing_twice() {
 
 #[test]
 fn an_orchestrator_that_dies_between_the_rounds_goes_on() {
-    let (cloud, first, second) = calm();
+    let (cloud, first, second) = calm(&["campaigns"]);
     let mut orchestrator = cloud.start("first.log", "orchestrator-b1", 0);
     wait_until("the first load", || cloud.executions().get("load-job") == Some(&2));
     // It does not hear of the load's end.
@@ -88,7 +83,7 @@ fn an_orchestrator_that_dies_between_the_rounds_goes_on() {
 #[test]
 fn an_orchestrator_that_dies_in_the_confirming_round_goes_on() {
     for job in ["extract-job", "load-job"] {
-        let (cloud, _, second) = calm();
+        let (cloud, _, second) = calm(&["campaigns"]);
         // Long enough for the kill to fall into the stage.
         let slow = cloud_storage::FaultAction::Slow(Duration::from_secs(2));
         let slow = match job {
@@ -109,7 +104,7 @@ fn an_orchestrator_that_dies_in_the_confirming_round_goes_on() {
 
 #[test]
 fn a_run_that_nobody_goes_on_with_is_made_good_by_the_next_one() {
-    let (cloud, first, second) = calm();
+    let (cloud, first, second) = calm(&["campaigns"]);
     let slow = cloud_storage::FaultAction::Slow(Duration::from_secs(2));
     cloud.storage.fault(cloud_storage::Fault::next(slow).on("confirm/batch.json").times(4));
     let mut orchestrator = cloud.start("first.log", "orchestrator-d1", 0);
@@ -129,7 +124,7 @@ fn a_run_that_nobody_goes_on_with_is_made_good_by_the_next_one() {
 
 #[test]
 fn a_confirming_load_that_is_killed_after_its_merge_is_finished_by_its_retry() {
-    let (cloud, _, second) = calm();
+    let (cloud, _, second) = calm(&["campaigns"]);
     // Of this run, only the confirming load removes the suspects of this company.
     let place = format!("suspects/servicetitan/{}/campaigns", ACCOUNTS[0].id);
     let slow = cloud_storage::FaultAction::Slow(Duration::from_secs(20));
