@@ -240,6 +240,15 @@ async fn an_export_without_a_line_is_an_empty_list() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_byte_order_mark_is_no_error() {
+    let said = |_: &_| Said { body: "\u{feff}{\"items\": [{\"id\": 1}]}".to_owned(), ..Said::ok(&json!(null)) };
+    let bench = Bench::new(&manifest(&[stream("rows", &json!({}), &json!({}))], 1), said).await;
+    let report = bench.extract().await;
+    let (batch, records) = bench.records(&report.run_id, "rows").await;
+    assert_eq!((batch.stable, ids(&records)), (true, vec![1]), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_names_an_answer_goes_first() {
     let filter = json!({"type": "HttpResponseFilter", "predicate": "{{ 'error' in response }}", "action": "IGNORE"});
     let handler = json!({"error_handler": {"type": "DefaultErrorHandler", "response_filters": [filter]}});
