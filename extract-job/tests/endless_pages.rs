@@ -62,7 +62,7 @@ async fn a_page_that_has_the_keys_of_an_earlier_one_is_doubted_once_and_reading_
         let (batch, records) = bench.records(&report.run_id, "rows").await;
         assert_eq!((batch.stable, records.len()), (false, 11), "{report:?}");
         let warnings = of(&report, "rows").warnings.join("\n");
-        assert!(warnings.contains("page 3 of the answer repeats an earlier one"), "{warnings}");
+        assert!(warnings.contains("page 3 holds the same keys as an earlier one"), "{warnings}");
     }
 }
 

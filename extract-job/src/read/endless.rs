@@ -18,7 +18,7 @@ pub(super) struct Endless {
     pages: HashSet<u64>,
     /// The same by the keys of their records.
     keys: HashSet<u64>,
-    /// The page before repeated an earlier one.
+    /// The page before had the keys of an earlier one, and was let pass.
     repeated: bool,
     /// Empty pages in a row.
     empty: u64,

@@ -74,10 +74,10 @@ impl Tally {
             .doubt(doubt, || format!("an answer with status {status} was passed over, as the error handler says"));
     }
 
-    /// A page repeated an earlier one, and those after it did not.
+    /// A page has the keys of an earlier one. `index` counts the pages of the slice from 0.
     pub(crate) fn repeated(&mut self, index: u64) {
         let page = index + 1;
-        self.evidence.doubt(Doubt::Shifted, || format!("page {page} of the answer repeats an earlier one"));
+        self.evidence.doubt(Doubt::Shifted, || format!("page {page} holds the same keys as an earlier one"));
     }
 
     /// The rest of the pages is not wanted.
