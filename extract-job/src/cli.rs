@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use contract::exit::Exit;
+use contract::name_list::NameList;
 use contract::program;
 use contract::report::{RunReport, UnitStatus};
 use contract::run_id::RunId;
@@ -72,9 +73,9 @@ struct PipelineArgs {
     /// Only these accounts
     #[arg(long, env = "DRAYAGE_ACCOUNT", value_delimiter = ',', value_name = "ID")]
     account: Vec<String>,
-    /// Only these streams
-    #[arg(long, env = "DRAYAGE_STREAM", value_delimiter = ',', value_name = "NAME")]
-    stream: Vec<String>,
+    /// Only these streams; a comma within a name is written `\,`
+    #[arg(long, env = "DRAYAGE_STREAM", value_name = "NAME")]
+    stream: Vec<NameList>,
     /// How results are printed
     #[arg(long, env = "DRAYAGE_OUTPUT", value_enum, default_value = "text")]
     output: Output,
@@ -145,9 +146,9 @@ pub struct ReadArgs {
     /// lacks is looked for in a `.env` beside it, or else in the working directory's
     #[arg(long, env = "DRAYAGE_CONFIG", value_name = "FILE")]
     config: Option<String>,
-    /// Only these streams
-    #[arg(long, env = "DRAYAGE_STREAM", value_delimiter = ',', value_name = "NAME")]
-    stream: Vec<String>,
+    /// Only these streams; a comma within a name is written `\,`
+    #[arg(long, env = "DRAYAGE_STREAM", value_name = "NAME")]
+    stream: Vec<NameList>,
     /// A JSON file with a state for each stream
     #[arg(long, env = "DRAYAGE_STATE", value_name = "FILE")]
     state: Option<String>,
@@ -220,7 +221,7 @@ async fn run_command(command: Command) -> Result<Exit, ExtractError> {
             let options = ReadOptions {
                 manifest: args.manifest,
                 config: args.config,
-                streams: args.stream,
+                streams: NameList::names(&args.stream),
                 state: args.state,
                 state_output: args.state_output,
                 lines: if args.output == Output::Json { Lines::WithStream } else { Lines::Records },
@@ -275,7 +276,11 @@ impl PipelineArgs {
     fn selection(&self) -> Selection {
         // An empty variable, as deployment templates leave them, selects everything.
         let named = |list: &[String]| list.iter().filter(|name| !name.is_empty()).cloned().collect();
-        Selection { sources: named(&self.source), accounts: named(&self.account), streams: named(&self.stream) }
+        Selection {
+            sources: named(&self.source),
+            accounts: named(&self.account),
+            streams: NameList::names(&self.stream),
+        }
     }
 
     fn options(&self) -> Result<Options, ExtractError> {

@@ -3,8 +3,8 @@
 
 use crate::own_manifest::{Asked, Bench, Said, cursor, ids, manifest, of, page_of, pages, requester, stream};
 use contract::batch::BatchMode;
-use contract::report::{RunReport, UnitStatus};
-use extract_job::Options;
+use contract::report::{Remedy, RunReport, UnitStatus};
+use extract_job::{Options, Selection};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -346,6 +346,32 @@ async fn children_of_changed_parents_alone_are_read_where_the_manifest_says_so()
         assert_eq!((unread(&after).is_some(), unread(&after)), (true, unread(&before)), "what was not read stays");
         let parent_state = follows.then(|| json!({"parents": {"at": "2026-01-08T00:00:00Z"}}));
         assert_eq!(after.get("parent_state"), parent_state.as_ref());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_is_none_fails_its_unit_before_anything_is_asked_for_and_tells_the_remedy() {
+    let (bench, ..) = family_bench(&family(true)).await;
+    let own = json!({"partition": {"parent": 1, "parent_slice": {}}, "cursor": {"at": "2026-01-01T00:00:00Z"}});
+    let unreadable = json!({"partition": {"parent": 1, "parent_slice": {}}, "cursor": {"at": "yesterday"}});
+    for (stream, state, expected) in [
+        ("parents", json!({"since": "2026-01-01T00:00:00Z"}), "the state has no `at`"),
+        ("parents", json!({"at": "yesterday"}), "the state's `at` fits none of the cursor's formats"),
+        ("comments", json!({"states": [1]}), "the state is none of a partitioned stream"),
+        ("comments", json!({"states": [own, unreadable]}), "the state's `at` fits none of the cursor's formats"),
+        (
+            "comments",
+            json!({"states": [own], "parent_state": {"parents": {"at": "yesterday"}}}),
+            "the parent stream `parents`: the state's `at` fits none of the cursor's formats",
+        ),
+    ] {
+        bench.set_checkpoint(stream, state.clone()).await;
+        let selection = Selection { streams: vec![stream.into()], ..Selection::default() };
+        let report = bench.try_extract(Options { selection, ..bench.options() }).await.unwrap();
+        let unit = of(&report, stream);
+        assert_eq!((unit.status, unit.remedy), (UnitStatus::Failed, Some(Remedy::FullRefresh)), "{state}");
+        assert!(unit.error.as_ref().is_some_and(|error| error.contains(expected)), "{state}: {:?}", unit.error);
+        assert!(bench.take_asked().is_empty(), "{state}");
     }
 }
 

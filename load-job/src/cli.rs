@@ -8,6 +8,7 @@ use clap::{Args, Command, FromArgMatches, ValueEnum};
 use contract::exit::Exit;
 use contract::landing::{self, Landing, LandingError};
 use contract::lease::{Lease, LeaseError};
+use contract::name_list::NameList;
 use contract::pipeline::Pipeline;
 use contract::report::{RunReport, UnitReport, UnitStatus};
 use contract::run_id::RunId;
@@ -45,9 +46,9 @@ pub struct LoadArgs {
     /// Only this account (repeatable).
     #[arg(long, env = "DRAYAGE_ACCOUNT", value_name = "A", value_delimiter = ',')]
     pub account: Vec<String>,
-    /// Only this stream (repeatable).
-    #[arg(long, env = "DRAYAGE_STREAM", value_name = "T", value_delimiter = ',')]
-    pub stream: Vec<String>,
+    /// Only this stream (repeatable); a comma within its name is written `\,`.
+    #[arg(long, env = "DRAYAGE_STREAM", value_name = "T")]
+    pub stream: Vec<NameList>,
     /// Let a snapshot mark any share of an account's rows as deleted.
     #[arg(long, env = "DRAYAGE_ALLOW_MASS_DELETE")]
     pub allow_mass_delete: bool,
@@ -160,7 +161,7 @@ async fn execute(cli: &LoadArgs) -> Result<RunReport, Failure> {
         run_id,
         sources: cli.source.clone(),
         accounts: cli.account.clone(),
-        streams: cli.stream.clone(),
+        streams: NameList::names(&cli.stream),
         allow_mass_delete: cli.allow_mass_delete,
         force: cli.force,
         rewrite: cli.rewrite,

@@ -4,6 +4,7 @@
 use crate::run::RunOptions;
 use crate::stage::Stage;
 use chrono::SecondsFormat;
+use contract::name_list::escaped;
 use contract::program;
 use contract::run_id::RunId;
 use contract::unit::Unit;
@@ -18,8 +19,12 @@ pub(crate) fn stage_arguments(stage: Stage, pipeline: &str, run_id: &RunId, opti
 
 pub(crate) fn filters(options: &RunOptions) -> Vec<String> {
     let filters = [("--source", &options.sources), ("--account", &options.accounts), ("--stream", &options.streams)];
-    // One word: a name that begins with a dash stays a name.
-    filters.iter().flat_map(|(flag, names)| names.iter().map(move |name| format!("{flag}={name}"))).collect()
+    filters.iter().flat_map(|(flag, names)| names.iter().map(move |name| filter(flag, name))).collect()
+}
+
+/// One word: a name that begins with a dash, or holds a comma, stays a name.
+fn filter(flag: &str, name: &str) -> String {
+    format!("{flag}={}", escaped(name))
 }
 
 fn modes(stage: Stage, options: &RunOptions) -> Vec<String> {
@@ -63,8 +68,8 @@ pub(crate) fn load_again(pipeline: &str, run_id: &RunId) -> String {
 /// The options that name some streams of one account, as words of a command line.
 pub(crate) fn only_these(units: &[&Unit]) -> String {
     let Some(first) = units.first() else { return String::new() };
-    let mut words = vec![format!("--source={}", first.source), format!("--account={}", first.account)];
-    words.extend(units.iter().map(|unit| format!("--stream={}", unit.stream)));
+    let mut words = vec![filter("--source", &first.source), filter("--account", &first.account)];
+    words.extend(units.iter().map(|unit| filter("--stream", &unit.stream)));
     words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
@@ -104,7 +109,7 @@ mod tests {
         let all = RunOptions {
             sources: vec!["s1".into(), "s2".into()],
             accounts: vec!["-a".into()],
-            streams: vec!["jobs".into()],
+            streams: vec!["jobs".into(), "Leads, new".into()],
             window: Some(("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00.5Z".parse().unwrap())),
             allow_mass_delete: true,
             force: true,
@@ -113,6 +118,7 @@ mod tests {
             ..RunOptions::default()
         };
         let common = format!("--pipeline p.yaml --run-id {ID} --source=s1 --source=s2 --account=-a --stream=jobs");
+        let common = format!(r"{common} --stream=Leads\, new");
         let window = "--from 2026-01-01T00:00:00Z --to 2026-01-02T00:00:00.500Z";
         let refresh = RunOptions { full_refresh: true, ..RunOptions::default() };
         let table = [

@@ -9,6 +9,7 @@ use crate::stage::Stage;
 use chrono::{DateTime, NaiveTime, Utc};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use contract::name_list::NameList;
 use contract::pipeline::Span;
 use contract::secret::Secret;
 use std::convert::Infallible;
@@ -96,9 +97,9 @@ struct Selection {
     /// Only this account; may be repeated
     #[arg(long = "account", env = "DRAYAGE_ACCOUNT", value_name = "A", value_delimiter = ',')]
     accounts: Vec<String>,
-    /// Only this stream; may be repeated
-    #[arg(long = "stream", env = "DRAYAGE_STREAM", value_name = "T", value_delimiter = ',')]
-    streams: Vec<String>,
+    /// Only this stream; may be repeated. A comma within its name is written `\,`
+    #[arg(long = "stream", env = "DRAYAGE_STREAM", value_name = "T")]
+    streams: Vec<NameList>,
     /// Extract everything anew, whatever the checkpoints say
     #[arg(long, env = "DRAYAGE_FULL_REFRESH", value_parser = FalseyValueParser::new())]
     full_refresh: bool,
@@ -131,7 +132,7 @@ impl Selection {
             run_id: None,
             sources: named(&self.sources),
             accounts: named(&self.accounts),
-            streams: named(&self.streams),
+            streams: NameList::names(&self.streams),
             full_refresh: self.full_refresh,
             window: None,
             allow_mass_delete: self.allow_mass_delete,
@@ -276,13 +277,13 @@ mod tests {
     #[test]
     fn flags_are_read() {
         let read = options(
-            "--source a --source b --account x,y --stream jobs --from 2026-01-01 --to 2026-02-01T00:00:00+01:00 \
+            "--source a --source b --account x,y --stream jobs,calls --stream leads\\,new --from 2026-01-01 --to 2026-02-01T00:00:00+01:00 \
              --allow-mass-delete --force --rewrite --take-over --wait --extract-tasks 3 --run-id 20260131T235900Z-a1b2c3",
         )
         .unwrap();
         assert_eq!(read.sources, ["a", "b"]);
         assert_eq!(read.accounts, ["x", "y"]);
-        assert_eq!(read.streams, ["jobs"]);
+        assert_eq!(read.streams, ["jobs", "calls", "leads,new"]);
         let (from, to) = read.window.unwrap();
         assert_eq!(
             (from.to_rfc3339(), to.to_rfc3339()),

@@ -95,6 +95,7 @@ pub(crate) fn gather(arguments: &InitArguments, place: &Place, mut ask: Option<&
     let mut given_settings = flags(arguments, &spec, &mut lacks);
     let unsaid = judged(&judge, &spec, &given_settings, &mut lacks);
     let names = arguments.streams();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let described = |settings: &Value| {
         judge.manifest.describe_streams(&judge.resolved(settings)).map_err(|problems| Stop::wrong(problems.to_string()))
     };

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
+use contract::name_list::NameList;
 use contract::secret::Secret;
 use std::convert::Infallible;
 
@@ -28,9 +29,9 @@ pub(crate) struct InitArguments {
     /// does the text of a key that the connector does not describe: it may be a secret.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = unseen)]
     pub(crate) settings: Vec<Secret>,
-    /// A stream to read; may be repeated, or separated by commas
-    #[arg(long = "stream", env = "DRAYAGE_STREAM", value_name = "NAME", value_delimiter = ',')]
-    pub(crate) streams: Vec<String>,
+    /// A stream to read; may be repeated, or separated by commas. A comma within its name is written `\,`
+    #[arg(long = "stream", env = "DRAYAGE_STREAM", value_name = "NAME")]
+    pub(crate) streams: Vec<NameList>,
     /// The pipeline file to write; one that is there is never touched
     #[arg(long, env = "DRAYAGE_PIPELINE", value_name = "FILE", default_value = PIPELINE)]
     pub(crate) pipeline: String,
@@ -53,8 +54,9 @@ pub(crate) struct InitArguments {
 
 impl InitArguments {
     /// The streams that are named; an empty variable names none.
-    pub(crate) fn streams(&self) -> Vec<&str> {
-        self.streams.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect()
+    pub(crate) fn streams(&self) -> Vec<String> {
+        let names = NameList::names(&self.streams);
+        names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use super::stop::Stop;
 use super::streams::{first_to_load, tables};
 use anyhow::{Context, Result};
 use contract::exit::Exit;
+use contract::name_list::escaped;
 use contract::shutdown::Shutdown;
 use extract_job::StreamDescription;
 use orchestrator::{shell_word, terminate};
@@ -58,7 +59,7 @@ impl SetUp<'_> {
             (None, _) => None,
         };
         if let Some(stream) = &load {
-            let run = ["run", "--pipeline", file, "--stream", stream];
+            let run = ["run", "--pipeline", file, "--stream", &escaped(stream)];
             println!("\n$ {}", shown(&run));
             let exit = commands.run(&run)?;
             if exit != Exit::Done {

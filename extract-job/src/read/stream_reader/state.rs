@@ -1,6 +1,8 @@
 //! The state of a stream: what it goes on from, and what remains of a reading.
 
 use super::{Plan, Reading, StreamReader, TOKEN};
+use crate::components::declarative_stream::DeclarativeStream;
+use crate::components::expression::Scope;
 use crate::read::page::ReadError;
 use crate::read::partition_states::PartitionStates;
 use crate::read::partitions::Parents;
@@ -8,19 +10,30 @@ use crate::read::progress::Progress;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+/// Whether a state is one of the stream, and what it holds of the stream's parents one of theirs.
+fn check(stream: &DeclarativeStream, scope: &Scope, state: Option<&Value>) -> Result<(), String> {
+    let Some(cursor) = &stream.cursor else { return Ok(()) };
+    let Some(router) = &stream.retriever.router else { return cursor.parse_state(scope, state).map(drop) };
+    let states = PartitionStates::parse(state)?;
+    states.cursors().try_for_each(|state| cursor.parse_state(scope, Some(state)).map(drop))?;
+    for parent in router.parents().into_iter().filter(|parent| parent.incremental_dependency) {
+        let name = &parent.stream.name;
+        check(&parent.stream, scope, states.parent(name))
+            .map_err(|error| format!("the parent stream `{name}`: {error}"))?;
+    }
+    Ok(())
+}
+
 impl StreamReader {
     /// Whether the plan's state is one of this stream, before anything is asked for.
     ///
     /// # Errors
     /// It is another one's, or of before the manifest was changed: only a reading from the start goes on from there.
     pub(crate) fn check_state(&self, plan: &Plan) -> Result<(), ReadError> {
-        let Some(cursor) = self.stream.cursor.as_ref().filter(|_| !plan.snapshot) else { return Ok(()) };
-        if !self.is_partitioned() {
-            return cursor.parse_state(&self.scope, plan.state.as_ref()).map(drop).map_err(ReadError);
+        if plan.snapshot {
+            return Ok(());
         }
-        let states = PartitionStates::parse(plan.state.as_ref()).map_err(ReadError)?;
-        let mut cursors = states.cursors();
-        cursors.try_for_each(|state| cursor.parse_state(&self.scope, Some(state)).map(drop).map_err(ReadError))
+        check(&self.stream, &self.scope, plan.state.as_ref()).map_err(ReadError)
     }
 
     pub(super) fn state_after(
