@@ -6,6 +6,7 @@
 mod bad_input;
 mod both_generations;
 mod cloud;
+mod connectors;
 mod demo;
 mod failures;
 mod kill_confirm;
@@ -18,7 +19,6 @@ mod programs;
 mod rerun;
 mod secrets;
 mod shifting;
-mod sources;
 mod tables;
 mod values;
 mod world;
