@@ -239,9 +239,13 @@ pub struct StreamSettings {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub max_delete_fraction: Option<f64>,
-    /// The types of columns, by the record's field name; they win over the manifest's.
+    /// The types of columns, by the record's field name; they win over the manifest's. The last three TIMESTAMPs are made of numbers, or
+    /// of texts of digits, that count from 1970.
     #[serde(default)]
     pub columns: BTreeMap<String, ColumnHint>,
+    /// Keeps each record as it was read in a JSON column `_etl_raw`, beside the typed columns (default false).
+    #[serde(default)]
+    pub raw: bool,
     /// Fields that must not be stored as they are, by name (nested ones by dots): `hash` (with the pipeline's `redact_salt`) or `drop`.
     /// A field that no record has fails the stream, unless it is written as `{how: hash, may_be_absent: true}`.
     #[serde(default)]
@@ -384,6 +388,12 @@ pub enum ColumnHint {
     Date,
     Datetime,
     Timestamp,
+    #[serde(rename = "TIMESTAMP_SECONDS")]
+    TimestampSeconds,
+    #[serde(rename = "TIMESTAMP_MILLIS")]
+    TimestampMillis,
+    #[serde(rename = "TIMESTAMP_MICROS")]
+    TimestampMicros,
     Json,
 }
 

@@ -13,7 +13,11 @@ pub(crate) enum Type {
     Varchar,
     Date,
     Timestamp,
+    /// A TIMESTAMP from milliseconds since 1970, as a number or as a text of digits.
+    Epoch,
     Json,
+    /// JSON, also where it was sent as a text.
+    JsonText,
 }
 
 impl Type {
@@ -24,8 +28,8 @@ impl Type {
             Self::Double => "DOUBLE",
             Self::Varchar => "VARCHAR",
             Self::Date => "DATE",
-            Self::Timestamp => "TIMESTAMP",
-            Self::Json => "JSON",
+            Self::Timestamp | Self::Epoch => "TIMESTAMP",
+            Self::Json | Self::JsonText => "JSON",
         }
     }
 }
@@ -109,7 +113,13 @@ pub(crate) fn of_record(raw: Option<&String>, ty: Type) -> Option<String> {
         }
         Type::Varchar | Type::Date => text(raw),
         Type::Timestamp => micros(&text(raw)).unwrap(),
-        Type::Json => canonical(raw),
+        Type::Epoch => {
+            let millis: i64 = raw.trim_matches('"').parse().unwrap();
+            let at = chrono::DateTime::from_timestamp_millis(millis).unwrap();
+            at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
+        }
+        Type::JsonText if own == Type::Varchar && text(raw).starts_with(['{', '[']) => canonical(&text(raw)),
+        Type::Json | Type::JsonText => canonical(raw),
     })
 }
 
@@ -119,8 +129,8 @@ pub(crate) fn of_column(text: Option<&String>, ty: Type) -> Option<String> {
     Some(match ty {
         Type::Boolean | Type::Bigint | Type::Varchar | Type::Date => text.clone(),
         Type::Double => text.parse::<f64>().unwrap().to_bits().to_string(),
-        Type::Timestamp => micros(&format!("{}Z", text.replace(' ', "T"))).unwrap(),
-        Type::Json => canonical(text),
+        Type::Timestamp | Type::Epoch => micros(&format!("{}Z", text.replace(' ', "T"))).unwrap(),
+        Type::Json | Type::JsonText => canonical(text),
     })
 }
 

@@ -37,6 +37,10 @@ fn the_built_in_connectors_load_without_warnings() {
 
 #[test]
 fn what_is_not_supported_is_named_with_its_line() {
+    let property = |property: &str| {
+        let schema = format!("{{properties: {{at: {property}}}}}");
+        manifest("", &format!("    schema_loader: {{type: InlineSchemaLoader, schema: {schema}}}\n"))
+    };
     let partition = "      partition_router: {type: JumpPartitionRouter, values: [a], cursor_field: x}\n";
     let cases = [
         (
@@ -61,6 +65,8 @@ fn what_is_not_supported_is_named_with_its_line() {
             "`JUMP`",
         ),
         (manifest("", "").replace("type: DpathExtractor", "type: Dpath"), "m.yaml:14: ", "Dpath is not supported"),
+        (property("{x-epoch: min}"), "m.yaml:8: ", "`x-epoch` is \"min\"; it must be s, ms or us"),
+        (property("{x-json: 1}"), "m.yaml:8: ", "`x-json` is 1; it must be true or false"),
         (manifest("", "").replace("[things]", "[thing]"), "m.yaml:", "no stream `thing`"),
     ];
     for (text, line, part) in cases {

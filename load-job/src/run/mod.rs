@@ -9,6 +9,7 @@ mod error;
 mod judge;
 mod order_of_runs;
 mod reject;
+mod rewrite;
 mod select;
 mod stage;
 mod table;

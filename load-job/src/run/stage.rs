@@ -4,7 +4,7 @@
 use super::error::LoadError;
 use super::reject::Rejects;
 use crate::read::{self, Block, ReadError};
-use crate::shape::{BatchContext, Observed, RejectReason, ShapedBlock, Shaper, TablePlan, Widening};
+use crate::shape::{BatchContext, ColumnType, Hint, Observed, RejectReason, ShapedBlock, Shaper, TablePlan, Widening};
 use crate::warehouse::{Warehouse, WarehouseError};
 use arrow::array::RecordBatch;
 use contract::batch::Batch;
@@ -47,7 +47,9 @@ pub(super) fn stage(
     warehouse: &mut dyn Warehouse,
     mut make_plan: impl FnMut(&mut dyn Warehouse, &Observed) -> Result<TablePlan, LoadError>,
 ) -> Result<(TablePlan, Vec<Outcome>), LoadError> {
-    let mut plan = make_plan(warehouse, &sample(workers, inputs)?)?;
+    // What the hints say of reading holds for the first records as well.
+    let blank = Arc::new(make_plan(warehouse, &Observed::default())?);
+    let mut plan = make_plan(warehouse, &sample(workers, inputs, &blank)?)?;
     // The second pass has seen everything, so its plan stands; a third would mean a fault in this program.
     for _ in 0..3 {
         let shared = Arc::new(plan.clone());
@@ -72,13 +74,12 @@ pub(super) fn stage(
 }
 
 /// Looks at the first records of each batch.
-fn sample(workers: &Workers<'_>, inputs: &[Input]) -> Result<Observed, LoadError> {
+fn sample(workers: &Workers<'_>, inputs: &[Input], blank: &Arc<TablePlan>) -> Result<Observed, LoadError> {
     let mut observed = Observed::default();
     for input in inputs {
         let mut failure = None;
         let result = read::blocks(workers.landing, workers.runtime, &input.batch, |block| {
-            let mut shaper =
-                Shaper::new(Arc::new(TablePlan { columns: Vec::new(), fields: Vec::new(), changes: Vec::new() }));
+            let mut shaper = Shaper::new(blank.clone());
             let end =
                 block.data.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).take(SAMPLE).last();
             let lines = &block.data[..end.unwrap_or(block.data.len())];
@@ -195,10 +196,12 @@ fn shape_all(
     Ok(())
 }
 
-/// Asks the warehouse whether a column may become a double.
+/// Asks the warehouse whether a column may have another type.
 pub(super) struct AskWarehouse<'a> {
     pub(super) warehouse: &'a mut dyn Warehouse,
     pub(super) table: &'a crate::warehouse::TableName,
+    /// Whether columns take on the types of their hints.
+    pub(super) retype: bool,
 }
 
 impl Widening for AskWarehouse<'_> {
@@ -206,5 +209,9 @@ impl Widening for AskWarehouse<'_> {
 
     fn is_exact_as_double(&mut self, column: &str) -> Result<bool, Self::Error> {
         self.warehouse.is_exact_as_double(self.table, column)
+    }
+
+    fn retypes(&mut self, column: &str, from: ColumnType, to: &Hint) -> Result<Option<bool>, Self::Error> {
+        self.retype.then(|| self.warehouse.can_change(self.table, column, from, to)).transpose()
     }
 }

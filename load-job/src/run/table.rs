@@ -6,6 +6,7 @@ use super::check::{Candidate, Checked, Target, check, fits_with, write_mode};
 use super::continuity;
 use super::error::LoadError;
 use super::judge::{Case, take_outcome};
+use super::rewrite;
 use super::stage::{self, AskWarehouse, Input, Workers};
 use super::{Options, TableGroup, UnitWork};
 use crate::shape::{BatchContext, ColumnType, TablePlan, hints};
@@ -95,10 +96,8 @@ fn load_candidates(
 ) -> Result<(), LoadError> {
     let (table, existing) = (target.table, target.existing);
     let write = candidates.first().map_or(Write::Merge, write_mode);
-    let hints = candidates
-        .first()
-        .map(|c| hints(c.checked.batch.schema.as_ref(), &c.work.settings.columns))
-        .unwrap_or_default();
+    let hints =
+        candidates.first().map(|c| hints(c.checked.batch.schema.as_ref(), &c.work.settings)).unwrap_or_default();
     let memory: Vec<Remember> = candidates.iter().map(|candidate| candidate.checked.memory.clone()).collect();
     let mut works: Vec<(UnitWork, Checked)> = Vec::with_capacity(candidates.len());
     let mut inputs: Vec<Input> = Vec::with_capacity(candidates.len());
@@ -114,10 +113,14 @@ fn load_candidates(
     let keys: Vec<String> = inputs.first().map(|input| input.context.keys.clone()).unwrap_or_default();
     let mut clock = Clock::start(table);
     let (plan, outcomes) = stage::stage(workers, &inputs, warehouse, |warehouse, observed| {
-        let mut widening = AskWarehouse { warehouse, table };
+        let mut widening = AskWarehouse { warehouse, table, retype: options.rewrite };
         Ok(TablePlan::make(existing.map(|table| table.columns.as_slice()), &hints, &keys, observed, &mut widening)?)
     })?;
 
+    if options.rewrite {
+        let told = rewrite::told(&plan, table, warehouse)?;
+        units.iter_mut().for_each(|unit| unit.warnings.extend(told.iter().cloned()));
+    }
     clock.phase("staged");
     // What is staged may be a part only; and a lost lease means that another run is at work.
     if let Some(reason) = workers.shutdown.reason() {

@@ -1,6 +1,7 @@
 //! Arrow builders, one a column, and where a value of a field goes among the field's columns.
 //! A value is appended only where its kind fits, so no conversion can fail or round.
 
+use super::canonical_json::canonical_json;
 use super::column_type::ColumnType;
 use super::kind::{self, Kind};
 use super::table_plan::ColumnPlan;
@@ -33,7 +34,7 @@ pub(super) fn append(builders: &mut [Builder], plan: &[ColumnPlan], columns: &[u
         let builder = &mut builders[*column];
         match value {
             Some(found) if plan[*column].holds(found.kind) => {
-                builder.append(found);
+                builder.append(found, plan[*column].is_canonical);
                 value = None;
             }
             // Where no column holds it, the plan is about to be made anew: the kind was observed.
@@ -71,8 +72,8 @@ impl Builder {
     }
 
     /// Appends a value whose kind fits.
-    fn append(&mut self, value: &Value<'_>) {
-        let number = if value.kind == Kind::TextInt { &value.text } else { value.raw };
+    fn append(&mut self, value: &Value<'_>, is_canonical: bool) {
+        let number = number_text(value);
         match self {
             Self::Bool(builder) => builder.append_value(value.raw == "true"),
             Self::Int64(builder) => builder.append_option(whole(value)),
@@ -82,7 +83,8 @@ impl Builder {
                 builder.append_value(value.raw);
             }
             Self::String(builder) => builder.append_value(&value.text),
-            Self::Json(builder) => builder.append_value(whole_surrogates(value.raw)),
+            Self::Json(builder) if is_canonical => builder.append_value(canonical_json(value.json())),
+            Self::Json(builder) => builder.append_value(whole_surrogates(value.json())),
             Self::Date(builder) => builder.append_option(i32::try_from(value.time).ok()),
             Self::Datetime(builder) | Self::Timestamp(builder) => builder.append_value(value.time),
         }
@@ -115,10 +117,12 @@ impl Builder {
 
 /// A whole number, also one that is written `250.0`.
 fn whole(value: &Value<'_>) -> Option<i64> {
-    if value.kind == Kind::FloatWhole {
-        let scaled = kind::decimal(value.raw)?;
-        return i64::try_from(scaled / 1_000_000_000).ok();
-    }
-    let number = if value.kind == Kind::TextInt { &value.text } else { value.raw };
-    number.parse().ok()
+    let number = number_text(value);
+    let fraction = || i64::try_from(kind::decimal(number)? / 1_000_000_000).ok();
+    number.parse().ok().or_else(fraction)
+}
+
+/// The digits of a number, or of a text that is one.
+fn number_text<'v>(value: &'v Value<'_>) -> &'v str {
+    if matches!(value.kind, Kind::TextInt | Kind::EpochText) { &value.text } else { value.raw }
 }

@@ -64,14 +64,29 @@ impl ColumnType {
     /// All kinds that are held without loss.
     fn held(self) -> Kinds {
         use Kind::{
-            Bool, FineDatetime, FineTimestamp, Float, FloatDecimal, FloatWhole, Int53, Int64, IntNumeric, LongDecimal,
-            Null, Text, TextBroken, TextDate, TextDatetime, TextInt, TextTimestamp,
+            Bool, EpochFine, EpochFraction, EpochInt53, EpochInt64, EpochText, FineDatetime, FineTimestamp, Float,
+            FloatDecimal, FloatWhole, Int53, Int64, IntNumeric, LongDecimal, Null, Text, TextBroken, TextDate,
+            TextDatetime, TextInt, TextTimestamp,
         };
         match self {
             Self::Bool => Kinds::of(&[Null, Bool]),
-            Self::Int64 => Kinds::of(&[Null, Int53, Int64, FloatWhole]),
-            Self::Float64 => Kinds::of(&[Null, Int53, FloatWhole, FloatDecimal, Float]),
-            Self::Numeric => Kinds::of(&[Null, Int53, Int64, IntNumeric, FloatWhole, FloatDecimal, LongDecimal]),
+            Self::Int64 => Kinds::of(&[Null, Int53, Int64, FloatWhole, EpochInt53, EpochInt64]),
+            Self::Float64 => {
+                Kinds::of(&[Null, Int53, FloatWhole, FloatDecimal, Float, EpochInt53, EpochFraction, EpochFine])
+            }
+            Self::Numeric => Kinds::of(&[
+                Null,
+                Int53,
+                Int64,
+                IntNumeric,
+                FloatWhole,
+                FloatDecimal,
+                LongDecimal,
+                EpochInt53,
+                EpochInt64,
+                EpochFraction,
+                EpochFine,
+            ]),
             Self::String => Kinds::of(&[
                 Null,
                 Text,
@@ -82,10 +97,20 @@ impl ColumnType {
                 FineDatetime,
                 FineTimestamp,
                 TextBroken,
+                EpochText,
             ]),
             Self::Date => Kinds::of(&[Null, TextDate]),
             Self::Datetime => Kinds::of(&[Null, TextDatetime, FineDatetime]),
-            Self::Timestamp => Kinds::of(&[Null, TextTimestamp, FineTimestamp]),
+            Self::Timestamp => Kinds::of(&[
+                Null,
+                TextTimestamp,
+                FineTimestamp,
+                EpochInt53,
+                EpochInt64,
+                EpochFraction,
+                EpochFine,
+                EpochText,
+            ]),
             Self::Json => Kinds::ALL,
         }
     }
@@ -98,16 +123,20 @@ impl ColumnType {
     /// All kinds that are held as keys: two keys never become one, nor one key two. A whole number and the text of it are one key, for APIs
     /// write an id as either.
     pub(super) fn held_as_key(self) -> Kinds {
-        use Kind::{FineDatetime, FineTimestamp, Int53, Int64, IntHuge, IntNumeric, TextBroken, TextInt};
+        use Kind::{
+            EpochFine, EpochInt53, EpochInt64, EpochText, FineDatetime, FineTimestamp, Int53, Int64, IntHuge,
+            IntNumeric, TextBroken, TextInt,
+        };
         let held = self.held();
         match self {
-            Self::Int64 | Self::Numeric => held.union(Kinds::of(&[TextInt])),
+            Self::Int64 | Self::Numeric => held.union(Kinds::of(&[TextInt, EpochText])),
             Self::String => {
-                held.union(Kinds::of(&[Int53, Int64, IntNumeric, IntHuge])).without(Kinds::of(&[TextBroken]))
+                let whole = Kinds::of(&[Int53, Int64, IntNumeric, IntHuge, EpochInt53, EpochInt64]);
+                held.union(whole).without(Kinds::of(&[TextBroken]))
             }
             Self::Json => held.without(Kinds::of(&[TextBroken])),
             Self::Datetime => held.without(Kinds::of(&[FineDatetime])),
-            Self::Timestamp => held.without(Kinds::of(&[FineTimestamp])),
+            Self::Timestamp => held.without(Kinds::of(&[FineTimestamp, EpochFine])),
             Self::Bool | Self::Float64 | Self::Date => held,
         }
     }
@@ -159,7 +188,10 @@ impl From<ColumnHint> for ColumnType {
             ColumnHint::String => Self::String,
             ColumnHint::Date => Self::Date,
             ColumnHint::Datetime => Self::Datetime,
-            ColumnHint::Timestamp => Self::Timestamp,
+            ColumnHint::Timestamp
+            | ColumnHint::TimestampSeconds
+            | ColumnHint::TimestampMillis
+            | ColumnHint::TimestampMicros => Self::Timestamp,
             ColumnHint::Json => Self::Json,
         }
     }

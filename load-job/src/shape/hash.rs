@@ -104,7 +104,8 @@ fn nested(hasher: &mut Canonical, raw: &str, depth: usize) {
     }
 }
 
-enum Children<'a> {
+/// What is in an object, in its order, or in an array.
+pub(super) enum Children<'a> {
     Object(Vec<(Cow<'a, str>, &'a RawValue)>),
     Array(Vec<&'a RawValue>),
 }

@@ -49,6 +49,16 @@ pub enum Kind {
     FineTimestamp = 1 << 19,
     /// A text with half a surrogate pair, which is no character.
     TextBroken = 1 << 20,
+    /// As `Int53`, or `FloatWhole`: a time counted from 1970.
+    EpochInt53 = 1 << 21,
+    /// As `Int64`: such a time.
+    EpochInt64 = 1 << 22,
+    /// As `FloatDecimal`: such a time, in whole microseconds.
+    EpochFraction = 1 << 23,
+    /// As `EpochFraction`, with digits finer than a microsecond.
+    EpochFine = 1 << 24,
+    /// As `TextInt`: such a time.
+    EpochText = 1 << 25,
 }
 
 /// A set of kinds.

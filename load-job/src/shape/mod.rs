@@ -1,8 +1,10 @@
 //! Shaping raw records into typed columns (design, section 6): names, types, drift, hashes, rejects.
 //! It knows no warehouse: its output is Arrow batches under a [`TablePlan`].
 
+mod canonical_json;
 mod column_builder;
 mod column_type;
+mod epoch;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod fuzz;
@@ -17,7 +19,8 @@ mod table_plan;
 mod value;
 
 pub use column_type::ColumnType;
-pub use hint::hints;
+pub use epoch::EpochUnit;
+pub use hint::{Hint, RAW_COLUMN, Reading, hints};
 pub(crate) use kind::is_held_by_a_machine_number;
 pub use kind::{Kind, Kinds};
 pub(crate) use name::column_name;

@@ -3,6 +3,7 @@
 
 use super::column_builder::{Builder, append, arrow_type};
 use super::hash;
+use super::hint::Reading;
 use super::kind::{Kind, Kinds};
 use super::observe::Observed;
 use super::record::{self, Fields};
@@ -75,6 +76,8 @@ pub(crate) struct Shaper {
     plan: Arc<TablePlan>,
     schema: Arc<Schema>,
     index: HashMap<String, usize>,
+    /// The field plan of whole records.
+    record: Option<usize>,
     /// Field plan of the n-th field of the last record: records of a stream mostly look alike.
     expected: Vec<usize>,
     /// The last record's fields sorted by name, to be used again while records look alike.
@@ -97,6 +100,7 @@ impl Shaper {
         Self {
             schema: Arc::new(Schema::new(fields)),
             index: plan.fields.iter().enumerate().map(|(index, field)| (field.field.clone(), index)).collect(),
+            record: plan.fields.iter().position(|field| field.reading == Reading::Record),
             expected: Vec::new(),
             order: Vec::new(),
             kinds: vec![(Kinds::default(), (u64::MAX, 0)); plan.fields.len()],
@@ -196,16 +200,22 @@ impl Shaper {
                     index
                 }
             };
-            let value = Value::read(raw);
+            let mut value = Value::read(raw);
             let first = (seq, u32::try_from(place).unwrap_or(u32::MAX));
             if index == UNKNOWN {
                 self.others.add(name, Kinds::of(&[value.kind]), first);
             } else {
+                value.read_as(self.plan.fields[index].reading);
                 let seen = &mut self.kinds[index];
                 seen.0.add(value.kind);
                 seen.1 = seen.1.min(first);
                 slots[index] = Some(value);
             }
+        }
+        if let Some(index) = self.record {
+            let text = std::str::from_utf8(line).map_err(|error| RejectReason::NoObject(error.to_string()))?;
+            self.kinds[index].0.add(Kind::Nested);
+            slots[index] = Some(Value::record(text.trim()));
         }
         if !alike {
             self.order = (0..u32::try_from(fields.len()).unwrap_or(0)).collect();
@@ -237,7 +247,7 @@ impl Shaper {
                 // A key that the plan does not know yet is null in every record, or the plan will be made anew.
                 return Some(RejectReason::KeyMissing(name.clone()));
             };
-            if value.kind == Kind::TextBroken {
+            if value.kind == Kind::TextBroken || value.has_half_characters() {
                 return Some(RejectReason::KeyBroken(name.clone()));
             }
             let own = self.plan.fields[*index].columns.first().map(|column| &self.plan.columns[*column]);

@@ -3,10 +3,14 @@
 
 use super::AUDIT_COLUMNS;
 use super::column_type::ColumnType;
+use super::hint::{Hint, RAW_COLUMN, Reading};
 use super::kind::{Kind, Kinds};
 use super::name::{clashing_name, column_name, sibling_name};
 use super::observe::Observed;
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Bytes of a field's name that every warehouse remembers beside its column, however they are escaped.
+const LONGEST_REMEMBERED: usize = 150;
 
 /// A column that the target has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub struct ExistingColumn {
     pub field: Option<String>,
     /// Whether it stands beside the field's own column, for values that do not fit there.
     pub sibling: bool,
+    /// Whether it holds JSON as [`ColumnPlan::is_canonical`] says.
+    pub is_canonical: bool,
 }
 
 /// A column of the plan.
@@ -34,6 +40,9 @@ pub struct ColumnPlan {
     pub sibling: bool,
     /// Whether its field is part of the primary key, whose values are held as they are or rejected.
     pub is_key: bool,
+    /// Whether its JSON is written in one form, so that keys with the same content are one key. Tables of before hold keys as they were sent,
+    /// and go on with that: written in another form, each would come a second time.
+    pub is_canonical: bool,
 }
 
 impl ColumnPlan {
@@ -50,6 +59,8 @@ pub struct FieldPlan {
     pub field: String,
     /// Indexes into [`TablePlan::columns`]: the field's own column, then its siblings.
     pub columns: Vec<usize>,
+    /// How its values are read.
+    pub reading: Reading,
 }
 
 /// What happens to a column.
@@ -61,6 +72,20 @@ pub enum SchemaChangeKind {
     Widened,
     /// A new column beside another, for values that do not fit there.
     Split,
+    /// The type that a hint says, which an earlier load did not know of.
+    Retyped,
+}
+
+impl SchemaChangeKind {
+    /// The word in `schema_changes`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Widened => "widened",
+            Self::Split => "split",
+            Self::Retyped => "retyped",
+        }
+    }
 }
 
 /// A change of an existing table.
@@ -70,12 +95,12 @@ pub struct SchemaChange {
     pub kind: SchemaChangeKind,
     /// Index into [`TablePlan::columns`].
     pub column: usize,
-    /// The type before, of a widened column.
+    /// The type before, of a column that had another.
     pub from: Option<ColumnType>,
 }
 
 /// The plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TablePlan {
     /// The data columns that are written: all of the existing table's that are of our types, then the new ones.
     pub columns: Vec<ColumnPlan>,
@@ -83,6 +108,8 @@ pub struct TablePlan {
     pub fields: Vec<FieldPlan>,
     /// What must change in the table; empty for a table that is yet to be made, but for its splits.
     pub changes: Vec<SchemaChange>,
+    /// Columns that should have been changed to the type of their hint and cannot be, with that type.
+    pub stuck: Vec<(usize, ColumnType)>,
 }
 
 /// Whether a column's type may grow.
@@ -95,6 +122,12 @@ pub trait Widening {
     /// # Errors
     /// The warehouse cannot be asked.
     fn is_exact_as_double(&mut self, column: &str) -> Result<bool, Self::Error>;
+
+    /// Whether an existing column takes on the type of its hint. `None`: it is not to be changed; false: it cannot be.
+    ///
+    /// # Errors
+    /// The warehouse cannot be asked.
+    fn retypes(&mut self, column: &str, from: ColumnType, to: &Hint) -> Result<Option<bool>, Self::Error>;
 }
 
 impl TablePlan {
@@ -104,7 +137,7 @@ impl TablePlan {
     /// Those of `widening`.
     pub fn make<W: Widening>(
         existing: Option<&[ExistingColumn]>,
-        hints: &[(String, ColumnType)],
+        hints: &[Hint],
         keys: &[String],
         observed: &Observed,
         widening: &mut W,
@@ -113,37 +146,45 @@ impl TablePlan {
         let mut planner = Planner {
             table_exists: existing.is_some(),
             owners: owners(columns, hints, observed),
-            hints: hints.iter().cloned().collect(),
+            hints: hints.iter().map(|hint| (hint.field.clone(), hint.clone())).collect(),
             keys: keys.iter().cloned().collect(),
             taken: columns
                 .iter()
                 .map(|column| column.name.to_lowercase())
                 .chain(AUDIT_COLUMNS.map(str::to_owned))
                 .collect(),
-            plan: Self { columns: Vec::new(), fields: Vec::new(), changes: Vec::new() },
+            plan: Self::default(),
         };
         let known: Vec<(String, ExistingColumn)> =
             columns.iter().filter_map(|column| Some((planner.owner(&column.name)?, column.clone()))).collect();
         for (field, column) in &known {
             if let Some(ty) = column.ty {
-                planner.column(field, &column.name, ty, column.sibling);
+                let index = planner.column(field, &column.name, ty, column.sibling);
+                planner.plan.columns[index].is_canonical = column.is_canonical;
             }
         }
         let mut fields: Vec<String> = Vec::new();
         let mut seen = HashSet::new();
         let all = known.iter().map(|(field, _)| field.as_str());
-        let all = all.chain(hints.iter().map(|(field, _)| field.as_str()));
+        let all = all.chain(hints.iter().map(|hint| hint.field.as_str()));
         let all = all.chain(observed.fields().into_iter().map(|(field, _)| field));
         for field in all {
             if seen.insert(field) {
                 fields.push(field.to_owned());
             }
         }
+        // The whole record comes after its fields.
+        fields.sort_by_key(|field| planner.reading(field) == Reading::Record);
         let names = planner.names_of_new(&fields, &known, observed);
         for field in fields {
             planner.field(&field, names.get(&field), observed.kinds(&field), widening)?;
         }
         Ok(planner.plan)
+    }
+
+    /// How the values of a field are read.
+    pub fn reading(&self, field: &str) -> Reading {
+        self.fields.iter().find(|plan| plan.field == field).map(|plan| plan.reading).unwrap_or_default()
     }
 
     /// The column that a field's values go to first; `None` if it has none.
@@ -154,9 +195,9 @@ impl TablePlan {
 }
 
 /// Which field each existing column belongs to: as the table remembers it, else the field that would like that name.
-fn owners(columns: &[ExistingColumn], hints: &[(String, ColumnType)], observed: &Observed) -> HashMap<String, String> {
+fn owners(columns: &[ExistingColumn], hints: &[Hint], observed: &Observed) -> HashMap<String, String> {
     let remembered: HashSet<&str> = columns.iter().filter_map(|column| column.field.as_deref()).collect();
-    let candidates = hints.iter().map(|(field, _)| field.as_str()).chain(observed.fields().into_iter().map(|(f, _)| f));
+    let candidates = hints.iter().map(|hint| hint.field.as_str()).chain(observed.fields().into_iter().map(|(f, _)| f));
     let mut wishes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for field in candidates.filter(|field| !remembered.contains(field)) {
         wishes.entry(column_name(field)).or_default().push(field);
@@ -179,7 +220,7 @@ fn first_choice(name: &str, fields: &[&str]) -> Option<String> {
 struct Planner {
     table_exists: bool,
     owners: HashMap<String, String>,
-    hints: HashMap<String, ColumnType>,
+    hints: HashMap<String, Hint>,
     keys: HashSet<String>,
     taken: HashSet<String>,
     plan: TablePlan,
@@ -208,7 +249,8 @@ impl Planner {
             .collect();
         let mut wishes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for field in new {
-            wishes.entry(column_name(field)).or_default().push(field);
+            let name = if self.reading(field) == Reading::Record { RAW_COLUMN.to_owned() } else { column_name(field) };
+            wishes.entry(name).or_default().push(field);
         }
         let mut names = HashMap::new();
         for (wish, wishing) in &wishes {
@@ -229,14 +271,28 @@ impl Planner {
         names.find(|name| !self.taken.contains(name)).unwrap_or_default()
     }
 
+    fn reading(&self, field: &str) -> Reading {
+        self.hints.get(field).map(|hint| hint.reading).unwrap_or_default()
+    }
+
     fn column(&mut self, field: &str, name: &str, ty: ColumnType, sibling: bool) -> usize {
         let index = self.plan.columns.len();
         let is_key = !sibling && self.keys.contains(field);
-        self.plan.columns.push(ColumnPlan { name: name.into(), ty, field: field.into(), sibling, is_key });
+        self.plan.columns.push(ColumnPlan {
+            name: name.into(),
+            ty,
+            field: field.into(),
+            sibling,
+            is_key,
+            is_canonical: false,
+        });
         match self.plan.fields.iter_mut().find(|plan| plan.field == field) {
             Some(plan) if sibling => plan.columns.push(index),
             Some(plan) => plan.columns.insert(0, index),
-            None => self.plan.fields.push(FieldPlan { field: field.into(), columns: vec![index] }),
+            None => {
+                let reading = self.reading(field);
+                self.plan.fields.push(FieldPlan { field: field.into(), columns: vec![index], reading });
+            }
         }
         index
     }
@@ -257,13 +313,16 @@ impl Planner {
     ) -> Result<(), W::Error> {
         let mut is_new = false;
         if let Some(name) = new_name {
-            let hint = self.hints.get(field).copied();
+            let hint = self.hints.get(field).map(|hint| hint.ty);
             let ty = match self.keys.contains(field) {
                 true => ColumnType::decide_key(hint, kinds),
                 false => hint.or_else(|| ColumnType::decide(kinds)),
             };
             let Some(ty) = ty else { return Ok(()) };
             let index = self.column(field, name, ty, false);
+            let column = &mut self.plan.columns[index];
+            // A column that cannot remember its field could not remember this either.
+            column.is_canonical = column.is_key && ty == ColumnType::Json && field.len() <= LONGEST_REMEMBERED;
             self.change(SchemaChangeKind::Added, index, None);
             is_new = true;
         }
@@ -273,6 +332,9 @@ impl Planner {
         // A field whose column is of a foreign type has none of ours: all its values go beside it.
         let columns = planned(self).unwrap_or_default();
         let own = columns.first().copied().filter(|index| !self.plan.columns[*index].sibling);
+        if let Some(own) = own.filter(|_| !is_new) {
+            self.retype(own, widening)?;
+        }
         if let Some(own) = own
             && let Some(wider) = self.wider(own, kinds, is_new, widening)?
         {
@@ -295,6 +357,22 @@ impl Planner {
             self.taken.insert(name.clone());
             let index = self.column(field, &name, ty, true);
             self.change(SchemaChangeKind::Split, index, None);
+        }
+        Ok(())
+    }
+
+    /// Gives an existing column the type of its field's hint, where that is wanted and the warehouse can.
+    fn retype<W: Widening>(&mut self, column: usize, widening: &mut W) -> Result<(), W::Error> {
+        let ColumnPlan { name, ty: from, field, is_key, .. } = &self.plan.columns[column];
+        let Some(hint) = self.hints.get(field).filter(|hint| hint.ty != *from && !is_key) else { return Ok(()) };
+        let (from, to) = (*from, hint.ty);
+        match widening.retypes(name, from, hint)? {
+            None => {}
+            Some(false) => self.plan.stuck.push((column, to)),
+            Some(true) => {
+                self.plan.columns[column].ty = to;
+                self.change(SchemaChangeKind::Retyped, column, Some(from));
+            }
         }
         Ok(())
     }
@@ -329,133 +407,4 @@ impl Planner {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    struct Exact(bool);
-
-    impl Widening for Exact {
-        type Error = std::convert::Infallible;
-
-        fn is_exact_as_double(&mut self, _: &str) -> Result<bool, Self::Error> {
-            Ok(self.0)
-        }
-    }
-
-    fn observed(fields: &[(&str, &[Kind])]) -> Observed {
-        let mut observed = Observed::default();
-        for (index, (field, kinds)) in fields.iter().enumerate() {
-            observed.add(field, Kinds::of(kinds), (0, u32::try_from(index).unwrap()));
-        }
-        observed
-    }
-
-    fn existing(name: &str, ty: ColumnType, field: &str) -> ExistingColumn {
-        ExistingColumn { name: name.into(), ty: Some(ty), field: Some(field.into()), sibling: false }
-    }
-
-    fn show(plan: &TablePlan) -> Vec<String> {
-        plan.columns.iter().map(|column| format!("{} {} {}", column.field, column.name, column.ty.name())).collect()
-    }
-
-    fn plan(have: Option<&[ExistingColumn]>, hints: &[(String, ColumnType)], seen: &[(&str, &[Kind])]) -> TablePlan {
-        TablePlan::make(have, hints, &[], &observed(seen), &mut Exact(true)).unwrap()
-    }
-
-    #[test]
-    fn every_kind_has_a_column_that_holds_it() {
-        let rest =
-            [Kind::LongFloat, Kind::Float, Kind::FloatDecimal, Kind::Int53, Kind::Int64, Kind::Text, Kind::Nested];
-        for own in ColumnType::ALL {
-            for one in rest {
-                for other in rest {
-                    let kinds = [one, other, Kind::LongFloat];
-                    let have = existing("n", own, "n");
-                    let plan = plan(Some(std::slice::from_ref(&have)), &[], &[("n", &kinds)]);
-                    for kind in kinds {
-                        let is_held = plan.fields[0].columns.iter().any(|column| plan.columns[*column].holds(kind));
-                        assert!(is_held, "{own:?} {kinds:?} {:?}", show(&plan));
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_gets_no_column_beside_its_own() {
-        let keys = ["k".to_owned()];
-        let with = |have: &ExistingColumn, kinds: &[Kind]| {
-            let seen = observed(&[("k", kinds)]);
-            show(&TablePlan::make(Some(std::slice::from_ref(have)), &[], &keys, &seen, &mut Exact(true)).unwrap())
-        };
-        let int = existing("k", ColumnType::Int64, "k");
-        assert_eq!(with(&int, &[Kind::Int53, Kind::TextInt]), ["k k INT64"]);
-        assert_eq!(with(&int, &[Kind::Int53, Kind::IntNumeric]), ["k k NUMERIC"]);
-        assert_eq!(with(&int, &[Kind::Int53, Kind::Text]), ["k k INT64"], "a text is rejected");
-        let seen = observed(&[("k", &[Kind::TextTimestamp, Kind::FineTimestamp])]);
-        let hints = [("k".to_owned(), ColumnType::Timestamp)];
-        assert_eq!(show(&TablePlan::make(None, &hints, &keys, &seen, &mut Exact(true)).unwrap()), ["k k STRING"]);
-    }
-
-    #[test]
-    fn clashes_end_the_same_whatever_the_order() {
-        let one =
-            plan(None, &[], &[("zipCode", &[Kind::Text]), ("zip_code", &[Kind::Text]), ("ZipCode", &[Kind::Text])]);
-        let mut names = show(&one);
-        names.sort();
-        assert!(names.contains(&"zip_code zip_code STRING".to_owned()), "{names:?}");
-        let other =
-            plan(None, &[], &[("ZipCode", &[Kind::Text]), ("zip_code", &[Kind::Text]), ("zipCode", &[Kind::Text])]);
-        let mut others = show(&other);
-        others.sort();
-        assert_eq!(names, others);
-        // The table remembers, even when only one of them comes next time, and a new rival changes nothing.
-        let table: Vec<ExistingColumn> =
-            one.columns.iter().map(|column| existing(&column.name, column.ty, &column.field)).collect();
-        let next = plan(Some(&table), &[], &[("ZIP_CODE", &[Kind::Text]), ("zipCode", &[Kind::Text])]);
-        let mut next = show(&next);
-        next.retain(|line| !line.starts_with("ZIP_CODE"));
-        next.sort();
-        assert_eq!(next, names);
-    }
-
-    #[test]
-    fn a_field_named_like_an_audit_column_gets_another_name() {
-        let shown = show(&plan(None, &[], &[("_etl_synced", &[Kind::Text])]));
-        assert!(shown[0].starts_with("_etl_synced x_etl_synced "), "{shown:?}");
-    }
-
-    #[test]
-    fn drift_widens_where_exact_else_splits() {
-        let int = [existing("n", ColumnType::Int64, "n")];
-        let cases: &[(&[Kind], &[&str], bool)] = &[
-            (&[Kind::Int53], &["n n INT64"], true),
-            (&[Kind::FloatWhole], &["n n INT64"], true),
-            (&[Kind::Int53, Kind::FloatDecimal], &["n n FLOAT64"], true),
-            (&[Kind::FloatDecimal], &["n n NUMERIC"], false),
-            (&[Kind::Float], &["n n INT64", "n n__float64 FLOAT64"], false),
-            (&[Kind::IntNumeric], &["n n NUMERIC"], true),
-            (&[Kind::Text], &["n n INT64", "n n__string STRING"], true),
-            (&[Kind::Text, Kind::Nested], &["n n INT64", "n n__json JSON"], true),
-            (&[Kind::IntHuge], &["n n INT64", "n n__json JSON"], true),
-        ];
-        for (kinds, expected, exact) in cases {
-            let plan = TablePlan::make(Some(&int), &[], &[], &observed(&[("n", kinds)]), &mut Exact(*exact)).unwrap();
-            assert_eq!(show(&plan), *expected, "{kinds:?}");
-        }
-    }
-
-    #[test]
-    fn hints_decide_new_columns_and_nothing_is_lost_beside_them() {
-        let hints = [("zip".to_owned(), ColumnType::String), ("n".to_owned(), ColumnType::Int64)];
-        let shown = show(&plan(None, &hints, &[("n", &[Kind::Text, Kind::Int53]), ("late", &[Kind::Null])]));
-        assert_eq!(shown, ["zip zip STRING", "n n INT64", "n n__string STRING"]);
-    }
-
-    #[test]
-    fn a_column_of_a_foreign_type_is_left_alone() {
-        let foreign = [ExistingColumn { name: "tags".into(), ty: None, field: None, sibling: false }];
-        let plan = plan(Some(&foreign), &[], &[("tags", &[Kind::Nested])]);
-        assert_eq!(show(&plan), ["tags tags__json JSON"]);
-    }
-}
+mod tests;

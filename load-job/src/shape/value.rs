@@ -1,7 +1,10 @@
 //! A field's value: its kind, its raw text, and what its text or its place in time is.
 //! Half surrogate pairs, which are no characters, are replaced; everything else stays as it was sent.
 
+use super::epoch;
+use super::hint::Reading;
 use super::kind::{self, Kind};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// A field's value: its kind, its raw text, and its content if it is text.
@@ -10,8 +13,10 @@ pub(super) struct Value<'a> {
     pub(super) kind: Kind,
     pub(super) raw: &'a str,
     pub(super) text: Cow<'a, str>,
-    /// Of a text that is a point in time: microseconds since 1970, or days.
+    /// Of a point in time: microseconds since 1970, or days.
     pub(super) time: i64,
+    /// Whether `text` is the JSON that counts, and `raw` only how it was sent.
+    is_json_text: bool,
 }
 
 impl<'a> Value<'a> {
@@ -33,7 +38,39 @@ impl<'a> Value<'a> {
             Some(b'n') | None => (Kind::Null, Cow::Borrowed(""), 0),
             Some(_) => (kind::number(raw), Cow::Borrowed(""), 0),
         };
-        Self { kind, raw, text, time }
+        Self { kind, raw, text, time, is_json_text: false }
+    }
+
+    /// A whole record.
+    pub(super) fn record(raw: &'a str) -> Self {
+        Self { kind: Kind::Nested, raw, text: Cow::Borrowed(""), time: 0, is_json_text: false }
+    }
+
+    /// Reads the value once more, as its field's hint says.
+    pub(super) fn read_as(&mut self, reading: Reading) {
+        match reading {
+            Reading::AsSent | Reading::Record => {}
+            Reading::Epoch(unit) => epoch::read(self, unit),
+            Reading::JsonText => self.read_json_text(),
+        }
+    }
+
+    /// Objects and lists that were sent as a text are what the text says. Any other text stays one: `"12"` and `"true"` are words as well.
+    fn read_json_text(&mut self) {
+        let begins = |text: &str| matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
+        if self.raw.starts_with('"') && begins(&self.text) && serde_json::from_str::<&RawValue>(&self.text).is_ok() {
+            (self.kind, self.is_json_text) = (Kind::Nested, true);
+        }
+    }
+
+    /// Whether a text within it has half of a surrogate pair.
+    pub(super) fn has_half_characters(&self) -> bool {
+        self.kind == Kind::Nested && matches!(whole_surrogates(self.json()), Cow::Owned(_))
+    }
+
+    /// The value as JSON.
+    pub(super) fn json(&self) -> &str {
+        if self.is_json_text { self.text.trim() } else { self.raw }
     }
 }
 

@@ -11,7 +11,7 @@ pub use adoption::{Adopted, Adoption};
 pub(crate) use memory::FULL;
 pub use memory::{Applied, Identity, Remember, TableId, state_digest};
 
-use crate::shape::{ExistingColumn, TablePlan};
+use crate::shape::{ColumnType, ExistingColumn, Hint, TablePlan};
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use contract::batch::Write;
@@ -252,6 +252,24 @@ pub trait Warehouse: Send {
     /// # Errors
     /// The statement fails.
     fn is_exact_as_double(&mut self, table: &TableName, column: &str) -> Result<bool, WarehouseError>;
+
+    /// Whether an existing column can take on the type of a hint with all its values as they are.
+    ///
+    /// # Errors
+    /// The statement fails.
+    fn can_change(
+        &mut self,
+        table: &TableName,
+        column: &str,
+        from: ColumnType,
+        to: &Hint,
+    ) -> Result<bool, WarehouseError>;
+
+    /// The statement that drops a column, for people.
+    ///
+    /// # Errors
+    /// There is no such statement; that would be a fault of this program.
+    fn dropping(&self, table: &TableName, column: &str) -> Result<String, WarehouseError>;
 
     /// Stages rows under a plan until the channel closes; what was staged before is dropped.
     ///

@@ -48,6 +48,8 @@ pub(crate) fn hints(manifest: &str, schema: &str) -> BTreeMap<String, Type> {
             "text" => Type::Varchar,
             "time" => Type::Timestamp,
             "bool" => Type::Boolean,
+            "epoch" => Type::Epoch,
+            "json" => Type::JsonText,
             "object" | "list" => Type::Json,
             other => panic!("unknown hint {other}"),
         };
@@ -94,8 +96,8 @@ fn names_and_hints() {
     }
     let callio = include_str!("../../../../extract-job/connectors/callio.yaml");
     assert_eq!(hints(callio, "user_groups").len(), 2, "the last one, on one line");
-    assert_eq!(hints(callio, "users")["group"], Type::Json);
+    assert_eq!(hints(callio, "users")["group"], Type::JsonText);
     assert_eq!(hints(callio, "users").get("fromUser"), None);
-    assert_eq!(hints(callio, "calls")["fromGroup"], Type::Json);
+    assert_eq!(hints(callio, "calls")["fromGroup"], Type::JsonText);
     assert!(hints(callio, "nothing").is_empty());
 }

@@ -103,8 +103,14 @@ fn actions(fields: &[Value], columns: &[ExistingColumn], added: &[String]) -> Ve
         let is_free = field["description"].as_str().is_none_or(str::is_empty);
         if needs_its_field(column) && is_free {
             let ty = column.ty.unwrap_or(ColumnType::String);
-            let plan =
-                ColumnPlan { name: column.name.clone(), ty, field: column.name.clone(), sibling: false, is_key: false };
+            let plan = ColumnPlan {
+                name: column.name.clone(),
+                ty,
+                field: column.name.clone(),
+                sibling: false,
+                is_key: false,
+                is_canonical: false,
+            };
             actions.extend(schema::description(&plan).map(|text| json!({ "describe": column.name, "text": text })));
         }
     }

@@ -15,7 +15,7 @@ use super::schema;
 use super::sql::{render, timestamp};
 use super::staging::{self, Staged};
 use super::table;
-use crate::shape::{ColumnPlan, ColumnType, TablePlan};
+use crate::shape::{ColumnPlan, ColumnType, Hint, TablePlan};
 use crate::warehouse::{
     Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied, Spent, TableId,
     TableName, TableOrder, Warehouse, WarehouseError,
@@ -276,6 +276,25 @@ impl Warehouse for BigQuery {
         let text = render("is_exact_as_double", &json!({ "target": self.target(table), "column": column }))?;
         let rows = self.client.rows("check a column's values", "check", &text, &[])?;
         Ok(rows.first().and_then(|row| row.first()?.as_deref()) == Some("true"))
+    }
+
+    /// "ALTER COLUMN SET DATA TYPE" (documentation of data definition statements) changes whole numbers into wider ones alone.
+    fn can_change(
+        &mut self,
+        table: &TableName,
+        column: &str,
+        from: ColumnType,
+        to: &Hint,
+    ) -> Result<bool, WarehouseError> {
+        match (from, to.ty) {
+            (ColumnType::Int64, ColumnType::Numeric) => Ok(true),
+            (ColumnType::Int64, ColumnType::Float64) => self.is_exact_as_double(table, column),
+            _ => Ok(false),
+        }
+    }
+
+    fn dropping(&self, table: &TableName, column: &str) -> Result<String, WarehouseError> {
+        render("drop_column", &json!({ "target": self.target(table), "column": column }))
     }
 
     fn stage(&mut self, plan: &TablePlan, rows: &Receiver<RecordBatch>) -> Result<(), WarehouseError> {

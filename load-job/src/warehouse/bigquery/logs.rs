@@ -3,7 +3,7 @@
 
 use super::client::{Client, Param};
 use super::sql::{render, timestamp};
-use crate::shape::{SchemaChangeKind, TablePlan};
+use crate::shape::TablePlan;
 use crate::warehouse::{ChangeRequest, Commit, LastApplied, WarehouseError};
 use chrono::{DateTime, Utc};
 use contract::report::UnitReport;
@@ -170,15 +170,10 @@ pub(super) fn schema_changes(
         .iter()
         .map(|change| {
             let column = &plan.columns[change.column];
-            let kind = match change.kind {
-                SchemaChangeKind::Added => "added",
-                SchemaChangeKind::Widened => "widened",
-                SchemaChangeKind::Split => "split",
-            };
             json!({
                 "column": column.name,
                 "field": column.field,
-                "change": kind,
+                "change": change.kind.as_str(),
                 "from": change.from.map(|ty| ty.name()),
                 "to": column.ty.name(),
             })

@@ -148,8 +148,14 @@ mod tests {
 
     #[test]
     fn what_cannot_partition_is_refused() {
-        let column =
-            ColumnPlan { name: "id".into(), ty: ColumnType::Int64, field: "id".into(), sibling: false, is_key: false };
+        let column = ColumnPlan {
+            name: "id".into(),
+            ty: ColumnType::Int64,
+            field: "id".into(),
+            sibling: false,
+            is_key: false,
+            is_canonical: false,
+        };
         let error = Partitioning::plan(Some(&column), "id", PartitionEvery::Day).unwrap_err();
         assert!(error.contains("is INT64"), "{error}");
         assert!(Partitioning::plan(None, "nope", PartitionEvery::Day).unwrap_err().contains("`nope`"));

@@ -70,11 +70,14 @@ struct Description {
     field: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     sibling: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    canonical: bool,
 }
 
 /// The description of a planned column; none for a field whose name does not fit.
 pub(super) fn description(column: &ColumnPlan) -> Option<String> {
-    let description = Description { field: column.field.clone(), sibling: column.sibling };
+    let description =
+        Description { field: column.field.clone(), sibling: column.sibling, canonical: column.is_canonical };
     serde_json::to_string(&description).ok().filter(|text| text.chars().count() <= LONGEST_DESCRIPTION)
 }
 
@@ -103,6 +106,7 @@ pub(super) fn existing(field: &Value) -> Option<ExistingColumn> {
     Some(ExistingColumn {
         ty: type_of(field),
         sibling: remembered.as_ref().is_some_and(|description| description.sibling),
+        is_canonical: remembered.as_ref().is_some_and(|description| description.canonical),
         field: remembered.map(|description| description.field),
         name,
     })
@@ -117,10 +121,26 @@ mod tests {
     #[test]
     fn a_column_is_read_back_as_it_was_planned() {
         for ty in ColumnType::ALL {
-            let plan = ColumnPlan { name: "c".into(), ty, field: "C's \"x\"".into(), sibling: true, is_key: false };
+            let plan = ColumnPlan {
+                name: "c".into(),
+                ty,
+                field: "C's \"x\"".into(),
+                sibling: true,
+                is_key: false,
+                is_canonical: false,
+            };
             let sent = serde_json::to_value(&target_fields(std::slice::from_ref(&plan))[0]).unwrap();
             let read = existing(&sent).unwrap();
-            assert_eq!(read, ExistingColumn { name: "c".into(), ty: Some(ty), field: Some(plan.field), sibling: true });
+            assert_eq!(
+                read,
+                ExistingColumn {
+                    name: "c".into(),
+                    ty: Some(ty),
+                    field: Some(plan.field),
+                    sibling: true,
+                    is_canonical: false
+                }
+            );
         }
     }
 

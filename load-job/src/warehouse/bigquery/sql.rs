@@ -25,6 +25,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "changed_partitions",
     "claim_batches",
     "counts",
+    "drop_column",
     "forget_batches",
     "insert",
     "is_exact_as_double",

@@ -100,7 +100,8 @@ pub(super) fn alter(client: &mut Client, request: &ChangeRequest, plan: &TablePl
     let changed = |kind: fn(SchemaChangeKind) -> bool| {
         plan.changes.iter().filter(move |change| kind(change.kind)).map(|change| &plan.columns[change.column])
     };
-    let added: Vec<Value> = changed(|kind| kind != SchemaChangeKind::Widened)
+    let is_new = |kind| matches!(kind, SchemaChangeKind::Added | SchemaChangeKind::Split);
+    let added: Vec<Value> = changed(is_new)
         .map(|column| {
             json!({
                 "name": column.name,
@@ -113,7 +114,7 @@ pub(super) fn alter(client: &mut Client, request: &ChangeRequest, plan: &TablePl
         let text = render("add_column", &json!({ "target": target, "columns": added }))?;
         client.statement(&format!("add columns to {table}"), "alter", &text, &[])?;
     }
-    for column in changed(|kind| kind == SchemaChangeKind::Widened) {
+    for column in changed(|kind| matches!(kind, SchemaChangeKind::Widened | SchemaChangeKind::Retyped)) {
         let text =
             render("widen_column", &json!({ "target": target, "column": column.name, "type": column.ty.name() }))?;
         client.statement(&format!("widen column {} of {table}", column.name), "alter", &text, &[])?;

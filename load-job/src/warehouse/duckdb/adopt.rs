@@ -84,6 +84,7 @@ pub(super) fn adopt(client: &Client, log_schema: &str, adoption: &Adoption<'_>) 
                 field: column.name.clone(),
                 sibling: false,
                 is_key: false,
+                is_canonical: false,
             };
             Some(json!({ "name": column.name, "comment": schema::comment(&plan) }))
         })

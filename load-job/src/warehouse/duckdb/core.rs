@@ -5,9 +5,10 @@ use super::adopt;
 use super::client::{Client, failed};
 use super::logs;
 use super::memory;
+use super::retype;
 use super::schema::{self, timestamp};
 use super::sql::render;
-use crate::shape::{ColumnPlan, ColumnType, SchemaChangeKind, TablePlan};
+use crate::shape::{ColumnPlan, ColumnType, Hint, SchemaChangeKind, TablePlan};
 use crate::warehouse::{
     AccountChange, Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied,
     Spent, TableId, TableName, TableOrder, Warehouse, WarehouseError,
@@ -90,7 +91,8 @@ impl DuckDb {
 
     fn alter(&self, request: &ChangeRequest, plan: &TablePlan) -> Result<(), WarehouseError> {
         let table = &request.table;
-        let names = |column: Value| json!({ "schema": table.schema, "table": table.table, "column": column });
+        let names =
+            |column: Value| json!({ "schema": table.schema, "table": table.table, "column": column, "using": null });
         if !request.table_exists {
             let columns: Vec<Value> = plan.columns.iter().map(column).collect();
             let sql =
@@ -101,9 +103,13 @@ impl DuckDb {
             let changed = &plan.columns[change.column];
             let template = match change.kind {
                 SchemaChangeKind::Added | SchemaChangeKind::Split => "add_column",
-                SchemaChangeKind::Widened => "widen_column",
+                SchemaChangeKind::Widened | SchemaChangeKind::Retyped => "widen_column",
             };
-            let sql = render(template, &names(column(changed)))?;
+            let mut names = names(column(changed));
+            if let (SchemaChangeKind::Retyped, Some(from)) = (change.kind, change.from) {
+                names["using"] = json!(retype::value(&changed.name, from, changed.ty, plan.reading(&changed.field))?);
+            }
+            let sql = render(template, &names)?;
             self.client.batch(&format!("change column {} of {table}", changed.name), &sql)?;
         }
         Ok(())
@@ -194,6 +200,20 @@ impl Warehouse for DuckDb {
         let sql =
             render("is_exact_as_double", &json!({ "schema": table.schema, "table": table.table, "column": column }))?;
         Ok(self.client.query("check a column's values", &sql, [], |row| row.get(0))?.first().copied().unwrap_or(false))
+    }
+
+    fn can_change(
+        &mut self,
+        table: &TableName,
+        column: &str,
+        from: ColumnType,
+        to: &Hint,
+    ) -> Result<bool, WarehouseError> {
+        retype::is_exact(&self.client, table, column, from, to)
+    }
+
+    fn dropping(&self, table: &TableName, column: &str) -> Result<String, WarehouseError> {
+        render("drop_column", &json!({ "schema": table.schema, "table": table.table, "column": column }))
     }
 
     fn stage(&mut self, plan: &TablePlan, rows: &Receiver<RecordBatch>) -> Result<(), WarehouseError> {

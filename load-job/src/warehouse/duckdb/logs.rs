@@ -4,7 +4,7 @@
 use super::client::Client;
 use super::schema::timestamp;
 use super::sql::render;
-use crate::shape::{SchemaChangeKind, TablePlan};
+use crate::shape::TablePlan;
 use crate::warehouse::{ChangeRequest, Commit, LastApplied, WarehouseError};
 use chrono::{DateTime, Utc};
 use contract::report::{UnitReport, UnitStatus};
@@ -73,17 +73,12 @@ pub(super) fn schema_changes(
     let sql = render("log_schema_change", &json!({ "log_schema": log_schema }))?;
     for change in &plan.changes {
         let column = &plan.columns[change.column];
-        let kind = match change.kind {
-            SchemaChangeKind::Added => "added",
-            SchemaChangeKind::Widened => "widened",
-            SchemaChangeKind::Split => "split",
-        };
         let row = params![
             commit.run_id.as_str(),
             request.table.to_string(),
             column.name,
             column.field,
-            kind,
+            change.kind.as_str(),
             change.from.map(|ty| ty.name()),
             column.ty.name(),
             timestamp(commit.synced),

@@ -8,6 +8,7 @@ mod library;
 mod logs;
 mod memory;
 mod patience;
+mod retype;
 mod schema;
 mod sql;
 

@@ -48,11 +48,18 @@ struct Comment {
     ty: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     sibling: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    canonical: bool,
 }
 
 /// The comment of a planned column.
 pub(super) fn comment(column: &ColumnPlan) -> String {
-    let comment = Comment { field: column.field.clone(), ty: column.ty.name().into(), sibling: column.sibling };
+    let comment = Comment {
+        field: column.field.clone(),
+        ty: column.ty.name().into(),
+        sibling: column.sibling,
+        canonical: column.is_canonical,
+    };
     serde_json::to_string(&comment).unwrap_or_default()
 }
 
@@ -65,6 +72,7 @@ pub(super) fn existing(name: String, type_name: &str, comment: Option<&str>) -> 
     Some(ExistingColumn {
         ty: type_of(type_name, remembered.as_ref()),
         sibling: remembered.as_ref().is_some_and(|comment| comment.sibling),
+        is_canonical: remembered.as_ref().is_some_and(|comment| comment.canonical),
         field: remembered.map(|comment| comment.field),
         name,
     })
@@ -78,9 +86,25 @@ mod tests {
     #[test]
     fn a_column_is_read_back_as_it_was_planned() {
         for ty in ColumnType::ALL {
-            let plan = ColumnPlan { name: "c".into(), ty, field: "C's \"x\"".into(), sibling: true, is_key: false };
+            let plan = ColumnPlan {
+                name: "c".into(),
+                ty,
+                field: "C's \"x\"".into(),
+                sibling: true,
+                is_key: false,
+                is_canonical: false,
+            };
             let read = existing("c".into(), type_name(ty), Some(&comment(&plan))).unwrap();
-            assert_eq!(read, ExistingColumn { name: "c".into(), ty: Some(ty), field: Some(plan.field), sibling: true });
+            assert_eq!(
+                read,
+                ExistingColumn {
+                    name: "c".into(),
+                    ty: Some(ty),
+                    field: Some(plan.field),
+                    sibling: true,
+                    is_canonical: false
+                }
+            );
         }
         assert_eq!(existing("t".into(), "INTEGER[]", None).unwrap().ty, None);
         assert_eq!(existing("_etl_synced".into(), "TIMESTAMP", None), None);

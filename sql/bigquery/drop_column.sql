@@ -1,0 +1,1 @@
+ALTER TABLE {{ target | path }} DROP COLUMN {{ column | id }}

@@ -1,0 +1,1 @@
+ALTER TABLE {{ schema | id }}.{{ table | id }} DROP COLUMN {{ column | id }}
