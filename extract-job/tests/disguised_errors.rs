@@ -249,6 +249,19 @@ async fn a_byte_order_mark_is_no_error() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_nested_too_deeply_fails_at_the_first_answer() {
+    let deep = format!("{{\"items\": [{{\"id\": 1, \"x\": {}{}}}]}}", "[".repeat(130), "]".repeat(130));
+    let said = move |_: &_| Said { body: deep.clone(), ..Said::ok(&json!(null)) };
+    let bench = Bench::new(&manifest(&[stream("rows", &json!({}), &json!({}))], 1), said).await;
+    let report = bench.extract().await;
+    let unit = of(&report, "rows");
+    assert_eq!(unit.status, UnitStatus::Failed);
+    let error = unit.error.as_deref().unwrap_or_default();
+    assert!(error.ends_with("the body is nested more than 127 levels deep at byte 151"), "{error}");
+    assert_eq!(bench.asked().len(), 1, "no other try would bring another body");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_names_an_answer_goes_first() {
     let filter = json!({"type": "HttpResponseFilter", "predicate": "{{ 'error' in response }}", "action": "IGNORE"});
     let handler = json!({"error_handler": {"type": "DefaultErrorHandler", "response_filters": [filter]}});

@@ -4,9 +4,6 @@ use crate::http::buffers::Buffer;
 use crate::manifest::reader::Reader;
 use crate::record::tree::write_text;
 
-/// What some servers begin a text in UTF-8 with. RFC 8259, section 8.1, lets a reader of JSON pass over it.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Decoder {
     #[default]
@@ -35,20 +32,15 @@ impl Decoder {
         self != Self::Json && decoded == b"[]"
     }
 
-    /// The body as one JSON text, without a byte order mark; lines become the items of a list.
+    /// The body as one JSON text; lines become the items of a list.
     ///
     /// # Errors
     /// Lines that are no text.
     pub(crate) fn decode(self, body: Buffer) -> Result<Buffer, String> {
-        let marked = body.strip_prefix(BYTE_ORDER_MARK);
         if self == Self::Json {
-            return Ok(match marked {
-                Some(rest) => Buffer::from(rest.to_vec()),
-                None => body,
-            });
+            return Ok(body);
         }
-        let text =
-            std::str::from_utf8(marked.unwrap_or(&body)).map_err(|_| "the answer is not valid UTF-8".to_owned())?;
+        let text = std::str::from_utf8(&body).map_err(|_| "the answer is not valid UTF-8".to_owned())?;
         let mut list = Vec::with_capacity(body.len() + body.len() / 8 + 2);
         list.push(b'[');
         for line in text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()) {
@@ -83,13 +75,6 @@ mod tests {
         assert_eq!(decoded(Decoder::Lines, "x \"y\"\nz\n"), "[{\"record\":\"x \\\"y\\\"\"},{\"record\":\"z\"}]");
         assert_eq!(decoded(Decoder::Json, " {} "), " {} ");
         assert_eq!(decoded(Decoder::Jsonl, ""), "[]");
-        for decoder in [Decoder::Json, Decoder::Jsonl, Decoder::Lines] {
-            assert_eq!(
-                decoded(decoder, "\u{feff}7"),
-                decoded(decoder, "7"),
-                "{decoder:?}: a byte order mark is passed over"
-            );
-        }
         assert!(Decoder::Jsonl.has_no_lines(b"[]") && Decoder::Lines.has_no_lines(b"[]"));
         assert!(
             !Decoder::Jsonl.has_no_lines(b"[{}]") && !Decoder::Json.has_no_lines(b"[]"),

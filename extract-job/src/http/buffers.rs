@@ -108,6 +108,16 @@ impl Buffer {
         self.length = end;
     }
 
+    /// Drops so many bytes at its start.
+    pub(crate) fn remove_start(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.length);
+        match &mut self.room {
+            Room::Small(have) => drop(have.drain(..bytes)),
+            Room::Large { map, .. } => map.copy_within(bytes..self.length, 0),
+        }
+        self.length -= bytes;
+    }
+
     /// What it takes in memory.
     pub(crate) fn capacity(&self) -> usize {
         match &self.room {
@@ -223,7 +233,10 @@ mod tests {
         }
         let mut buffer = writer.into_buffer();
         assert!(&*buffer == expected.as_slice());
+        buffer.remove_start(3);
+        assert!(*buffer == expected[3..]);
         buffer.fit();
-        assert!(&*buffer == expected.as_slice());
+        buffer.remove_start(4);
+        assert!(*buffer == expected[7..]);
     }
 }

@@ -5,8 +5,9 @@ use super::buffers::{Buffer, Buffers};
 use super::homes::Homes;
 use super::reach::{Guard, Internal, Reach};
 use super::trace::Trace;
+use super::unpack::{self, Unpacker};
 use crate::redactor::Redactor;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Url};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -194,6 +195,8 @@ fn builder() -> reqwest::ClientBuilder {
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("drayage/", env!("CARGO_PKG_VERSION")))
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(unpack::ACCEPTED))]))
+        .no_gzip()
         .tcp_nodelay(true)
 }
 
@@ -210,17 +213,16 @@ async fn read(
     foreign: bool,
 ) -> Result<Answer, ExchangeError> {
     let status = response.status().as_u16();
-    let headers = response.headers().clone();
-    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let mut headers = response.headers().clone();
+    let announced = response.content_length().filter(|_| !headers.contains_key(CONTENT_ENCODING));
+    let announced = announced.and_then(|length| usize::try_from(length).ok());
     let is_success = (200..300).contains(&status);
     let room = announced.unwrap_or(if is_success { expected } else { 0 }).min(MAX_BODY / 8);
-    let mut body = buffers.take(room).map_err(|error| memory(&error))?;
+    let mut unpacker = Unpacker::new(&mut headers, is_success, buffers, room, MAX_BODY)?;
     while let Some(chunk) = in_time(patience, response.chunk()).await? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(ExchangeError::Refused(format!("the answer is larger than {} MiB", MAX_BODY >> 20)));
-        }
-        buffers.extend(&mut body, &chunk).map_err(|error| memory(&error))?;
+        unpacker.push(&chunk)?;
     }
+    let body = unpacker.finish()?;
     Ok(Answer { status, headers, body, foreign, named: false, kept: false })
 }
 
@@ -232,7 +234,7 @@ async fn in_time<T>(patience: Duration, next: impl Future<Output = reqwest::Resu
     }
 }
 
-fn memory(error: &std::io::Error) -> ExchangeError {
+pub(super) fn memory(error: &std::io::Error) -> ExchangeError {
     ExchangeError::Refused(format!("no memory for the answer: {error}"))
 }
 

@@ -19,3 +19,4 @@ pub(crate) mod send;
 mod test_server;
 pub(crate) mod tokens;
 pub(crate) mod trace;
+mod unpack;

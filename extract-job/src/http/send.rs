@@ -63,6 +63,8 @@ pub(crate) enum Undecoded {
     Malformed(String),
     /// It tells nothing: asked for once more, whatever the number of tries.
     Vague(String),
+    /// It is beyond what can be read: another try would bring the same.
+    Unreadable(String),
 }
 
 impl From<String> for Undecoded {
@@ -74,7 +76,7 @@ impl From<String> for Undecoded {
 impl Undecoded {
     fn why(self) -> String {
         match self {
-            Self::Malformed(why) | Self::Vague(why) => why,
+            Self::Malformed(why) | Self::Vague(why) | Self::Unreadable(why) => why,
         }
     }
 }
@@ -379,6 +381,9 @@ impl Call<'_> {
                         Ok(Judged::Again(again(&headers, why, Failed::Retry)))
                     }
                     Err(Undecoded::Vague(why)) => Ok(Judged::Vague(self.account.redactor.for_people(&why, LONGEST))),
+                    Err(Undecoded::Unreadable(why)) => {
+                        Ok(Judged::Refused(self.account.redactor.for_people(&why, LONGEST)))
+                    }
                 }
             }
         }

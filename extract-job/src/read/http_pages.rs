@@ -17,7 +17,7 @@ use crate::http::account::Account;
 use crate::http::buffers::{Buffer, Buffers};
 use crate::http::client::{Answer, Outgoing};
 use crate::http::send::{Call, Sent, Undecoded, headers_value};
-use crate::record::extract::{extract, key_print};
+use crate::record::extract::{BodyError, extract, key_print};
 use crate::record::redaction::Redaction;
 use crate::record::refine::Refinement;
 use crate::record::verdict::Verdict;
@@ -302,7 +302,10 @@ impl StreamPages {
         let body = retriever.decoder.decode(body)?;
         let place = self.place(&body, is_single).to_vec();
         let extracted = extract(&retriever.selector.extractor, &place, self.keep(), body, scope);
-        let extracted = extracted.map_err(|why| self.for_people(&why))?;
+        let extracted = extracted.map_err(|error| match error {
+            BodyError::Malformed(why) => Undecoded::Malformed(self.for_people(&why)),
+            BodyError::Unreadable(why) => Undecoded::Unreadable(self.for_people(&why)),
+        })?;
         if let Some(why) = self.error_in_record(&extracted, &place).filter(|_| !answer.named) {
             return Err(Undecoded::Malformed(self.for_people(&why)));
         }

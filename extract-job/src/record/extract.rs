@@ -33,6 +33,23 @@ pub(crate) struct Extracted {
     pub(crate) verdict: Verdict,
 }
 
+/// Why a body gives no records.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// It is not what was declared.
+    #[error("{0}")]
+    Malformed(String),
+    /// It is beyond what can be read, whoever asks for it again.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl From<String> for BodyError {
+    fn from(why: String) -> Self {
+        Self::Malformed(why)
+    }
+}
+
 /// Finds the records in a body; the whole of it must be well-formed.
 ///
 /// # Errors
@@ -43,7 +60,7 @@ pub(crate) fn extract(
     keep: Keep,
     body: Buffer,
     scope: &Scope,
-) -> Result<Extracted, String> {
+) -> Result<Extracted, BodyError> {
     let keep = match extractor {
         RecordExtractor::FieldsAndRows(_) if keep == Keep::Nothing => Keep::Rest,
         _ => keep,
@@ -51,8 +68,9 @@ pub(crate) fn extract(
     let path = extractor.path().path_in(&body, path);
     let Sliced { records, rest } = match record_slicer::slice(&body, path, keep) {
         Ok(sliced) => sliced,
-        Err(error @ SliceError::NotRecords { .. }) => return Err(of_another_kind(&body, path, &error)),
-        Err(error) => return Err(not_json(&body, &error)),
+        Err(error @ SliceError::NotRecords { .. }) => return Err(of_another_kind(&body, path, &error).into()),
+        Err(error @ SliceError::TooDeep { .. }) => return Err(BodyError::Unreadable(not_json(&body, &error))),
+        Err(error) => return Err(not_json(&body, &error).into()),
     };
     let received = records.len() as u64;
     let fingerprint = fingerprint(&body, &records);
@@ -62,7 +80,7 @@ pub(crate) fn extract(
             if let (RecordExtractor::Dpath(_), Some(kind)) = (extractor, verdict::kind_of_records(&body, &records)) {
                 let first = String::from_utf8_lossy(&body[first.clone()]);
                 let first: String = first.chars().take(LONGEST_SHOWN).collect();
-                return Err(format!("the answer holds {kind} where records are expected: {first}"));
+                return Err(format!("the answer holds {kind} where records are expected: {first}").into());
             }
             Verdict::Records
         }

@@ -152,3 +152,67 @@ async fn a_credential_that_an_error_repeats_is_blotted_out_before_the_error_is_c
         assert!(!error.contains("dXNl") && !error.contains("Basic"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_byte_order_mark_hides_no_error() {
+    let server = TestServer::start(|_, _, _| reply(418, "\u{feff}{\"message\": \"no tea\", \"code\": 7}")).await;
+    let account = account(&json!({"api": server.url}));
+    let handled = |filter: &str| {
+        let handler = format!("error_handler: {{type: DefaultErrorHandler, response_filters: [{filter}]}}");
+        requester(&REQUESTER.replace("path: items", &format!("path: items, {handler}")))
+    };
+    let by_code = r#"{type: HttpResponseFilter, http_codes: [418], action: FAIL}"#;
+    let by_predicate = r#"{type: HttpResponseFilter, predicate: "{{ response.code == 7 }}", action: FAIL}"#;
+    for filter in [by_code, by_predicate] {
+        let error = send(&account, &handled(filter), 1, false).await.unwrap_err().to_string();
+        assert!(error.ends_with("the API answered 418: no tea"), "{filter}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_may_answer_behind_a_byte_order_mark() {
+    let server = TestServer::start(|_, uri, headers| match uri.path() {
+        "/token" => reply(200, "\u{feff}{\"access_token\": \"t0ken\"}"),
+        _ => reply(200, headers["authorization"].to_str().unwrap()),
+    });
+    let server = server.await;
+    let account = account(&json!({"api": server.url}));
+    let oauth = r#"{type: OAuthAuthenticator, token_refresh_endpoint: "{{ config.api }}/token", grant_type: client_credentials,
+        client_id: i, client_secret: s}"#;
+    let session = r#"{type: SessionTokenAuthenticator, session_token_path: [access_token], request_authentication: {type: Bearer},
+        login_requester: {type: HttpRequester, url_base: "{{ config.api }}", path: token}}"#;
+    for authenticator in [oauth, session] {
+        let signed =
+            requester(&REQUESTER.replace("path: items", &format!("path: items, authenticator: {authenticator}")));
+        assert_eq!(text(&account, &signed, 1, false).await, "Bearer t0ken", "{authenticator}");
+    }
+}
+
+#[tokio::test]
+async fn answers_are_unpacked_however_the_server_packs_them() {
+    use axum::response::IntoResponse;
+    use std::io::Write;
+    let zlib = |text: &str| {
+        let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        packer.write_all(text.as_bytes()).unwrap();
+        packer.finish().unwrap()
+    };
+    let server = TestServer::start(move |_, uri, headers| {
+        let accepted = headers["accept-encoding"].to_str().unwrap().to_owned();
+        let (encoding, body) = match uri.query() {
+            Some("page=1") => ("deflate", zlib(&accepted)),
+            Some("page=2") => ("zstd", zstd::bulk::compress(accepted.as_bytes(), 1).unwrap()),
+            _ => ("compress", accepted.into_bytes()),
+        };
+        ([("content-encoding", encoding)], body).into_response()
+    });
+    let server = server.await;
+    let (account, requester) = (account(&json!({"api": server.url})), requester(REQUESTER));
+    for page in [1, 2] {
+        assert_eq!(text(&account, &requester, page, false).await, "gzip", "page {page}");
+    }
+    let asked = server.count();
+    let error = send(&account, &requester, 3, false).await.unwrap_err().to_string();
+    assert!(error.contains("the answer is in encoding `compress`, which cannot be read"), "{error}");
+    assert_eq!(server.count(), asked + 1, "no other try would bring another encoding");
+}
