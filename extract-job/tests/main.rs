@@ -19,6 +19,7 @@ mod faults;
 mod incremental;
 mod logins;
 mod modes;
+mod nested_keys;
 mod own_manifest;
 mod program;
 mod reaching;

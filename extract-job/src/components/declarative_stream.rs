@@ -10,6 +10,7 @@ use super::simple_retriever::SimpleRetriever;
 use super::transformation::Transformation;
 use crate::manifest::reader::Reader;
 use crate::template::Names;
+use crate::record::tree::Tree;
 use contract::pipeline::StreamMode;
 use contract::yaml::{Kind, Node};
 use reqwest::Url;
@@ -22,7 +23,10 @@ pub(crate) struct DeclarativeStream {
     pub(crate) retriever: SimpleRetriever,
     pub(crate) cursor: Option<DatetimeBasedCursor>,
     pub(crate) transformations: Vec<Transformation>,
+    /// The fields that rows are known by, as batches name them.
     pub(crate) schema: Option<Value>,
+    /// Where each field of the key stands in a record.
+    pub(crate) key_paths: Vec<Vec<String>>,
     /// How single records are asked for.
     pub(crate) confirm: Option<Confirm>,
     mode: Option<StreamMode>,
@@ -38,7 +42,8 @@ impl DeclarativeStream {
         if name.is_none() {
             reader.error("DeclarativeStream needs `name`");
         }
-        let primary_key = read_key(reader);
+        let key_paths = read_key(reader);
+        let primary_key: Vec<String> = key_paths.iter().map(|path| path.join(".")).collect();
         let retriever = reader.required_child("retriever").and_then(|child| SimpleRetriever::read(&child));
         let had_cursor = reader.has("incremental_sync");
         let mut cursor = reader.child("incremental_sync").and_then(|child| DatetimeBasedCursor::read(&child));
@@ -67,7 +72,7 @@ impl DeclarativeStream {
         if retriever.router.is_some() && retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token()) {
             reader.error("has both a `partition_router` and `x-keep-token`: one token cannot serve several partitions");
         }
-        Some(Self { name: name?, primary_key, retriever, cursor, transformations, schema, confirm, mode })
+        Some(Self { name: name?, primary_key, key_paths, retriever, cursor, transformations, schema, confirm, mode })
     }
 
     /// How the stream is read, unless the pipeline file says otherwise.
@@ -107,6 +112,28 @@ impl DeclarativeStream {
 }
 
 /// Whether a text inside of the node has a template that may read this name.
+    /// Whether a field of the key stands within another one.
+    pub(crate) fn has_nested_key(&self) -> bool {
+        self.key_paths.iter().any(|path| path.len() > 1)
+    }
+
+    /// The values of a record's key, as far as it has them.
+    pub(crate) fn key_of<'a>(&'a self, record: &'a Tree) -> impl Iterator<Item = Option<&'a Tree>> {
+        self.key_paths.iter().map(|path| record.at(path))
+    }
+
+    /// Puts the fields of the key that stand within others beside them, under their names, where there are none: by what lies deeper no table
+    /// knows its rows.
+    pub(crate) fn lift_keys(&self, record: &mut Tree) {
+        for (name, path) in self.primary_key.iter().zip(&self.key_paths).filter(|(_, path)| path.len() > 1) {
+            if record.get(name).is_none()
+                && let Some(value) = record.at(path).cloned()
+            {
+                record.set(&[name], value);
+            }
+        }
+    }
+
 fn mentions(node: &Node, name: &str) -> bool {
     match &node.kind {
         Kind::String(text) => text.contains("{{") && text.contains(name),
@@ -130,18 +157,20 @@ fn check_windows(reader: &Reader<'_>, retriever: &SimpleRetriever, cursor: Optio
     }
 }
 
-/// A text, a list of texts, or a list of paths (joined by dots).
-fn read_key(reader: &Reader<'_>) -> Vec<String> {
+/// A text, a list of texts, or a list of paths.
+fn read_key(reader: &Reader<'_>) -> Vec<Vec<String>> {
     let Some(node) = reader.get("primary_key") else { return Vec::new() };
-    let segment = |node: &Node| match &node.kind {
-        Kind::String(text) => Some(text.clone()),
-        Kind::Seq(path) => path.iter().map(Node::as_str).collect::<Option<Vec<_>>>().map(|path| path.join(".")),
+    let path = |node: &Node| match &node.kind {
+        Kind::String(text) => Some(vec![text.clone()]),
+        Kind::Seq(path) if !path.is_empty() => {
+            path.iter().map(|segment| segment.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        }
         _ => None,
     };
     let items = if let Kind::Seq(items) = &node.kind { items.as_slice() } else { std::slice::from_ref(node) };
-    let key: Option<Vec<String>> = items.iter().map(segment).collect();
+    let key: Option<Vec<Vec<String>>> = items.iter().map(path).collect();
     key.unwrap_or_else(|| {
-        reader.error_at("primary_key", "must be a field's name, or a list of names");
+        reader.error_at("primary_key", "must be a field's name, or a list of names or paths");
         Vec::new()
     })
 }

@@ -328,7 +328,7 @@ impl StreamPages {
             Proof::Mistaken(why) => return Ok(Err(ReadError(why))),
         };
         let keys = match &retriever.paginator {
-            Some(_) => key_print(&extracted.body, &extracted.records, &self.stream.primary_key),
+            Some(_) => key_print(&extracted.body, &extracted.records, &self.stream.key_paths),
             None => None,
         };
         let refinement = Refinement {

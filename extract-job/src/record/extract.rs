@@ -210,13 +210,13 @@ pub(crate) fn fingerprint(body: &[u8], records: &[Range<usize>]) -> u64 {
 
 /// Tells pages apart by the keys of a few of their records and by their number: an API that pays no heed to the page gives the same again,
 /// but may sign links in it anew. Nothing where the records have no key, or the same one.
-pub(crate) fn key_print(body: &[u8], records: &[Range<usize>], primary_key: &[String]) -> Option<u64> {
-    if records.len() < 2 || primary_key.is_empty() {
+pub(crate) fn key_print(body: &[u8], records: &[Range<usize>], key: &[Vec<String>]) -> Option<u64> {
+    if records.len() < 2 || key.is_empty() {
         return None;
     }
     let key = |range: &Range<usize>| {
         let record = body.get(range.clone())?;
-        primary_key.iter().map(|field| record_slicer::text_of_field(record, field)).collect::<Option<Vec<_>>>()
+        key.iter().map(|path| record_slicer::text_at(record, path)).collect::<Option<Vec<_>>>()
     };
     let last = records.len() - 1;
     let mut places = vec![0, last / 3, last / 2, last * 2 / 3, last];

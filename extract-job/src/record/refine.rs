@@ -68,7 +68,8 @@ impl Refinement<'_> {
     /// A template that cannot be evaluated, a record that cannot be read.
     pub(crate) fn refine(&self, extracted: Extracted, buffers: &Buffers) -> Result<Refined, String> {
         let selector = &self.stream.retriever.selector;
-        let rewrites = !self.stream.transformations.is_empty() || self.redaction.is_some();
+        let is_changed = !self.stream.transformations.is_empty() || self.stream.has_nested_key();
+        let rewrites = is_changed || self.redaction.is_some();
         if rewrites || selector.filter.is_some() {
             return self.rebuild(extracted, buffers, rewrites);
         }
@@ -147,6 +148,7 @@ impl Refinement<'_> {
             for transformation in &self.stream.transformations {
                 transformation.apply(&mut tree, self.scope)?;
             }
+            self.stream.lift_keys(&mut tree);
         }
         if transforms_first && !keeps(&tree)? {
             return Ok(None);

@@ -51,7 +51,12 @@ pub(super) fn field_of<'a>(record: &'a [u8], path: &[impl AsRef<str>]) -> Result
 
 /// The text of a top-level field: a string unescaped, a number as it is written; `None` for anything else.
 pub(crate) fn text_of_field<'a>(record: &'a [u8], field: &str) -> Option<Cow<'a, str>> {
-    match field_of(record, &[field]).ok()?? {
+    text_at(record, &[field])
+}
+
+/// The text of a field at a path, as [`text_of_field`] gives it.
+pub(crate) fn text_at<'a>(record: &'a [u8], path: &[impl AsRef<str>]) -> Option<Cow<'a, str>> {
+    match field_of(record, path).ok()?? {
         RawScalar::String(text) => Some(text),
         RawScalar::Number(digits) => Some(Cow::Borrowed(digits)),
         _ => None,

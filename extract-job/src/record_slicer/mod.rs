@@ -14,7 +14,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-pub(crate) use fields::{has_field, one_line, text_of_field, unescaped};
+pub(crate) use fields::{has_field, one_line, text_at, text_of_field, unescaped};
 pub(crate) use readable::value;
 
 use fields::is_key;

@@ -1,4 +1,4 @@
-//! The MERGE table of the design, section 7: every row of it, with one account and with two accounts in one table.
+//! The table of what a MERGE does: every row of it, with one account and with two accounts in one table.
 
 use crate::world::{Given, World, incremental, on_each_warehouse, snapshot};
 use contract::batch::BatchMode;
@@ -10,6 +10,7 @@ on_each_warehouse! {
     all_rows_of_one_merge_have_one_instant,
     the_last_record_of_a_key_wins_by_cursor_then_by_arrival,
     keys_of_several_fields,
+    keys_from_within_other_fields,
     keys_that_are_times,
 }
 
@@ -147,6 +148,17 @@ fn keys_of_several_fields(new: fn() -> World) {
     world.run(&[keyed(&[json!({"id": 1, "kind": "x", "v": 2})])]);
     let rows = world.lines("SELECT id, kind, v, _etl_operation FROM bronze.things ORDER BY kind");
     assert_eq!(rows, ["1 x 2 UPDATE", "1 y 1 DELETE"]);
+}
+
+/// As the extract puts such a key beside the field that it lies in.
+fn keys_from_within_other_fields(new: fn() -> World) {
+    let mut world = new();
+    let row = |id: u32, v: u32| json!({"u": {"id": id}, "v": v, "u.id": id});
+    let keyed = |records: &[Value]| Given { keys: vec!["u.id"], ..snapshot("a", records) };
+    world.run(&[keyed(&[row(1, 1), row(2, 1), row(3, 1)])]);
+    world.run(&[keyed(&[row(1, 2), row(2, 1)])]);
+    let rows = world.lines("SELECT u_id, v, _etl_operation FROM bronze.things ORDER BY u_id");
+    assert_eq!(rows, ["1 2 UPDATE", "2 1 INSERT", "3 1 DELETE"]);
 }
 
 fn keys_that_are_times(new: fn() -> World) {

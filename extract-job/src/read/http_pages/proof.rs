@@ -24,7 +24,7 @@ impl StreamPages {
         if self.stream.retriever.decoder.has_no_lines(body) {
             return &[];
         }
-        let has_key = |tree: &Tree| self.stream.primary_key.iter().all(|field| tree.get(field).is_some());
+        let has_key = |tree: &Tree| self.stream.key_of(tree).all(|value| value.is_some());
         let is_record = is_single && Tree::parse(body).is_ok_and(|tree| has_key(&tree));
         if is_record { &[] } else { &self.path }
     }
@@ -72,9 +72,8 @@ impl StreamPages {
             return None;
         };
         let tree = Tree::parse(extracted.body.get(record.clone())?).ok()?;
-        let has = |field: &String| tree.get(field).is_some();
-        let (is_keyed, keys) = (!self.stream.primary_key.is_empty(), &self.stream.primary_key);
-        if is_keyed && keys.iter().any(has) {
+        let is_keyed = !self.stream.primary_key.is_empty();
+        if self.stream.key_of(&tree).any(|value| value.is_some()) {
             return None;
         }
         verdict::error_in_record(&tree.to_value(), is_keyed)
