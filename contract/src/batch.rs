@@ -3,6 +3,7 @@
 
 use crate::cursor::CursorOrder;
 use crate::evidence::Evidence;
+use crate::pipeline::Redacted;
 use crate::run_id::RunId;
 use crate::unit::Unit;
 use chrono::{DateTime, Utc};
@@ -131,6 +132,9 @@ pub struct Batch {
     /// The manifest's JSON Schema of a record: type hints.
     #[serde(default)]
     pub schema: Option<Value>,
+    /// What was taken out of its records before they were stored. Nothing in batches of before, whatever was.
+    #[serde(default, skip_serializing_if = "Redacted::is_nothing")]
+    pub redacted: Redacted,
 }
 
 impl Batch {

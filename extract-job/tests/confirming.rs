@@ -181,3 +181,32 @@ async fn keys_that_the_warehouse_spells_its_own_way_are_not_asked_for() {
     confirm(&bench, &run).await;
     assert_eq!(confirmed(&bench, &run, "rows").await.unwrap().mode, BatchMode::Snapshot);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_for_one_by_one_is_redacted_or_not_published() {
+    let answer = |_: &_| Said::ok(&json!({"items": [{"id": 2, "email": "a@Xsecretx.io"}]}));
+    let bench = Bench::new(&manifest(&[stream("rows", &json!({}), &by_ids(10))], 1), answer).await;
+    for (redact, failure) in [
+        (json!({"emial": "hash"}), Some("`redact` names `emial`, which no record has")),
+        (json!({"email.local": "hash"}), Some("a text where that path goes deeper")),
+        (json!({"email": "hash"}), None),
+    ] {
+        let entry = json!({"name": "rows", "redact": redact});
+        bench.write_pipeline(&json!({"redact_salt": "${env:REDACT_SALT}", "source": {"streams": [entry]}}));
+        let run = RunId::new(Utc::now());
+        suspect(&bench, &run, "rows", &["id"], &[&["2"], &["3"]]).await;
+        let report = confirm(&bench, &run).await;
+        let unit_report = of(&report, "rows");
+        let batch = confirmed(&bench, &run, "rows").await;
+        assert_eq!(batch.is_some(), failure.is_none(), "{redact}: {unit_report:?}");
+        assert!(!bench.everything_stored().contains("Xsecretx"), "{redact}: nothing stays in clear");
+        match failure {
+            None => assert_eq!(batch.unwrap().mode, BatchMode::Confirm),
+            Some(words) => {
+                let error = unit_report.error.clone().unwrap_or_default();
+                assert_eq!(unit_report.status, UnitStatus::Failed, "{redact}: {unit_report:?}");
+                assert!(error.contains(words), "{redact}: {error}");
+            }
+        }
+    }
+}

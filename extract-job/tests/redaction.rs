@@ -267,6 +267,46 @@ async fn a_path_that_finds_nothing_publishes_nothing_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_that_a_killed_try_has_left_go_too() {
+    let bench = bench().await;
+    for redact in [json!({"emial": "hash"}), json!({"email.local": "hash"})] {
+        bench.write_pipeline(&people(&json!({ "redact": redact })));
+        let run = RunId::new(chrono::Utc::now());
+        let reading = contract::round::RunRound::first(run.clone());
+        for number in [0, 1, 5] {
+            let path = paths::part(&unit("people"), &reading, number, "gz");
+            let clear = gzip(&person(1).to_string());
+            bench.landing().put(&path, clear.into(), contract::landing::PutMode::Overwrite).await.unwrap();
+        }
+        assert!(bench.everything_stored().contains(MARK));
+        let report = bench.extract_as(&run).await;
+        assert_eq!(of(&report, "people").status, UnitStatus::Failed, "{redact}");
+        assert!(!bench.everything_stored().contains(MARK), "{redact}: no part stays");
+    }
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packer, text.as_bytes()).unwrap();
+    packer.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_tells_what_was_taken_out_of_it() {
+    let bench = bench().await;
+    let entry =
+        json!({"redact": {"email": "hash", "number": {"how": "drop", "may_be_absent": true}}, "mask": ["phone"]});
+    bench.write_pipeline(&people(&entry));
+    let run = bench.extract().await.run_id;
+    let batch = serde_json::to_value(bench.batch(&run, "people").await.unwrap()).unwrap();
+    assert_eq!(batch["redacted"], json!({"redact": {"email": "hash", "number": "drop"}, "mask": ["phone"]}));
+    bench.write_pipeline(&people(&json!({})));
+    let run = bench.extract().await.run_id;
+    let batch = serde_json::to_value(bench.batch(&run, "people").await.unwrap()).unwrap();
+    assert_eq!(batch.get("redacted"), None, "as in batches of before");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_records_miss_nothing_and_another_try_knows_what_the_first_has_found() {
     let router = json!({
         "type": "ListPartitionRouter", "values": ["g1", "g2"], "cursor_field": "group",

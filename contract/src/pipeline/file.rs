@@ -1,6 +1,8 @@
-//! The pipeline file's types (design, section 2). Its JSON Schema is generated from them, and the same schema checks the file.
+//! The pipeline file's types. Its JSON Schema is generated from them, and the same schema checks the file.
 //! Every type is strict: a key that is not here is an error.
 
+use super::launching::{NotifyEntry, OrchestratorEntry};
+use super::redact::{Mask, RedactEntry};
 use super::span::Span;
 use crate::batch::Write;
 use schemars::JsonSchema;
@@ -265,62 +267,6 @@ pub struct StreamSettings {
     pub every: Option<Span>,
 }
 
-/// What becomes of a field that must not be stored as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Redact {
-    /// A salted hash takes its place: equal values stay equal, and joins still work.
-    Hash,
-    /// It is left out.
-    Drop,
-}
-
-/// What becomes of a field; alone, every reading must find it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum RedactEntry {
-    /// Only how.
-    How(Redact),
-    /// How, and whether it may be missing.
-    Map(RedactMap),
-}
-
-/// What becomes of a field that not every reading finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RedactMap {
-    /// What becomes of it.
-    pub how: Redact,
-    /// A reading in which no record has it is in order (default false: it fails, since the name may be misspelt).
-    #[serde(default)]
-    pub may_be_absent: bool,
-}
-
-impl RedactEntry {
-    /// What becomes of the field.
-    pub fn how(self) -> Redact {
-        match self {
-            Self::How(how) => how,
-            Self::Map(map) => map.how,
-        }
-    }
-
-    /// Whether a reading may lack it.
-    pub fn may_be_absent(self) -> bool {
-        matches!(self, Self::Map(map) if map.may_be_absent)
-    }
-}
-
-/// What is looked for in texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mask {
-    /// E-mail addresses.
-    Email,
-    /// Phone numbers: with `+` or a leading zero, an area code in brackets, or in the groups of North America.
-    Phone,
-}
-
 /// The field that a table is partitioned by; alone, the partitions are months.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -395,87 +341,4 @@ pub enum ColumnHint {
     #[serde(rename = "TIMESTAMP_MICROS")]
     TimestampMicros,
     Json,
-}
-
-/// How a run is started.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OrchestratorEntry {
-    /// `local`, or Cloud Run with its settings.
-    #[serde(default)]
-    pub launcher: LauncherEntry,
-    /// How many processes extract at the same time with the local launcher (default 1).
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 256))]
-    pub extract_tasks: Option<usize>,
-}
-
-/// Where the two jobs run.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum LauncherEntry {
-    /// Only the kind.
-    Kind(LauncherKind),
-    /// Cloud Run.
-    Map(LauncherMap),
-}
-
-impl Default for LauncherEntry {
-    fn default() -> Self {
-        Self::Kind(LauncherKind::Local)
-    }
-}
-
-/// A launcher that needs no settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LauncherKind {
-    /// Processes on this machine.
-    Local,
-}
-
-/// A launcher with settings.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LauncherMap {
-    /// Cloud Run Jobs.
-    pub cloud_run: CloudRunEntry,
-}
-
-/// The two Cloud Run Jobs.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CloudRunEntry {
-    /// The project of the jobs.
-    pub project: String,
-    /// Their region.
-    pub region: String,
-    /// Name of the extract job.
-    pub extract_job: String,
-    /// Name of the load job.
-    pub load_job: String,
-    /// Tasks of the extract job (default 1).
-    #[serde(default)]
-    pub extract_tasks: Option<usize>,
-    /// Tasks of the load job (default 1); more than 1 only with BigQuery.
-    #[serde(default)]
-    pub load_tasks: Option<usize>,
-    /// The most seconds that the extract may take, retries included; it is cancelled then, and the run goes on with what has landed
-    /// (default: no limit but the job's own for each attempt of a task).
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 604_800))]
-    pub extract_timeout: Option<u64>,
-    /// The most seconds that the load may take, retries included; it is cancelled then (default: as for the extract).
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 604_800))]
-    pub load_timeout: Option<u64>,
-}
-
-/// Who is told when a run ends.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NotifyEntry {
-    /// A Slack incoming webhook; the URL is a secret: `${env:SLACK_WEBHOOK}`.
-    #[serde(default)]
-    pub slack_webhook: Option<String>,
 }

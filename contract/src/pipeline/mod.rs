@@ -3,19 +3,21 @@
 
 mod conflicts;
 mod file;
+mod launching;
 mod open;
 mod problem;
+mod redact;
 mod schema;
 mod span;
 mod tables;
 
 pub use file::{
-    AccountEntry, AccountWarehouse, CloudRunEntry, ColumnHint, Compression, ConfirmDeletes, LandingEntry,
-    LauncherEntry, LauncherKind, LauncherMap, Mask, NotifyEntry, OrchestratorEntry, PartitionEntry, PartitionEvery,
-    PartitionMap, PipelineFile, Redact, RedactEntry, RedactMap, SourceEntry, StreamEntry, StreamMode, StreamSettings,
-    WarehouseEntry,
+    AccountEntry, AccountWarehouse, ColumnHint, Compression, ConfirmDeletes, LandingEntry, PartitionEntry,
+    PartitionEvery, PartitionMap, PipelineFile, SourceEntry, StreamEntry, StreamMode, StreamSettings, WarehouseEntry,
 };
+pub use launching::{CloudRunEntry, LauncherEntry, LauncherKind, LauncherMap, NotifyEntry, OrchestratorEntry};
 pub use problem::{Problem, Problems, did_you_mean, key_path};
+pub use redact::{Mask, Redact, RedactEntry, RedactMap, Redacted};
 pub use schema::{check, check_hiding, pipeline_schema};
 pub use span::Span;
 pub use tables::TablePlace;

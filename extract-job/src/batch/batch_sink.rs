@@ -12,7 +12,7 @@ use crate::read::slice::{Slice, SliceOutcome};
 use crate::read::stream_reader::{Opened, RecordSink};
 use async_trait::async_trait;
 use contract::batch::Part;
-use contract::landing::{Landing, LandingError};
+use contract::landing::{Landing, LandingError, paths};
 use contract::pipeline::Compression;
 use contract::round::RunRound;
 use contract::unit::Unit;
@@ -25,6 +25,8 @@ use tokio::time::Instant;
 /// The part of small slices is closed when they have so many bytes (compressed), or have waited so long: then they are safe.
 const SHARED_PART: u64 = 16 * 1024 * 1024;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// So many numbers in a row may be without a part before there is none beyond them: a killed try leaves no more of them open.
+const MOST_MISSING: usize = 32;
 
 /// Writes one batch's records.
 #[derive(Clone)]
@@ -111,15 +113,32 @@ impl BatchSink {
         Ok(Stored { parts, records: state.records, bytes: state.bytes })
     }
 
-    /// After a failure that makes what was read unfit to lie there: no part of it is left, nor would another try go on with it.
+    /// After a failure that makes what was read unfit to lie there: no part of it is left, nor would another try go on with it. That is also
+    /// true of parts that no list has: of slices that were given up, and of a try that was killed.
     pub(crate) async fn forget(self) {
         let mut state = self.shared.state.lock().await;
         if let Err(error) = state.close().await {
             // What cannot be closed is not stored.
             tracing::debug!(unit = %self.shared.unit, %error, "the last part was not stored");
         }
-        let parts = std::mem::take(&mut state.parts);
-        remove(self.shared.landing.as_ref(), &self.shared.unit, &self.shared.run, &parts).await;
+        state.parts.clear();
+        let Shared { landing, unit, run, .. } = &*self.shared;
+        let (ours, mut missing) = (self.shared.numbers.next(), 0);
+        for number in 0.. {
+            let path = paths::part(unit, run, number, self.shared.compression.extension());
+            if number >= ours {
+                missing = if landing.read(&path).await.is_ok() { 0 } else { missing + 1 };
+                if missing > MOST_MISSING {
+                    break;
+                }
+            }
+            if missing == 0
+                && let Err(error) = landing.remove(&path).await
+            {
+                tracing::error!(%unit, %path, %error, "what was read, with fields in clear, could not be removed");
+            }
+        }
+        resume::remove(landing.as_ref(), unit, run).await;
     }
 
     /// After a failure: what has been read stays stored, so that the next try of this run need not read it again.
@@ -132,16 +151,6 @@ impl BatchSink {
             tracing::warn!(unit = %self.shared.unit, %error, "what was read could not be kept for another try");
         }
     }
-}
-
-/// Removes the parts of a batch that is not to be published, and what another try would go on with.
-pub(crate) async fn remove(landing: &dyn Landing, unit: &Unit, run: &RunRound, parts: &[Part]) {
-    for part in parts {
-        if let Err(error) = landing.remove(&part.path).await {
-            tracing::error!(%unit, path = %part.path, %error, "what was read, with fields in clear, could not be removed");
-        }
-    }
-    resume::remove(landing, unit, run).await;
 }
 
 #[async_trait]

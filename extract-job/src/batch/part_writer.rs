@@ -25,6 +25,11 @@ impl PartNumbers {
         Self { state: Arc::new(Mutex::new((next, BTreeSet::new()))) }
     }
 
+    /// No part has this number yet, or one after it.
+    pub(super) fn next(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
     fn take(&self) -> usize {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.1.pop_first().unwrap_or_else(|| {

@@ -1,7 +1,7 @@
 //! The confirming round of a run: which units have rows that the first round's reading lacked, and that are to be looked for once more.
 
 use super::plan::{AccountPlan, Accounts, WorkUnit};
-use super::unit::{Way, describe, reader};
+use super::unit::{Way, describe, judged, reader};
 use super::{ExtractError, Shared};
 use crate::batch::batch_sink::BatchSink;
 use crate::batch::resume::{Basis, Resume};
@@ -62,7 +62,16 @@ pub(super) async fn ask(
     let (landing, buffers) = (shared.landing.clone(), account.client.buffers.clone());
     let (unit, run, cpu) = (work.unit.clone(), shared.run.clone(), shared.cpu.clone());
     let sink = BatchSink::new(landing, unit, run, shared.compression, cpu, buffers, Resume::fresh(basis));
-    match reader.ask(confirm, &suspects.keys, &sink).await? {
+    let answers = match reader.ask(confirm, &suspects.keys, &sink).await {
+        Ok(answers) => answers,
+        Err(error) => {
+            if work.redaction.as_ref().is_some_and(|redaction| redaction.has_failed()) {
+                sink.forget().await;
+            }
+            return Err(error);
+        }
+    };
+    match answers {
         Answers::Unheeded => {
             tracing::warn!(unit = %work.unit, "the API ignores `x-confirm`; reading the whole stream once more");
             Ok(None)
@@ -71,8 +80,9 @@ pub(super) async fn ask(
             let way = Way { mode: BatchMode::Confirm, backfill: None, limit: None };
             let outcome =
                 Outcome { records: 0, state_after: None, evidence: Evidence::default(), warnings: Vec::new() };
-            let batch =
-                describe(shared, account, work, &way, Plan::default(), outcome, sink.finish().await?, started_at)?;
+            let stored = sink.clone().finish().await?;
+            let outcome = Outcome { warnings: judged(work, &stored, sink).await?, ..outcome };
+            let batch = describe(shared, account, work, &way, Plan::default(), outcome, stored, started_at)?;
             Ok(Some(Batch { gone, ..batch }))
         }
     }

@@ -16,7 +16,7 @@ use crate::redactor::Redactor;
 use chrono::Utc;
 use contract::batch::Write;
 use contract::pipeline::{
-    AccountEntry, Pipeline, Problem, Problems, Redact, Source, Span, StreamMode, did_you_mean, key_path,
+    AccountEntry, Pipeline, Problem, Problems, Redact, Redacted, Source, Span, StreamMode, did_you_mean, key_path,
 };
 use contract::secret::{self, Secret, SecretSource};
 use contract::unit::Unit;
@@ -62,6 +62,8 @@ pub(crate) struct WorkUnit {
     pub(crate) redaction: Option<Arc<Redaction>>,
     /// The fields that the pipeline file gives types.
     pub(crate) hints: Option<Arc<HintSight>>,
+    /// What it takes out, for the load to know.
+    pub(crate) redacted: Redacted,
     /// How often it is read at most.
     pub(crate) every: Option<Span>,
 }
@@ -378,7 +380,8 @@ fn work_unit(source: &Source, unit: Unit, stream: &Arc<DeclarativeStream>, salt:
     let redaction = Redaction::new(&settings, known_by, salt.map(Secret::expose).unwrap_or_default()).map(Arc::new);
     let hints = (!settings.columns.is_empty()).then(|| Arc::new(HintSight::new(settings.columns.keys())));
     let schema = stream.schema.clone().map(|schema| redaction::schema(schema, &settings.redact));
-    WorkUnit { unit, table, stream: stream.clone(), mode, write, schema, redaction, hints, every: settings.every }
+    let (redacted, every) = (Redacted::by(&settings), settings.every);
+    WorkUnit { unit, table, stream: stream.clone(), mode, write, schema, redaction, redacted, hints, every }
 }
 
 /// The account's settings: references resolved, defaults filled in, checked by the connector's spec.

@@ -2,7 +2,7 @@
 
 use super::plan::WorkUnit;
 use super::{Modes, Shared, confirm};
-use crate::batch::batch_sink::{self, BatchSink, Stored};
+use crate::batch::batch_sink::{BatchSink, Stored};
 use crate::batch::resume::{self, Basis, Resume};
 use crate::components::datetime_based_cursor::Backfill;
 use crate::http::account::Account;
@@ -117,16 +117,8 @@ async fn try_extract(
             return Err(error);
         }
     };
-    let stored = sink.finish().await?;
-    if let Some(redaction) = work.redaction.as_ref().filter(|_| stored.records > 0) {
-        match redaction.verdict() {
-            Ok(warnings) => report.warnings.extend(warnings),
-            Err(why) => {
-                batch_sink::remove(shared.landing.as_ref(), &work.unit, &shared.run, &stored.parts).await;
-                return Err(ReadError(why));
-            }
-        }
-    }
+    let stored = sink.clone().finish().await?;
+    report.warnings.extend(judged(work, &stored, sink).await?);
     (report.rows_extracted, report.bytes) = (stored.records, stored.bytes);
     report.warnings.extend(outcome.warnings.iter().cloned());
     // What an earlier try has stored is not looked at again, and may have had the fields.
@@ -139,6 +131,18 @@ async fn try_extract(
         resume::remove(shared.landing.as_ref(), &work.unit, &shared.run).await;
     }
     Ok(report.finish(Utc::now()))
+}
+
+/// What the redaction says of what is stored; where it missed, nothing of it stays.
+pub(super) async fn judged(work: &WorkUnit, stored: &Stored, sink: BatchSink) -> Result<Vec<String>, ReadError> {
+    let Some(redaction) = work.redaction.as_ref().filter(|_| stored.records > 0) else { return Ok(Vec::new()) };
+    match redaction.verdict() {
+        Ok(warnings) => Ok(warnings),
+        Err(why) => {
+            sink.forget().await;
+            Err(ReadError(why))
+        }
+    }
 }
 
 /// Only what is read in several slices can be gone on with, and only where all of it is wanted.
@@ -230,6 +234,7 @@ pub(super) fn describe(
         gone: Vec::new(),
         write: work.write,
         schema: work.schema.clone(),
+        redacted: work.redacted.clone(),
     })
 }
 
@@ -247,6 +252,7 @@ fn already_done(mut report: UnitReport, batch: &Batch) -> UnitReport {
 mod tests {
     use super::*;
     use crate::manifest::Manifest;
+    use contract::pipeline::Redacted;
     use contract::unit::Unit;
 
     fn work(name: &str) -> WorkUnit {
@@ -261,6 +267,7 @@ mod tests {
             write: None,
             schema: None,
             redaction: None,
+            redacted: Redacted::default(),
             hints: None,
             every: None,
         }

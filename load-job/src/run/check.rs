@@ -75,6 +75,14 @@ pub(super) fn check(
         let message = format!("run {run_id} has no complete batch of {unit}: its extract failed or was not run; the table is left as it is");
         LoadError::needs(Remedy::AnotherRun, message)
     })?;
+    let lacking = batch.redacted.lacks(&work.settings);
+    if !lacking.is_empty() {
+        let message = format!(
+            "the batch of {unit} in run {run_id} was extracted before the pipeline file said {}, and may hold in clear what is to be hidden: nothing of it is loaded",
+            lacking.join(", ")
+        );
+        return Err(LoadError::needs(Remedy::AnotherRun, message));
+    }
     let checkpoint = workers.runtime.block_on(stored::read_checkpoint(workers.landing, unit))?;
     let last = warehouse.last_applied(unit)?;
     let remembered = warehouse.remembered(target.existing.and_then(|table| table.id.as_ref()), unit)?;

@@ -1,7 +1,7 @@
 //! Broken files in the landing zone, wrong names, a file that is held by another process: clear errors, nothing lost.
 
 use crate::world::{World, on_each_warehouse, snapshot};
-use contract::report::UnitStatus;
+use contract::report::{Remedy, UnitStatus};
 use load_job::run::Options;
 #[cfg(feature = "duckdb")]
 use load_job::run::RunError;
@@ -15,6 +15,7 @@ on_each_warehouse! {
     // Decided before any warehouse is asked.
     on_duckdb_alone:
     damaged_parts_fail_their_unit_alone,
+    a_batch_of_before_the_redaction_is_not_loaded,
 }
 
 fn one() -> crate::world::Given {
@@ -135,4 +136,29 @@ fn a_table_that_cannot_be_called_so_stops_nothing(new: fn() -> World) {
     }
     assert_eq!(world.lines("SELECT _etl_account FROM bronze.things"), ["b"]);
     assert_eq!(world.lines("SELECT DISTINCT _etl_account FROM bronze.order_items"), ["a"]);
+}
+
+fn a_batch_of_before_the_redaction_is_not_loaded(new: fn() -> World) {
+    let redacted = |entry: serde_json::Value| crate::world::Given { redacted: entry, ..one() };
+    let cases = [
+        (json!({}), "redact: {v: drop}", Some("`redact: v`")),
+        (json!({"redact": {"v": "drop"}}), "redact: {v: drop}", None),
+        (json!({"redact": {"v": "drop"}}), "redact: {v: drop}, mask: [email]", Some("`mask: email`")),
+        (json!({"redact": {"v": "drop"}, "mask": ["email"]}), "mask: [email]", None),
+        // It hides more than it must.
+        (json!({"redact": {"v": "drop"}}), "write: merge", None),
+    ];
+    for (before, now, refused) in cases {
+        let mut world = new();
+        world.streams = format!("[{{name: things, {now}}}]");
+        let run = world.extract(&[redacted(before.clone())]);
+        let units = world.load_with(&run, &Options::default());
+        let Some(refused) = refused else {
+            assert_eq!(units[0].status, UnitStatus::Done, "{before}, now {now}: {:?}", units[0].error);
+            continue;
+        };
+        let error = units[0].error.clone().unwrap_or_default();
+        assert!(error.contains(refused) && error.contains("in clear"), "{before}, now {now}: {error}");
+        assert_eq!((units[0].remedy, world.has_table()), (Some(Remedy::AnotherRun), false), "{before}, now {now}");
+    }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Given {
     pub(crate) evidence: Option<Evidence>,
     /// Keys that the API says it does not have.
     pub(crate) gone: Vec<&'static str>,
+    /// What was taken out of its records, as a stream's entry in the pipeline file says it.
+    pub(crate) redacted: Value,
 }
 
 pub(crate) fn snapshot(account: &'static str, records: &[Value]) -> Given {
@@ -47,6 +49,7 @@ pub(crate) fn snapshot(account: &'static str, records: &[Value]) -> Given {
         state: None,
         evidence: None,
         gone: Vec::new(),
+        redacted: json!({}),
     }
 }
 
@@ -97,6 +100,7 @@ pub(super) async fn write_batch(landing: &dyn Landing, given: &Given, unit: &Uni
         tool_version: "test".into(),
         write: given.write,
         schema: given.schema.clone(),
+        redacted: serde_json::from_value(given.redacted.clone()).unwrap(),
     };
     stored::write(landing, &paths::batch(unit, reading), &batch).await.unwrap();
 }
