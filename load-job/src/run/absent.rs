@@ -1,11 +1,10 @@
 //! Live rows that a batch lacks: which of them are marked as deleted, which are suspects from now on, and which stay as they are.
-//! A row is marked only when it is missing again: from another complete reading, or because the API says that it does not have it
-//! (design, section 7).
+//! A row is marked only when it is missing again: from another complete reading, or because the API says that it does not have it.
 
+use super::UnitWork;
 use super::check::Checked;
 use super::error::LoadError;
 use super::stage::Workers;
-use super::{Options, UnitWork};
 use crate::warehouse::{AccountChange, Decision, TableName};
 use contract::batch::{Batch, BatchMode, Write};
 use contract::evidence::ReadingScope;
@@ -211,72 +210,82 @@ pub(super) fn covered_after(batch: &Batch, covered: Option<&ReadingScope>) -> Re
     covered.map_or(scope.clone(), |covered| covered.joined(&scope))
 }
 
-/// Decides on the rows that are missing: the report's counts, what the apply leaves out, and the suspects from now on.
-#[expect(clippy::too_many_arguments, reason = "one row of a table for each unit, side by side")]
-pub(super) fn settle(
-    units: &mut [UnitReport],
-    works: &[(UnitWork, Checked)],
-    absences: Vec<Absence>,
-    held: &[bool],
-    write: Write,
-    table: &TableName,
-    options: &Options,
-    missing: Vec<String>,
-    decision: &mut Decision,
-) -> Result<Vec<Settled>, LoadError> {
-    let mut keyless: HashMap<String, Vec<String>> = HashMap::new();
-    let mut by_account: HashMap<String, Vec<(String, Vec<String>)>> = HashMap::new();
-    for name in missing {
-        match parts(&name)? {
-            (account, Some(key)) => by_account.entry(account).or_default().push((name, key)),
-            (account, None) => keyless.entry(account).or_default().push(name),
+/// A comparison of batches with their table, by which it is decided what becomes of the rows that they lack.
+pub(super) struct Comparison<'a> {
+    pub(super) table: &'a TableName,
+    pub(super) write: Write,
+    pub(super) works: &'a [(UnitWork, Checked)],
+    /// For each of them, whether another reason holds its deletes back.
+    pub(super) held: &'a [bool],
+    /// A person has said that any number may go.
+    pub(super) is_allowed: bool,
+}
+
+impl Comparison<'_> {
+    /// Decides on the rows that are missing, by the names that the warehouse gave them: the counts of the reports, one for each work, what
+    /// the apply leaves out, and the suspects from now on.
+    pub(super) fn settle(
+        &self,
+        units: &mut [UnitReport],
+        absences: Vec<Absence>,
+        missing: Vec<String>,
+        decision: &mut Decision,
+    ) -> Result<Vec<Settled>, LoadError> {
+        let mut keyless: HashMap<String, Vec<String>> = HashMap::new();
+        let mut by_account: HashMap<String, Vec<(String, Vec<String>)>> = HashMap::new();
+        for name in missing {
+            match parts(&name)? {
+                (account, Some(key)) => by_account.entry(account).or_default().push((name, key)),
+                (account, None) => keyless.entry(account).or_default().push(name),
+            }
         }
+        let Self { write, works, held, is_allowed, .. } = *self;
+        let name = self.table.to_string();
+        let mut all = Vec::with_capacity(units.len());
+        for (((unit, (work, checked)), absence), held) in units.iter_mut().zip(works).zip(absences).zip(held) {
+            if unit.status == UnitStatus::Failed || write != Write::Merge {
+                all.push(Settled::default());
+                continue;
+            }
+            let batch = &checked.batch;
+            let absent = by_account.remove(&batch.account).unwrap_or_default();
+            let counts = absence.counts() && !held;
+            let reading = Reading {
+                batch,
+                round: work.round,
+                table: &name,
+                is_held: *held,
+                is_allowed,
+                inserted: unit.rows_inserted,
+            };
+            let mut settled = absence.settle(&reading, absent);
+            if settled.unmatched > 0 {
+                unit.warnings.push(format!(
+                    "the API says that it does not have {} more of the rows that it was asked for, but {name} has no rows with their keys as they \
+                     were asked for: they stay. Confirm this stream's deletes by a second reading instead: take `x-confirm` out of its manifest",
+                    settled.unmatched
+                ));
+            }
+            if settled.withheld > 0 {
+                unit.warnings.push(format!(
+                    "{} rows are shown to be gone, but {} others are missing and not yet shown to be: too many to tell apart in one statement, so \
+                     that no row is marked in this run",
+                    settled.withheld,
+                    settled.spare.len() as u64 - settled.withheld
+                ));
+            }
+            unit.rows_deleted = settled.deleted;
+            unit.rows_suspected = if counts { settled.spare.len() as u64 } else { 0 };
+            if settled.deleted == 0 {
+                decision.keep.push(batch.account.clone());
+            } else {
+                decision.spare.append(&mut settled.spare);
+                decision.spare.extend(keyless.remove(&batch.account).unwrap_or_default());
+            }
+            all.push(settled);
+        }
+        Ok(all)
     }
-    let (name, is_allowed) = (table.to_string(), options.allow_mass_delete);
-    let mut all = Vec::with_capacity(units.len());
-    for (((unit, (work, checked)), absence), held) in units.iter_mut().zip(works).zip(absences).zip(held) {
-        if unit.status == UnitStatus::Failed || write != Write::Merge {
-            all.push(Settled::default());
-            continue;
-        }
-        let batch = &checked.batch;
-        let absent = by_account.remove(&batch.account).unwrap_or_default();
-        let counts = absence.counts() && !held;
-        let reading = Reading {
-            batch,
-            round: work.round,
-            table: &name,
-            is_held: *held,
-            is_allowed,
-            inserted: unit.rows_inserted,
-        };
-        let mut settled = absence.settle(&reading, absent);
-        if settled.unmatched > 0 {
-            unit.warnings.push(format!(
-                "the API says that it does not have {} more of the rows that it was asked for, but {name} has no rows with their keys as they \
-                 were asked for: they stay. Confirm this stream's deletes by a second reading instead: take `x-confirm` out of its manifest",
-                settled.unmatched
-            ));
-        }
-        if settled.withheld > 0 {
-            unit.warnings.push(format!(
-                "{} rows are shown to be gone, but {} others are missing and not yet shown to be: too many to tell apart in one statement, so \
-                 that no row is marked in this run",
-                settled.withheld,
-                settled.spare.len() as u64 - settled.withheld
-            ));
-        }
-        unit.rows_deleted = settled.deleted;
-        unit.rows_suspected = if counts { settled.spare.len() as u64 } else { 0 };
-        if settled.deleted == 0 {
-            decision.keep.push(batch.account.clone());
-        } else {
-            decision.spare.append(&mut settled.spare);
-            decision.spare.extend(keyless.remove(&batch.account).unwrap_or_default());
-        }
-        all.push(settled);
-    }
-    Ok(all)
 }
 
 /// Writes down the rows that are suspects from now on.

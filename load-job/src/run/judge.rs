@@ -37,7 +37,7 @@ pub(super) fn take_outcome(
     unit.rows_rejected = rejects.count;
     let allowed = work.settings.max_bad_records.unwrap_or(0);
     let reason = rejects.first_reason.clone().unwrap_or_default();
-    let advice = if rejects.has_misfit { "" } else { "; see max_bad_records" };
+    let advice = rejects.advice();
     if rejects.count > 0
         && !options.dry_run
         && let Err(error) = rejects.store(workers.landing, workers.runtime, &work.unit, &reading)

@@ -18,18 +18,24 @@ pub(super) struct Rejects {
     pub(super) count: u64,
     /// Why the first one was rejected.
     pub(super) first_reason: Option<String>,
-    /// Whether a key did not fit its column: then leaving records out is no way to go on.
-    pub(super) has_misfit: bool,
+    /// How many of them have a key that does not fit its column: to leave those out is no way to go on.
+    pub(super) misfits: u64,
+    /// What is wrong with the first of those.
+    pub(super) first_misfit: Option<String>,
     file: Option<GzEncoder<File>>,
 }
 
 impl Rejects {
-    /// Keeps a record aside.
+    /// Keeps a record aside. `is_misfit`: its key does not fit its column.
     ///
     /// # Errors
     /// There is no room for the temporary file.
-    pub(super) fn add(&mut self, record: &[u8], reason: &str) -> io::Result<()> {
+    pub(super) fn add(&mut self, record: &[u8], reason: &str, is_misfit: bool) -> io::Result<()> {
         self.count += 1;
+        if is_misfit {
+            self.misfits += 1;
+            self.first_misfit.get_or_insert_with(|| reason.to_owned());
+        }
         self.first_reason.get_or_insert_with(|| reason.to_owned());
         let file = match &mut self.file {
             Some(file) => file,
@@ -43,6 +49,18 @@ impl Rejects {
                 let text = serde_json::to_string(&String::from_utf8_lossy(record))?;
                 writeln!(file, "{{\"reason\":{reason},\"record\":{text}}}")
             }
+        }
+    }
+
+    /// What is to be done where too many records are rejected.
+    pub(super) fn advice(&self) -> String {
+        match &self.first_misfit {
+            None => "; see max_bad_records".into(),
+            Some(_) if self.misfits == self.count => String::new(),
+            Some(first) => format!(
+                "; see max_bad_records, but not for those of them whose keys do not fit their column ({}); the first: {first}",
+                self.misfits
+            ),
         }
     }
 
@@ -74,5 +92,29 @@ impl Rejects {
             }
             writer.finish().await.map(|_| ())
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_does_not_fit_hides_no_advice_for_others() {
+        let advice = |rejected: &[(&str, bool)]| {
+            let mut rejects = Rejects::default();
+            for (reason, is_misfit) in rejected {
+                rejects.add(b"{}", reason, *is_misfit).unwrap();
+            }
+            rejects.advice()
+        };
+        assert_eq!(advice(&[("no key", false)]), "; see max_bad_records");
+        assert_eq!(advice(&[("too long", true), ("too long", true)]), "");
+        let both = advice(&[("no key", false), ("too long", true), ("no key", false)]);
+        assert!(
+            both.contains("see max_bad_records, but not for") && both.ends_with("(1); the first: too long"),
+            "{both}"
+        );
     }
 }

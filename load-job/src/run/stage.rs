@@ -183,8 +183,8 @@ fn shape_all(
         if !rejects.is_empty() {
             let mut outcome = outcomes[job.input].lock().unwrap_or_else(PoisonError::into_inner);
             for (range, reason) in rejects {
-                outcome.rejects.has_misfit |= matches!(reason, RejectReason::KeyMisfit(..));
-                let added = outcome.rejects.add(&job.block.data[range], &reason.to_string());
+                let is_misfit = matches!(reason, RejectReason::KeyMisfit(..));
+                let added = outcome.rejects.add(&job.block.data[range], &reason.to_string(), is_misfit);
                 added.map_err(|error| LoadError::Internal(format!("a reject cannot be kept: {error}")))?;
             }
         }

@@ -1,7 +1,7 @@
 //! The load of one target table: batches checked, staged together, compared, guarded, applied in one transaction.
 //! A batch that fails its checks is left out, the others go on (design, section 7).
 
-use super::absent::{Absence, MOST_NAMED, covered_after, keep_suspects, settle};
+use super::absent::{Absence, Comparison, MOST_NAMED, covered_after, keep_suspects};
 use super::check::{Candidate, Checked, Target, check, fits_with, write_mode};
 use super::continuity;
 use super::error::LoadError;
@@ -188,7 +188,8 @@ fn load_candidates(
         matches!(ty, Some(ColumnType::Int64 | ColumnType::String | ColumnType::Bool))
     };
     let as_sent = inputs.first().is_some_and(|input| input.context.keys.iter().all(is_as_sent));
-    let mut settled = settle(units, &works, absences, &held, write, table, options, missing, &mut decision)?;
+    let comparison = Comparison { table, write, works: &works, held: &held, is_allowed: options.allow_mass_delete };
+    let mut settled = comparison.settle(units, absences, missing, &mut decision)?;
     settled.iter_mut().filter_map(|settled| settled.suspects.as_mut()).for_each(|found| found.as_sent = as_sent);
     if options.dry_run {
         return Ok(());
