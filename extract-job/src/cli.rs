@@ -1,7 +1,7 @@
 //! The command line of `extract-job` (design, section 8). Every flag has an environment variable `DRAYAGE_<FLAG>`.
 //! Results go to standard output, everything else to the log on standard error.
 
-use crate::run::check::{Checked, check_manifest, check_pipeline};
+use crate::run::check::{Checked, Depth, check_manifest, check_pipeline};
 use crate::run::dry_run::{Preview, preview};
 use crate::run::plan::Selection;
 use crate::run::read::{Lines, ReadOptions, read};
@@ -127,6 +127,9 @@ pub struct CheckArgs {
     /// Also makes one request for each account
     #[arg(long, env = "DRAYAGE_CONNECT", value_parser = FalseyValueParser::new())]
     connect: bool,
+    /// Looks up no secret of a source: for a machine that does not have them. Settings are checked as far as they are known without
+    #[arg(long, env = "DRAYAGE_WITHOUT_SECRETS", conflicts_with = "connect", value_parser = FalseyValueParser::new())]
+    without_secrets: bool,
 }
 
 /// What `streams` can be told.
@@ -256,7 +259,14 @@ async fn run_extract(args: ExtractArgs, shutdown: &Shutdown) -> Result<Exit, Ext
 async fn run_check(args: CheckArgs) -> Result<Exit, ExtractError> {
     let checked = match &args.manifest {
         Some(manifest) => check_manifest(manifest)?,
-        None => check_pipeline(&args.pipeline.options()?, &Machine, args.connect).await?,
+        None => {
+            let depth = match (args.without_secrets, args.connect) {
+                (true, _) => Depth::WithoutSecrets,
+                (false, false) => Depth::Settings,
+                (false, true) => Depth::Connection,
+            };
+            check_pipeline(&args.pipeline.options()?, &Machine, depth).await?
+        }
     };
     let Checked { passed, failed, warnings } = checked;
     warnings.iter().for_each(|line| telemetry::print(&format!("warning: {line}")));

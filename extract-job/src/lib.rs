@@ -17,7 +17,7 @@ mod template;
 
 pub use manifest::Manifest;
 pub use manifest::describe::{BuiltIn, StreamDescription, built_in};
-pub use run::check::{Checked, check_manifest, check_pipeline};
+pub use run::check::{Checked, Depth, check_manifest, check_pipeline};
 pub use run::dry_run::{Preview, preview};
 pub use run::plan::{PlanError, Selection};
 pub use run::read::{Lines, ReadOptions, read};

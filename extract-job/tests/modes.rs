@@ -6,7 +6,7 @@ use contract::batch::BatchMode;
 use contract::landing::paths;
 use contract::report::UnitStatus;
 use contract::stored::{self, Checkpoint};
-use extract_job::{ReadOptions, check_pipeline, list_streams, preview, read};
+use extract_job::{Depth, ReadOptions, check_pipeline, list_streams, preview, read};
 use sandbox::fault::{Fault, FaultAction};
 use serde_json::json;
 
@@ -92,11 +92,49 @@ async fn streams_are_listed_and_connections_checked() {
     let lines = list_streams(&options.pipeline, &options.selection, &Secrets).await.unwrap();
     let texts: Vec<_> = lines.iter().map(|line| format!("{} {} {}", line.stream, line.table, line.mode)).collect();
     assert_eq!(texts, ["campaigns ads append", "jobs jobs incremental"]);
-    let checked = check_pipeline(&options, &Secrets, true).await.unwrap();
+    let checked = check_pipeline(&options, &Secrets, Depth::Connection).await.unwrap();
     assert_eq!((checked.passed.len(), checked.failed.len()), (1, 0), "{checked:?}");
     bench.server.script(Fault::once("/business-units", FaultAction::Status(403)));
-    let checked = check_pipeline(&options, &Secrets, true).await.unwrap();
+    let checked = check_pipeline(&options, &Secrets, Depth::Connection).await.unwrap();
     assert!(checked.failed[0].contains("lacks the scope"), "{checked:?}");
+}
+
+/// A machine without the sources' secrets.
+struct NoSecrets;
+
+impl contract::secret::SecretSource for NoSecrets {
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _path: &std::path::Path) -> std::io::Result<String> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_without_secrets_checks_all_but_them() {
+    let bench = Bench::new(10).await;
+    let salted = |text: &str| format!("redact_salt: \"${{env:REDACT_SALT}}\"\n{text}");
+    let text = salted(&std::fs::read_to_string(bench.pipeline()).unwrap());
+    let check = async |text: &str, depth: Depth| {
+        std::fs::write(bench.pipeline(), text).unwrap();
+        check_pipeline(&bench.options(&[]), &NoSecrets, depth).await
+    };
+    let missing = check(&text, Depth::Settings).await.unwrap_err().to_string();
+    assert!(missing.contains("is not set"), "{missing}");
+    let checked = check(&text, Depth::WithoutSecrets).await.unwrap();
+    assert!(checked.passed[0].ends_with("; its secrets were not looked up"), "{checked:?}");
+    assert!(bench.server.requests().is_empty());
+    let broken = text.replace("page_size: 100", "page_size: 9000").replace("tenant_id:", "tenant:");
+    let wrong = check(&(broken + "    streams: [{name: jobs, redact: {id: drop}}]\n"), Depth::WithoutSecrets)
+        .await
+        .unwrap_err()
+        .to_string();
+    for part in ["tenant_id", "page_size", "part of the primary key", "pipeline.yaml:"] {
+        assert!(wrong.contains(part), "{part}: {wrong}");
+    }
+    assert!(!wrong.contains("is not set") && !wrong.contains("client_secret"), "{wrong}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,7 @@ index=$CLOUD_RUN_TASK_INDEX; count=$CLOUD_RUN_TASK_COUNT; run=$DRAYAGE_RUN_ID
 landing=$here/../landing; runs=$landing/runs/$run
 stage_inserts=0; [ $stage = load ] && stage_inserts=5
 case "$1" in check | streams) # Answers from files, and no part of a run.
+  echo "$*" >> "$here/../asked"
   cat "$here/../$1.err" >&2 2>/dev/null; cat "$here/../$1.out" 2>/dev/null
   exit "$(cat "$here/../$1.code" 2>/dev/null || echo 0)" ;;
 esac

@@ -1,6 +1,6 @@
 //! `extract-job check`: everything that is wrong with a pipeline or a manifest, at once; with `--connect` also one page per account.
 
-use super::plan::plan;
+use super::plan::{Share, plan};
 use super::{ExtractError, Options, shared};
 use crate::http::client::Client;
 use crate::http::retry::Waits;
@@ -40,23 +40,35 @@ pub fn check_manifest(path: &str) -> Result<Checked, ExtractError> {
     Ok(Checked { passed, failed: Vec::new(), warnings })
 }
 
-/// Checks a pipeline file, its connectors and settings, and with `connect` each account's connection.
+/// How far a check goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Connectors, and settings as far as they are known without a secret.
+    WithoutSecrets,
+    /// Also the secrets.
+    Settings,
+    /// Also each account's connection.
+    Connection,
+}
+
+/// Checks a pipeline file, its connectors, settings and connections.
 ///
 /// # Errors
 /// Everything that is wrong with the files.
 pub async fn check_pipeline(
     options: &Options,
     from: &(dyn SecretSource + Sync),
-    connect: bool,
+    depth: Depth,
 ) -> Result<Checked, ExtractError> {
     let now = Utc::now();
     let pipeline = Pipeline::open(&options.pipeline, from).await?;
     let accounts = plan(&pipeline, &options.selection, None, from).await?;
     let warnings = accounts.iter().flat_map(|account| account.warnings.iter().cloned()).collect();
     let mut checked = Checked { warnings, ..Checked::default() };
-    if !connect {
+    if depth != Depth::Connection {
         for account in &accounts {
-            checked.passed.push(format!("{}/{}: {} streams", account.source, account.id, account.units.len()));
+            let unseen = if account.is_known() { "" } else { "; its secrets were not looked up" };
+            checked.passed.push(format!("{}/{}: {} streams{unseen}", account.source, account.id, account.units.len()));
         }
         return Ok(checked);
     }

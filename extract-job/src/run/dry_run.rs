@@ -36,7 +36,7 @@ pub struct Preview {
 pub async fn preview(options: &Options, from: &(dyn SecretSource + Sync)) -> Result<Vec<Preview>, ExtractError> {
     let now = Utc::now();
     let pipeline = Pipeline::open(&options.pipeline, from).await?;
-    let accounts = plan::plan(&pipeline, &options.selection, None, from).await?;
+    let accounts = plan::plan(&pipeline, &options.selection, plan::Share::All, from).await?;
     let shared = shared(&pipeline, options, RunRound::first(RunId::new(now)), now)?;
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let mut previews = Vec::new();

@@ -184,7 +184,7 @@ impl Job {
         from: &(dyn SecretSource + Sync),
     ) -> Result<Self, ExtractError> {
         let share = my_accounts(pipeline, options, &latest)?;
-        let accounts = plan::plan(pipeline, &options.selection, Some(&share), from).await?;
+        let accounts = plan::plan(pipeline, &options.selection, plan::Share::Of(&share), from).await?;
         Ok(Self { accounts, share, latest })
     }
 }

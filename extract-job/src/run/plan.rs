@@ -60,12 +60,12 @@ pub(crate) struct WorkUnit {
     /// The JSON Schema of a record as it is stored: type hints for the load.
     pub(crate) schema: Option<Value>,
     pub(crate) redaction: Option<Arc<Redaction>>,
-    /// The fields that the pipeline file gives types.
-    pub(crate) hints: Option<Arc<HintSight>>,
     /// What it takes out, for the load to know.
     pub(crate) redacted: Redacted,
     /// How often it is read at most.
     pub(crate) every: Option<Span>,
+    /// The fields that the pipeline file gives types.
+    pub(crate) hints: Option<Arc<HintSight>>,
 }
 
 /// One account and its work.
@@ -88,6 +88,11 @@ pub(crate) struct AccountPlan {
 impl AccountPlan {
     /// The account with its connections; nothing is sent yet.
     pub(crate) fn open(&self, client: &Client, waits: Waits) -> Arc<Account> {
+    /// Whether its settings are resolved.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.config.is_null()
+    }
+
         let label = format!("{}/{}", self.source, self.id);
         let redactor = self.redactor.clone();
         let account = Account::new(label, &self.config, client.clone(), self.budget.clone(), redactor, waits);
@@ -100,28 +105,42 @@ impl AccountPlan {
 /// Accounts by source and id.
 pub(crate) type Accounts = BTreeSet<(String, String)>;
 
-/// The accounts that are selected, in the order of the pipeline file. With a `share`, only its accounts' secrets are fetched;
-/// the settings of other accounts that need some are another task's to resolve and to check.
+/// Whose secrets are fetched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Share<'a> {
+    /// Those of all that are selected.
+    All,
+    /// Those of these accounts; the settings of others that need some are another task's to resolve and to check.
+    Of(&'a Accounts),
+    /// Nobody's: another process has them.
+    WithoutSecrets,
+}
+
+/// The accounts that are selected, in the order of the pipeline file. What needs secrets that are not fetched is not known of them.
 ///
 /// # Errors
 /// Everything that is wrong with filters, manifests and settings.
 pub(crate) async fn plan(
     pipeline: &Pipeline,
     selection: &Selection,
-    share: Option<&Accounts>,
+    share: Share<'_>,
     from: &(dyn SecretSource + Sync),
 ) -> Result<Vec<AccountPlan>, PlanError> {
     let pairs = select(pipeline, selection)?;
-    let is_mine = |source: &Source, entry: &AccountEntry| {
-        share.is_none_or(|share| share.contains(&(source.name.clone(), entry.id.clone())))
+    let is_mine = |source: &Source, entry: &AccountEntry| match share {
+        Share::All => true,
+        Share::Of(share) => share.contains(&(source.name.clone(), entry.id.clone())),
+        Share::WithoutSecrets => false,
     };
     let all_mine = pairs.iter().all(|(source, entry)| is_mine(source, entry));
     let configs = pairs.iter().filter(|(source, entry)| is_mine(source, entry));
+    let has_secrets = !matches!(share, Share::WithoutSecrets);
     let mut configs: Vec<Value> = configs.map(|(_, entry)| Value::Object(entry.config.clone())).collect();
-    configs.extend(pipeline.redact_salt());
+    configs.extend(pipeline.redact_salt().filter(|_| has_secrets));
     let store = secret::fetch(&configs.iter().collect::<Vec<_>>(), from).await;
     let mut wrong = Wrong::default();
-    let salt = pipeline.resolve_redact_salt(&store).unwrap_or_else(|problems| {
+    let salt = has_secrets.then(|| pipeline.resolve_redact_salt(&store)).transpose();
+    let salt = salt.map(Option::flatten).unwrap_or_else(|problems| {
         wrong.extend(problems);
         None
     });
@@ -135,10 +154,17 @@ pub(crate) async fn plan(
     for (source, entry) in pairs {
         let manifest = manifests.entry(&source.name).or_insert_with(|| load(pipeline, source, &mut wrong));
         let Some(manifest) = manifest.clone() else { continue };
-        let needs_none = || secret::names(&Value::Object(entry.config.clone())).is_empty();
+        let needs_none = || {
+            let config = Value::Object(entry.config.clone());
+            // What stands in the environment costs nothing to look up, but need not be here.
+            if has_secrets { secret::names(&config).is_empty() } else { secret::referring(&config).is_empty() }
+        };
         let from = (is_mine(source, entry) || needs_none()).then_some(&store as &dyn SecretSource);
         accounts.extend(account(
             pipeline,
+        if from.is_none() && !has_secrets {
+            wrong.extend_list(&pipeline.name, config_without_secrets(pipeline, source, entry, &manifest));
+        }
             source,
             entry,
             &manifest,
@@ -407,12 +433,34 @@ fn config(
     let place = pipeline.node(&pointer);
     let referring = secret::referring(&Value::Object(entry.config.clone()));
     let (config, problems) = complete(manifest, with_lines(&value, place), &referring, redactor);
-    for problem in &problems {
-        let separator = if problem.key.is_empty() || problem.key.starts_with('[') { "" } else { "." };
-        let key = format!("{}{separator}{}", key_path(&pointer), problem.key);
-        wrong.add(&pipeline.name, problem.line, &key, problem.message.clone());
-    }
-    problems.is_empty().then_some(config)
+    let is_right = problems.is_empty();
+    wrong.extend_list(&pipeline.name, problems.into_iter().map(|problem| placed(problem, &pointer)).collect());
+    is_right.then_some(config)
+}
+
+/// What is wrong with an account's settings whatever its secrets are.
+fn config_without_secrets(
+    pipeline: &Pipeline,
+    source: &Source,
+    entry: &AccountEntry,
+    manifest: &Manifest,
+) -> Vec<Problem> {
+    let index = source.accounts.iter().position(|account| account.id == entry.id).unwrap_or_default();
+    let pointer = format!("/sources/{}/accounts/{index}/config", source.index);
+    let config = Value::Object(entry.config.clone());
+    let referring = secret::referring(&config);
+    let (_, mut problems) =
+        complete(manifest, with_lines(&config, pipeline.node(&pointer)), &referring, &Redactor::default());
+    // A reference is not the value that is judged, nor is what holds it.
+    let unknown: Vec<String> = referring.iter().map(|place| key_path(place)).collect();
+    problems.retain(|problem| problem.key.is_empty() || !unknown.iter().any(|key| key.starts_with(&problem.key)));
+    problems.into_iter().map(|problem| placed(problem, &pointer)).collect()
+}
+
+/// A problem of an account's settings, at its place in the pipeline file.
+fn placed(problem: Problem, pointer: &str) -> Problem {
+    let separator = if problem.key.is_empty() || problem.key.starts_with('[') { "" } else { "." };
+    Problem { key: format!("{}{separator}{}", key_path(pointer), problem.key), ..problem }
 }
 
 /// Settings with the spec's defaults, and what is wrong with them; secret values become known to the redactor. At the places of

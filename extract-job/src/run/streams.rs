@@ -1,7 +1,7 @@
 //! `extract-job streams`: the streams of a pipeline, with their tables, modes and keys.
 
 use super::ExtractError;
-use super::plan::{Selection, plan};
+use super::plan::{Selection, Share, plan};
 use contract::pipeline::{Pipeline, StreamMode};
 use contract::secret::SecretSource;
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub async fn list(
     from: &(dyn SecretSource + Sync),
 ) -> Result<Vec<StreamLine>, ExtractError> {
     let pipeline = Pipeline::open(pipeline, from).await?;
-    let accounts = plan(&pipeline, selection, None, from).await?;
+    let accounts = plan(&pipeline, selection, Share::All, from).await?;
     let lines = accounts.into_iter().flat_map(|account| account.units).map(|work| StreamLine {
         source: work.unit.source,
         account: work.unit.account,

@@ -149,3 +149,30 @@ fn told_to_stop_it_leaves_the_execution_running_and_says_so() {
     assert_eq!(cloud.jobs(), ["extract-job", "load-job"]);
     assert!(cloud.world.lease_is_free());
 }
+
+#[test]
+fn what_needs_no_secret_is_checked_before_a_schedule_begins() {
+    let cloud = Cloud::new(EXTRACT_WELL, LOAD_WELL);
+    let start = |programs: &str| {
+        let arguments = ["schedule", "--pipeline", "pipeline.yaml", "--cron", "0 0 1 1 *"];
+        let mut command = cloud.world.command(&arguments);
+        command.env("DRAYAGE_RUN_ENDPOINT", cloud.server.url()).env("DRAYAGE_BIN_DIR", cloud.world.path(programs));
+        command.env("DRAYAGE_LOG_FORMAT", "text");
+        command.stderr(std::fs::File::create(cloud.world.path("log")).unwrap()).spawn().unwrap()
+    };
+    let log = || std::fs::read_to_string(cloud.world.path("log")).unwrap_or_default();
+    cloud.world.answers("check", "", r#"{"severity":"ERROR","message":"p.yaml: there is no setting `api_kye`"}"#, 2);
+    assert_eq!(Ended::of(start("bin")).code, Some(2), "{}", log());
+    assert!(log().contains("there is no setting `api_kye`"), "{}", log());
+    let asked = std::fs::read_to_string(cloud.world.path("asked")).unwrap();
+    assert!(asked.contains("--without-secrets"), "{asked}");
+    // Where the program is not beside this one, or all is well, it stays up, and says what it has not seen.
+    for (programs, says) in [("no-programs", "could not be checked"), ("bin", "were not looked up")] {
+        cloud.world.answers("check", "", "", 0);
+        let process = start(programs);
+        wait_until("the schedule", || log().contains("the next run is due at "));
+        assert!(log().contains(says), "{programs}: {}", log());
+        signal(&process, Signal::TERM);
+        assert_eq!(Ended::of(process).code, Some(0));
+    }
+}
