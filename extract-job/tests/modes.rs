@@ -240,3 +240,35 @@ async fn a_stream_that_is_not_due_is_left_alone_unless_it_is_named() {
         assert_eq!(of(&report, "campaigns").status, UnitStatus::Done);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_looks_at_what_a_run_would_stumble_over() {
+    use crate::own_manifest::{Bench, Said, cursor, manifest, stream};
+    let start = cursor("{{ config.start or '2026-01-01T00:00:00Z' }}", &json!({}));
+    let rows = stream("rows", &json!({}), &json!({"incremental_sync": start}));
+    let bench = Bench::new(&manifest(&[rows], 1), |_| Said::ok(&json!({"items": []}))).await;
+    let source = |config: &serde_json::Value, streams: serde_json::Value, connector: &str| {
+        let mut config = config.clone();
+        config["api"] = json!(bench.url);
+        config["account"] = json!("a");
+        json!({"source": {"connector": connector, "streams": streams, "accounts": [{"id": "a", "config": config}]}})
+    };
+    let plain = json!({});
+    let cases = [
+        (
+            source(&json!({"start": "01/01/2026"}), json!(["rows"]), "./x.yaml"),
+            "stream `rows`: `start_datetime`: `01/01/2026`",
+        ),
+        (source(&plain, json!([]), "./x.yaml"), "sources[0].streams: lists no stream"),
+        (source(&plain, json!(["rows"]), "./y.yaml"), "`./y.yaml`: the manifest"),
+    ];
+    for (pipeline, says) in cases {
+        bench.write_pipeline(&pipeline);
+        let error = check_pipeline(&bench.options(), &Secrets, Depth::Settings).await.unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains("pipeline.yaml:"), "{says}: {error}");
+    }
+    let partitioned = json!([{"name": "rows", "partition_by": "at"}]);
+    bench.write_pipeline(&source(&json!({"start": "2026-01-01"}), partitioned, "./x.yaml"));
+    let checked = check_pipeline(&bench.options(), &Secrets, Depth::Settings).await.unwrap();
+    assert!(checked.warnings[0].contains("`partition_by` of `rows` has no effect"), "{checked:?}");
+}

@@ -11,6 +11,7 @@ use crate::template::datetime;
 use crate::template::duration::IsoDuration;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use contract::cursor::CursorFormats;
+use contract::yaml::Node;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
@@ -103,12 +104,18 @@ impl DatetimeBasedCursor {
             reader.text(key).and_then(|text| match IsoDuration::parse(&text) {
                 Ok(duration) => Some(duration),
                 Err(error) => {
-                    reader.error_at(key, error);
+                    reader.error_at(key, format!("is `{text}`: {error}"));
                     None
                 }
             })
         };
         let granularity = duration("cursor_granularity");
+        for key in ["step", "lookback_window"] {
+            let text = reader.get(key).and_then(Node::as_str).filter(|text| !text.is_empty() && !text.contains("{{"));
+            if let Some((text, Err(error))) = text.map(|text| (text, IsoDuration::parse(text))) {
+                reader.error_at(key, format!("is `{text}`: {error}"));
+            }
+        }
         let option = |key: &str| reader.child(key).and_then(|child| RequestOption::read(&child));
         let cursor = Self {
             cursor_field: cursor_field?,
@@ -150,6 +157,11 @@ impl DatetimeBasedCursor {
         self.cursor_field.text(&Scope::new(DateTime::UNIX_EPOCH)).ok().filter(|field| !field.is_empty())
     }
 
+    /// The names under which templates find a window.
+    pub(crate) fn slice_fields(&self) -> [&str; 2] {
+        [&self.start_field, &self.end_field]
+    }
+
     /// The name under which templates find the end of a window.
     pub(crate) fn end_field(&self) -> &str {
         &self.end_field
@@ -179,6 +191,19 @@ impl DatetimeBasedCursor {
 
     pub(crate) fn granularity(&self) -> Option<&IsoDuration> {
         self.granularity.as_ref()
+    }
+
+    /// What is wrong with the range that the settings give, as far as it is known before anything is read.
+    pub(crate) fn range_problem(&self, scope: &Scope) -> Option<String> {
+        let of_slices = ["stream_slice", "stream_partition", "stream_interval"];
+        let moments = [("start_datetime", Some(&self.start)), ("end_datetime", self.end.as_ref())];
+        let mut moments = moments.into_iter().filter_map(|(key, moment)| Some((key, moment?)));
+        moments.find_map(|(key, moment)| {
+            if of_slices.iter().any(|name| moment.may_read(name)) {
+                return None;
+            }
+            moment.evaluate(scope, &self.format).err().map(|error| format!("`{key}`: {error}"))
+        })
     }
 
     /// The windows to read.
@@ -236,7 +261,7 @@ impl DatetimeBasedCursor {
         if text.is_empty() {
             return Ok(None);
         }
-        IsoDuration::parse(&text).map(Some).map_err(|error| format!("`{key}`: {error}"))
+        IsoDuration::parse(&text).map(Some).map_err(|error| format!("`{key}` is `{text}`: {error}"))
     }
 
     /// The instant in a state `{cursor_field: text}`.

@@ -6,6 +6,7 @@ use super::declarative_stream::DeclarativeStream;
 use super::http_api_budget::HttpApiBudget;
 use crate::manifest::reader::Reader;
 use crate::manifest::spec::Spec;
+use contract::pipeline::did_you_mean;
 use contract::yaml::Node;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,11 +29,13 @@ impl DeclarativeSource {
         if !reader.has("dynamic_streams") {
             reader.required("streams");
         }
-        let mut streams = Vec::new();
+        let (mut streams, mut is_whole) = (Vec::new(), true);
         for (index, child) in reader.children("streams").into_iter().enumerate() {
             let name = child.get("name").and_then(Node::as_str);
             let place = name.map_or_else(|| format!("streams[{index}]"), |name| format!("stream {name}"));
-            streams.extend(DeclarativeStream::read(&child.at(place)).map(Arc::new));
+            let stream = DeclarativeStream::read(&child.at(place)).map(Arc::new);
+            is_whole &= stream.is_some();
+            streams.extend(stream);
         }
         let mut names = BTreeSet::new();
         for stream in &streams {
@@ -42,8 +45,10 @@ impl DeclarativeSource {
         }
         let check = reader.child("check").and_then(|child| CheckStream::read(&child)).unwrap_or_default();
         for name in &check.stream_names {
-            if !streams.is_empty() && !names.contains(name.as_str()) {
-                reader.error(format!("check: there is no stream `{name}`"));
+            // One that cannot be read is told of already.
+            if is_whole && !streams.is_empty() && !names.contains(name.as_str()) {
+                let near = did_you_mean(name, names.iter().copied());
+                reader.error(format!("check: there is no stream `{name}`{near}"));
             }
         }
         let budget = reader.child("api_budget").and_then(|child| HttpApiBudget::read(&child)).unwrap_or_default();

@@ -5,28 +5,32 @@ use super::datetime_based_cursor::DatetimeBasedCursor;
 use super::expression::Scope;
 use super::inline_schema_loader;
 use super::pagination_reset::ResetWay;
-use super::partition_router::PartitionRouter;
+use super::partition_router::{PARENT_SLICE, PartitionRouter};
 use super::simple_retriever::SimpleRetriever;
 use super::transformation::Transformation;
+use crate::manifest::problem::SettingRead;
 use crate::manifest::reader::Reader;
-use crate::template::Names;
 use crate::record::tree::Tree;
-use contract::pipeline::StreamMode;
+use crate::template::Names;
+use contract::pipeline::{StreamMode, did_you_mean};
 use contract::yaml::{Kind, Node};
 use reqwest::Url;
 use serde_json::Value;
 
+/// What templates may read of any slice, beside its own fields.
+const OF_EVERY_SLICE: [&str; 4] = ["extra_fields", PARENT_SLICE, "partition", "cursor_slice"];
+
 #[derive(Debug)]
 pub(crate) struct DeclarativeStream {
     pub(crate) name: String,
+    /// The fields that rows are known by, as batches name them.
     pub(crate) primary_key: Vec<String>,
+    /// Where each field of the key stands in a record.
+    pub(crate) key_paths: Vec<Vec<String>>,
     pub(crate) retriever: SimpleRetriever,
     pub(crate) cursor: Option<DatetimeBasedCursor>,
     pub(crate) transformations: Vec<Transformation>,
-    /// The fields that rows are known by, as batches name them.
     pub(crate) schema: Option<Value>,
-    /// Where each field of the key stands in a record.
-    pub(crate) key_paths: Vec<Vec<String>>,
     /// How single records are asked for.
     pub(crate) confirm: Option<Confirm>,
     mode: Option<StreamMode>,
@@ -38,6 +42,7 @@ impl DeclarativeStream {
             reader.unsupported("DeclarativeStream");
             return None;
         }
+        let slice_reads = reader.problems().slice_reads();
         let name = reader.text("name").filter(|name| !name.is_empty());
         if name.is_none() {
             reader.error("DeclarativeStream needs `name`");
@@ -61,6 +66,7 @@ impl DeclarativeStream {
         reader.refuse(&["state_migrations", "file_uploader"]);
         reader.finish();
         let retriever = retriever?;
+        check_slice_fields(reader, slice_reads, &retriever, cursor.as_ref());
         check_windows(reader, &retriever, cursor.as_ref());
         let stateful = had_cursor || retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token());
         if had_cursor && retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token()) {
@@ -106,12 +112,6 @@ impl DeclarativeStream {
         homes
     }
 
-    pub(crate) fn keeps_token(&self) -> bool {
-        self.retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token())
-    }
-}
-
-/// Whether a text inside of the node has a template that may read this name.
     /// Whether a field of the key stands within another one.
     pub(crate) fn has_nested_key(&self) -> bool {
         self.key_paths.iter().any(|path| path.len() > 1)
@@ -134,6 +134,12 @@ impl DeclarativeStream {
         }
     }
 
+    pub(crate) fn keeps_token(&self) -> bool {
+        self.retriever.paginator.as_ref().is_some_and(|paginator| paginator.keeps_token())
+    }
+}
+
+/// Whether a text inside of the node has a template that may read this name.
 fn mentions(node: &Node, name: &str) -> bool {
     match &node.kind {
         Kind::String(text) => text.contains("{{") && text.contains(name),
@@ -143,6 +149,40 @@ fn mentions(node: &Node, name: &str) -> bool {
             entries.iter().any(|entry| entry.key != "partition_router" && mentions(&entry.value, name))
         }
         _ => false,
+    }
+}
+
+/// Fields of the slice that templates read and no slice has: they render to nothing, and requests go astray.
+fn check_slice_fields(
+    reader: &Reader<'_>,
+    before: usize,
+    retriever: &SimpleRetriever,
+    cursor: Option<&DatetimeBasedCursor>,
+) {
+    let reads = reader.problems().slice_reads_since(before);
+    // What settings name is not known here.
+    let Some(mut known) = retriever.router.as_ref().map_or_else(|| Some(Vec::new()), PartitionRouter::fields) else {
+        return;
+    };
+    known.extend(cursor.iter().flat_map(|cursor| cursor.slice_fields()).map(str::to_owned));
+    // Templates that several streams share may ask for a slice that this one does not have.
+    if known.is_empty() {
+        return;
+    }
+    let is_unknown = |read: &&SettingRead| !known.contains(&read.name) && !OF_EVERY_SLICE.contains(&read.name.as_str());
+    for read in reads.iter().filter(is_unknown) {
+        let near = did_you_mean(&read.name, known.iter().map(String::as_str));
+        let message = format!(
+            "{}: the template reads the slice's field `{}`, but its slices have {}{near}",
+            read.place,
+            read.name,
+            known.join(", ")
+        );
+        if near.is_empty() {
+            reader.problems().warning(read.line, message);
+        } else {
+            reader.problems().error(read.line, message);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::expression::{Expression, ExpressionError, Scope};
 use super::record_expander::RecordExpander;
 use crate::manifest::reader::Reader;
 use crate::template::Names;
+use contract::yaml::Node;
 
 #[derive(Debug)]
 pub(crate) struct DpathExtractor {
@@ -21,7 +22,16 @@ impl DpathExtractor {
             reader.unsupported("DpathExtractor");
             return None;
         }
-        reader.required("field_path");
+        if let Some(text) = reader.required("field_path").and_then(Node::as_str)
+            && text.contains('.')
+            && !text.contains("{{")
+        {
+            let list = text.split('.').collect::<Vec<_>>().join(", ");
+            reader.error_at(
+                "field_path",
+                format!("must be a list of names: [{list}] (or [\"{text}\"], for one name with dots)"),
+            );
+        }
         let field_path = reader.expression_list("field_path", Names::ANYWHERE);
         let expander = reader.child("record_expander").and_then(|child| RecordExpander::read(&child));
         reader.accept(&["decoder"]);

@@ -1,6 +1,7 @@
 //! A template together with the `$parameters` of the component it stands in.
 
 use crate::template::{Names, Shared, Template};
+use chrono::DateTime;
 use serde_json::Value;
 
 pub(crate) use crate::template::{Context as Scope, TemplateError as ExpressionError};
@@ -24,6 +25,12 @@ impl Expression {
     /// Whether it may look at `name.key`; without a key, at anything below `name`.
     pub(crate) fn may_read(&self, name: &str, key: Option<&str>) -> bool {
         self.template.may_read(name, key)
+    }
+
+    /// The text, where it depends on no setting.
+    pub(crate) fn plain(&self) -> Option<String> {
+        let text = || self.text(&Scope::new(DateTime::UNIX_EPOCH)).ok();
+        if self.may_read("config", None) { None } else { text().filter(|text| !text.is_empty()) }
     }
 
     /// The value by the literal rule of the format.

@@ -33,6 +33,11 @@ impl ListPartitionRouter {
         Some(Self { values, field: field?, option })
     }
 
+    /// The field of its partitions, where it depends on no setting.
+    pub(super) fn plain_field(&self) -> Option<String> {
+        self.field.plain()
+    }
+
     /// The partitions, in the order of the list.
     ///
     /// # Errors

@@ -37,13 +37,22 @@ impl MinMaxDatetime {
         Some(Self { datetime: datetime?, format, least, most })
     }
 
+    /// Whether one of its templates may read this name.
+    pub(crate) fn may_read(&self, name: &str) -> bool {
+        [Some(&self.datetime), self.least.as_ref(), self.most.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|e| e.may_read(name, None))
+    }
+
     /// The moment; `fallback` is the format where it has none of its own.
     pub(crate) fn evaluate(&self, scope: &Scope, fallback: &str) -> Result<DateTime<FixedOffset>, String> {
         let format = self.format.as_deref().unwrap_or(fallback);
         let moment = |expression: &Expression| {
             let text = expression.text(scope).map_err(|error| error.to_string())?;
             // A value in full ISO form is taken whatever the format says: settings are mostly written so.
-            datetime::parse(&text, format).or_else(|error| datetime::parse_iso(&text).map_err(|_| error.to_string()))
+            let parsed = datetime::parse(&text, format);
+            parsed.or_else(|error| datetime::parse_iso(&text).map_err(|_| format!("`{text}`: {error}")))
         };
         let mut value = moment(&self.datetime)?;
         if let Some(least) = &self.least {

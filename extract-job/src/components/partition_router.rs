@@ -91,6 +91,16 @@ impl PartitionRouter {
         }
     }
 
+    /// The fields of its partitions; none where the settings name one.
+    pub(crate) fn fields(&self) -> Option<Vec<String>> {
+        match self {
+            Self::List(list) => Some(vec![list.plain_field()?]),
+            Self::Substream(substream) => substream.parents().iter().map(ParentStreamConfig::plain_field).collect(),
+            Self::Grouping(grouping) => grouping.underlying().fields(),
+            Self::Product(routers) => Some(routers.iter().map(Self::fields).collect::<Option<Vec<_>>>()?.concat()),
+        }
+    }
+
     /// Whether partitions are put into groups.
     pub(crate) fn has_groups(&self) -> bool {
         match self {

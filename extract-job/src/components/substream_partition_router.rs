@@ -60,6 +60,11 @@ impl SubstreamPartitionRouter {
 }
 
 impl ParentStreamConfig {
+    /// The field of its partitions, where it depends on no setting.
+    pub(super) fn plain_field(&self) -> Option<String> {
+        self.partition_field.plain()
+    }
+
     fn read(reader: &Reader<'_>) -> Option<Self> {
         if reader.kind() != "ParentStreamConfig" {
             reader.unsupported("ParentStreamConfig");

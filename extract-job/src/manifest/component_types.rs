@@ -65,6 +65,31 @@ const CUSTOM: [(&str, &str); 16] = [
     ("transformations", "CustomTransformation"),
 ];
 
+/// Fields that hold one of several components, and which; the others have their type by their place.
+const CHOICES: [(&str, &str); 12] = [
+    ("authenticator", "ApiKeyAuthenticator, BearerAuthenticator, BasicHttpAuthenticator, OAuthAuthenticator …"),
+    (
+        "backoff_strategies",
+        "ConstantBackoffStrategy, ExponentialBackoffStrategy, WaitTimeFromHeader, WaitUntilTimeFromHeader",
+    ),
+    ("decoder", "JsonDecoder, JsonlDecoder, IterableDecoder"),
+    ("incremental_sync", "DatetimeBasedCursor"),
+    ("page_token_option", "RequestOption, RequestPath"),
+    ("pagination_strategy", "PageIncrement, OffsetIncrement, CursorPagination"),
+    ("paginator", "DefaultPaginator, NoPagination"),
+    ("partition_router", "ListPartitionRouter, SubstreamPartitionRouter, GroupingPartitionRouter"),
+    ("policies", "FixedWindowCallRatePolicy, MovingWindowCallRatePolicy, UnlimitedCallRatePolicy"),
+    ("request_authentication", "Bearer, ApiKey"),
+    ("schema_loader", "InlineSchemaLoader"),
+    ("transformations", "AddFields, RemoveFields, KeysToLower, KeysToSnakeCase …"),
+];
+
+/// What may stand in a field, for who has left out its type.
+pub(super) fn choice(field: &str) -> String {
+    let found = CHOICES.iter().find(|(of, _)| *of == field);
+    found.map_or_else(String::new, |(_, kinds)| format!("; one of {kinds}"))
+}
+
 /// Fields whose content is data, not components.
 pub(crate) const DATA_FIELDS: [&str; 4] = ["$parameters", "schema", "connection_specification", "config_overrides"];
 

@@ -1,7 +1,7 @@
 //! Where manifests come from: the connectors that are built in, by name, or a file by its path.
 
 use contract::pipeline::{Problems, did_you_mean};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name and text of each built-in connector.
 pub(crate) const BUILT_IN: [(&str, &str); 5] = [
@@ -30,11 +30,12 @@ pub(crate) fn find(connector: &str, base: &Path) -> Result<(String, String), Pro
         );
         return Err(Problems::one(connector, 0, "", message));
     }
-    let path = base.join(connector);
-    let name = path.to_string_lossy().into_owned();
+    let path: PathBuf = base.join(connector).components().collect();
+    let name = path.strip_prefix(".").unwrap_or(&path).to_string_lossy().into_owned();
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok((name, text)),
-        Err(error) => Err(Problems::one(&name, 0, "", format!("the manifest cannot be read: {error}"))),
+        // Named as it is written, so that a pipeline file can tell where.
+        Err(error) => Err(Problems::one(connector, 0, "", format!("the manifest {name} cannot be read: {error}"))),
     }
 }
 
@@ -50,5 +51,10 @@ mod tests {
         assert!(near.contains("did you mean `servicetitan`"), "{near}");
         let missing = find("./none.yaml", Path::new(".")).unwrap_err().to_string();
         assert!(missing.contains("cannot be read"), "{missing}");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("own.yaml"), "x").unwrap();
+        let (name, _) = find("./own.yaml", folder.path()).unwrap();
+        assert_eq!(Path::new(&name), folder.path().join("own.yaml"));
+        assert!(!name.contains("/./"), "{name}");
     }
 }

@@ -12,12 +12,15 @@ use std::collections::HashMap;
 pub(crate) struct Problems {
     errors: RefCell<BTreeSet<Problem>>,
     warnings: RefCell<BTreeSet<Problem>>,
+    /// Fields that the format does not know, with the one that is meant: told beside errors, which they may be the cause of.
+    misspelt: RefCell<BTreeSet<Problem>>,
     settings: RefCell<Vec<SettingRead>>,
+    slices: RefCell<Vec<SettingRead>>,
     /// Templates that have been parsed: shared definitions bring the same ones for every stream.
     templates: RefCell<HashMap<(String, Names), Template>>,
 }
 
-/// A place where a template reads a setting of the user's.
+/// A place where a template reads a setting of the user's, or a field of the slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SettingRead {
     pub(crate) line: usize,
@@ -36,6 +39,30 @@ impl Problems {
 
     pub(crate) fn reads_setting(&self, line: usize, place: &str, name: &str) {
         self.settings.borrow_mut().push(SettingRead { line, place: place.to_owned(), name: name.to_owned() });
+    }
+
+    /// A field that is ignored; `near` names the one that seems to be meant, if one does.
+    pub(crate) fn unknown_field(&self, line: usize, message: &str, near: &str) {
+        push(&self.warnings, line, format!("{message}{near}; it is ignored"));
+        if !near.is_empty() {
+            push(&self.misspelt, line, format!("{message}{near}"));
+        }
+    }
+
+    pub(crate) fn reads_slice(&self, line: usize, place: &str, name: &str) {
+        self.slices.borrow_mut().push(SettingRead { line, place: place.to_owned(), name: name.to_owned() });
+    }
+
+    /// How often templates have read a field of the slice so far.
+    pub(crate) fn slice_reads(&self) -> usize {
+        self.slices.borrow().len()
+    }
+
+    /// Where they have done so since then; nobody is told of those again.
+    pub(crate) fn slice_reads_since(&self, before: usize) -> Vec<SettingRead> {
+        let mut slices = self.slices.borrow_mut();
+        let before = before.min(slices.len());
+        slices.split_off(before)
     }
 
     pub(crate) fn settings_read(&self) -> Vec<SettingRead> {
@@ -59,6 +86,9 @@ impl Problems {
 
     /// Errors and warnings, each in the order of the file.
     pub(crate) fn into_sorted(self) -> (Vec<Problem>, Vec<Problem>) {
+        if self.has_errors() {
+            self.errors.borrow_mut().append(&mut self.misspelt.borrow_mut());
+        }
         let sorted = |found: RefCell<BTreeSet<Problem>>| found.into_inner().into_iter().collect();
         (sorted(self.errors), sorted(self.warnings))
     }

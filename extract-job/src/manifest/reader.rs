@@ -1,9 +1,11 @@
 //! Typed access to the fields of one component, gathering every problem instead of stopping at the first.
 //! What a component never asked for is warned about; what it knows but does not support is an error by name and line.
 
+use super::component_types;
 use super::problem::Problems;
 use crate::components::expression::Expression;
 use crate::template::{Names, Shared};
+use contract::pipeline::did_you_mean;
 use contract::yaml::{Kind, Node};
 use serde_json::Value;
 use std::cell::{OnceCell, RefCell};
@@ -18,6 +20,8 @@ pub(crate) struct Reader<'a> {
     place: String,
     problems: &'a Problems,
     asked: RefCell<BTreeSet<&'a str>>,
+    /// What was asked for and is not there: the names that a misspelt field may have meant.
+    missing: RefCell<BTreeSet<String>>,
     parameters: Arc<Value>,
     /// The same as templates see them, made when the first one needs them.
     shared: OnceCell<Shared>,
@@ -31,12 +35,15 @@ impl<'a> Reader<'a> {
             return None;
         }
         let Some(kind) = node.get("type").and_then(Node::as_str) else {
-            problems.error(node.line, format!("{place}: this component has no `type`"));
+            let field = place.rsplit('.').next().unwrap_or_default();
+            let choice = component_types::choice(field.split('[').next().unwrap_or_default());
+            problems.error(node.line, format!("{place}: this component has no `type`{choice}"));
             return None;
         };
         let parameters = node.get("$parameters").map_or_else(|| Value::Object(serde_json::Map::new()), Node::to_json);
         let asked = RefCell::new(BTreeSet::from(["type", "$parameters"]));
-        Some(Self { node, kind, place, problems, asked, parameters: Arc::new(parameters), shared: OnceCell::new() })
+        let (missing, shared, parameters) = (RefCell::default(), OnceCell::new(), Arc::new(parameters));
+        Some(Self { node, kind, place, problems, asked, missing, parameters, shared })
     }
 
     /// Where it stands, for messages.
@@ -58,6 +65,11 @@ impl<'a> Reader<'a> {
         self.problems.error(self.node.line_of(key), format!("{}: `{key}` {message}", self.place));
     }
 
+    /// The problems of the whole manifest, for what is judged of several components together.
+    pub(crate) fn problems(&self) -> &'a Problems {
+        self.problems
+    }
+
     /// Refuses this component: its type exists in the format, or does not, but nothing here implements it.
     pub(crate) fn unsupported(&self, expected: &str) {
         let line = self.node.get("type").map_or(self.node.line, |_| self.node.line_of("type"));
@@ -72,7 +84,10 @@ impl<'a> Reader<'a> {
 
     /// The raw node of a field; null counts as absent.
     pub(crate) fn get(&self, key: &str) -> Option<&'a Node> {
-        let entry = self.node.entries().iter().find(|entry| entry.key == key)?;
+        let Some(entry) = self.node.entries().iter().find(|entry| entry.key == key) else {
+            self.missing.borrow_mut().insert(key.to_owned());
+            return None;
+        };
         self.asked.borrow_mut().insert(&entry.key);
         (entry.value.kind != Kind::Null).then_some(&entry.value)
     }
@@ -162,6 +177,9 @@ impl<'a> Reader<'a> {
         match self.problems.template(text, names) {
             Ok(template) => {
                 template.keys_of("config").for_each(|name| self.problems.reads_setting(line, &self.place, name));
+                for name in ["stream_slice", "stream_partition"] {
+                    template.keys_of(name).for_each(|key| self.problems.reads_slice(line, &self.place, key));
+                }
                 let parameters = self.shared.get_or_init(|| Shared::from(&*self.parameters));
                 Some(Expression::new(template, parameters))
             }
@@ -274,8 +292,9 @@ impl<'a> Reader<'a> {
         for entry in self.node.entries() {
             let key = entry.key.as_str();
             if !asked.contains(key) && self.parameters.get(key).is_none() {
-                let message = format!("{}: {} has no field `{key}`; it is ignored", self.place, self.kind);
-                self.problems.warning(entry.line, message);
+                let near = did_you_mean(key, self.missing.borrow().iter().map(String::as_str));
+                let message = format!("{}: {} has no field `{key}`", self.place, self.kind);
+                self.problems.unknown_field(entry.line, &message, near.trim_end_matches('?'));
             }
         }
     }

@@ -67,7 +67,7 @@ fn what_is_not_supported_is_named_with_its_line() {
         (manifest("", "").replace("type: DpathExtractor", "type: Dpath"), "m.yaml:14: ", "Dpath is not supported"),
         (property("{x-epoch: min}"), "m.yaml:8: ", "`x-epoch` is \"min\"; it must be s, ms or us"),
         (property("{x-json: 1}"), "m.yaml:8: ", "`x-json` is 1; it must be true or false"),
-        (manifest("", "").replace("[things]", "[thing]"), "m.yaml:", "no stream `thing`"),
+        (manifest("", "").replace("[things]", "[thing]"), "m.yaml:", "no stream `thing`; did you mean `things`?"),
     ];
     for (text, line, part) in cases {
         let found = errors(&text);
@@ -137,5 +137,82 @@ fn texts_that_are_no_manifest_are_refused() {
         ("type: [", "not valid YAML"),
     ] {
         assert!(errors(text).contains(part), "{text}: {}", errors(text));
+    }
+}
+
+#[test]
+fn a_misspelt_field_is_named_beside_what_it_leads_to() {
+    let paginator = |strategy: &str, option: &str| {
+        let paginator = format!(
+            "      paginator: {{type: DefaultPaginator, page_token_option: {option}, \
+             page_size_option: {{inject_into: request_parameter, field_name: size}}, pagination_strategy: {strategy}}}\n"
+        );
+        manifest("", "").replace("      record_selector", &format!("{paginator}      record_selector"))
+    };
+    let option = "{type: RequestOption, inject_into: request_parameter, field_name: page}";
+    let cursor = |fields: &str| {
+        let start = "datetime_format: '%Y-%m-%d', start_datetime: '2026-01-01'";
+        manifest(
+            "",
+            &format!("    incremental_sync: {{type: DatetimeBasedCursor, cursor_field: at, {start}, {fields}}}\n"),
+        )
+    };
+    let cases = [
+        (manifest("", "").replace("retriever:", "retriver:"), "has no field `retriver`; did you mean `retriever`"),
+        (
+            paginator("{type: PageIncrement, page_sise: 5}", option),
+            "has no field `page_sise`; did you mean `page_size`",
+        ),
+        (paginator("{page_size: 5}", option), "no `type`; one of PageIncrement, OffsetIncrement, CursorPagination"),
+        (
+            paginator("{type: PageIncrement, page_size: 5}", "{field_name: x}"),
+            "no `type`; one of RequestOption, RequestPath",
+        ),
+        (cursor("step: 30 days, cursor_granularity: P1D"), "`step` is `30 days`: the duration is not of the form"),
+        (cursor("lookback_window: 3d"), "`lookback_window` is `3d`: the duration is not of the form"),
+        (
+            manifest("", "").replace("field_path: [data]", "field_path: data.items"),
+            "must be a list of names: [data, items]",
+        ),
+    ];
+    for (text, part) in cases {
+        let found = errors(&text);
+        assert!(found.contains(part), "{part}: {found}");
+        assert!(!found.contains("check: there is no stream"), "the stream is there, as far as one can tell: {found}");
+    }
+    let warned = Manifest::parse("m.yaml", &manifest("        http_metod: GET\n", "")).unwrap().warnings;
+    assert!(
+        warned[0].message.ends_with("has no field `http_metod`; did you mean `http_method`; it is ignored"),
+        "{warned:?}"
+    );
+}
+
+#[test]
+fn a_field_that_no_slice_has_is_named() {
+    let with = |path: &str, router: &str, stream: &str| {
+        let text = manifest("", stream).replace("path: /things", &format!("path: \"{path}\""));
+        text.replace("      record_selector", &format!("{router}      record_selector"))
+    };
+    let router = "      partition_router: {type: ListPartitionRouter, values: [a], cursor_field: project_id}\n";
+    let by_setting =
+        "      partition_router: {type: ListPartitionRouter, values: [a], cursor_field: \"{{ config.x }}\"}\n";
+    let cursor = "    incremental_sync: {type: DatetimeBasedCursor, cursor_field: at, datetime_format: '%Y', start_datetime: '2026'}\n";
+    for name in ["stream_slice", "stream_partition"] {
+        let found = errors(&with(&format!("/p/{{{{ {name}.project }}}}/x"), router, ""));
+        assert!(found.contains("the slice's field `project`, but its slices have project_id; did you mean"), "{found}");
+    }
+    for (path, router, stream, warns) in [
+        ("/p/{{ stream_slice['project_id'] }}", router, "", false),
+        ("/p/{{ stream_slice.get('project') }}", router, "", false),
+        ("/p/{{ stream_slice.extra_fields.x }}{{ stream_slice.parent_slice }}", router, "", false),
+        ("/p/{{ stream_slice.project_id }}/{{ stream_slice.start_time }}", router, cursor, false),
+        ("/p/{{ stream_slice.whatever }}", router, "", true),
+        // Shared templates may ask for what this stream has not.
+        ("/p/{{ stream_slice.start_time }}", "", "", false),
+        ("/p/{{ stream_slice.project }}", by_setting, "", false),
+    ] {
+        let warnings = Manifest::parse("m.yaml", &with(path, router, stream)).unwrap().warnings;
+        let slices = warnings.iter().filter(|warning| warning.message.contains("slices have")).count();
+        assert_eq!(slices > 0, warns, "{path}: {warnings:?}");
     }
 }

@@ -15,6 +15,7 @@ use contract::round::RunRound;
 use contract::run_id::RunId;
 use contract::secret::SecretSource;
 use contract::unit::Unit;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What a check has found to be in order.
@@ -62,8 +63,11 @@ pub async fn check_pipeline(
 ) -> Result<Checked, ExtractError> {
     let now = Utc::now();
     let pipeline = Pipeline::open(&options.pipeline, from).await?;
-    let accounts = plan(&pipeline, &options.selection, None, from).await?;
-    let warnings = accounts.iter().flat_map(|account| account.warnings.iter().cloned()).collect();
+    let share = if depth == Depth::WithoutSecrets { Share::WithoutSecrets } else { Share::All };
+    let accounts = plan(&pipeline, &options.selection, share, from).await?;
+    // Of a source, each of its accounts tells the same.
+    let warnings: BTreeSet<String> = accounts.iter().flat_map(|account| account.warnings.iter().cloned()).collect();
+    let warnings = warnings.into_iter().collect();
     let mut checked = Checked { warnings, ..Checked::default() };
     if depth != Depth::Connection {
         for account in &accounts {

@@ -1,4 +1,5 @@
-//! Secrets that can be read where they should not: written into the pipeline file, or sent over plain http to another machine.
+//! What is plainly not as it should be in the settings: secrets that stand in the pipeline file, or would be sent over plain http to another
+//! machine; partitions where there are none.
 
 use crate::components::authenticator::Authenticator;
 use crate::components::declarative_stream::DeclarativeStream;
@@ -6,7 +7,7 @@ use crate::components::expression::Scope;
 use crate::http::reach;
 use crate::manifest::Manifest;
 use crate::template::{Names, Shared};
-use contract::pipeline::{AccountEntry, Pipeline, Source, key_path};
+use contract::pipeline::{AccountEntry, Pipeline, Source, WarehouseEntry, key_path};
 use contract::secret::{holds_reference, referring};
 use serde_json::Value;
 use std::sync::Arc;
@@ -32,6 +33,24 @@ pub(super) fn literal_secrets(
         .collect();
     list.dedup();
     list
+}
+
+/// That a table's partitions are asked of a warehouse that has none.
+pub(super) fn without_partitions(pipeline: &Pipeline, source: &Source) -> Vec<String> {
+    if !matches!(pipeline.warehouse, WarehouseEntry::Duckdb { .. }) {
+        return Vec::new();
+    }
+    let entries = source.streams.iter().flatten().enumerate().filter(|(_, settings)| settings.partition_by.is_some());
+    entries
+        .map(|(index, settings)| {
+            let pointer = format!("/sources/{}/streams/{index}", source.index);
+            let (file, line, key) = (&pipeline.name, pipeline.line_of(&pointer), key_path(&pointer));
+            format!(
+                "{file}:{line}: {key}: `partition_by` of `{}` has no effect: DuckDB has no partitions",
+                settings.name
+            )
+        })
+        .collect()
 }
 
 /// That an account's credentials would be sent over plain http to another machine.

@@ -1,9 +1,10 @@
 //! From the pipeline file to work units: connectors loaded, settings resolved and checked, streams chosen.
 //! Everything that is wrong, in any file, is told at once and before anything is started.
 
-use super::plain::{in_clear, literal_secrets};
+use super::plain::{in_clear, literal_secrets, without_partitions};
 use crate::components::concurrency_level::ConcurrencyLevel;
 use crate::components::declarative_stream::DeclarativeStream;
+use crate::components::expression::Scope;
 use crate::components::http_api_budget::HttpApiBudget;
 use crate::http::account::Account;
 use crate::http::client::Client;
@@ -13,6 +14,7 @@ use crate::manifest::spec::with_lines;
 use crate::read::hint_sight::HintSight;
 use crate::record::redaction::{self, Redaction};
 use crate::redactor::Redactor;
+use crate::template::Names;
 use chrono::Utc;
 use contract::batch::Write;
 use contract::pipeline::{
@@ -62,10 +64,10 @@ pub(crate) struct WorkUnit {
     pub(crate) redaction: Option<Arc<Redaction>>,
     /// What it takes out, for the load to know.
     pub(crate) redacted: Redacted,
-    /// How often it is read at most.
-    pub(crate) every: Option<Span>,
     /// The fields that the pipeline file gives types.
     pub(crate) hints: Option<Arc<HintSight>>,
+    /// How often it is read at most.
+    pub(crate) every: Option<Span>,
 }
 
 /// One account and its work.
@@ -86,13 +88,13 @@ pub(crate) struct AccountPlan {
 }
 
 impl AccountPlan {
-    /// The account with its connections; nothing is sent yet.
-    pub(crate) fn open(&self, client: &Client, waits: Waits) -> Arc<Account> {
     /// Whether its settings are resolved.
     pub(crate) fn is_known(&self) -> bool {
         !self.config.is_null()
     }
 
+    /// The account with its connections; nothing is sent yet.
+    pub(crate) fn open(&self, client: &Client, waits: Waits) -> Arc<Account> {
         let label = format!("{}/{}", self.source, self.id);
         let redactor = self.redactor.clone();
         let account = Account::new(label, &self.config, client.clone(), self.budget.clone(), redactor, waits);
@@ -132,9 +134,9 @@ pub(crate) async fn plan(
         Share::Of(share) => share.contains(&(source.name.clone(), entry.id.clone())),
         Share::WithoutSecrets => false,
     };
+    let has_secrets = !matches!(share, Share::WithoutSecrets);
     let all_mine = pairs.iter().all(|(source, entry)| is_mine(source, entry));
     let configs = pairs.iter().filter(|(source, entry)| is_mine(source, entry));
-    let has_secrets = !matches!(share, Share::WithoutSecrets);
     let mut configs: Vec<Value> = configs.map(|(_, entry)| Value::Object(entry.config.clone())).collect();
     configs.extend(pipeline.redact_salt().filter(|_| has_secrets));
     let store = secret::fetch(&configs.iter().collect::<Vec<_>>(), from).await;
@@ -160,11 +162,11 @@ pub(crate) async fn plan(
             if has_secrets { secret::names(&config).is_empty() } else { secret::referring(&config).is_empty() }
         };
         let from = (is_mine(source, entry) || needs_none()).then_some(&store as &dyn SecretSource);
-        accounts.extend(account(
-            pipeline,
         if from.is_none() && !has_secrets {
             wrong.extend_list(&pipeline.name, config_without_secrets(pipeline, source, entry, &manifest));
         }
+        accounts.extend(account(
+            pipeline,
             source,
             entry,
             &manifest,
@@ -279,6 +281,11 @@ fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<M
     for problem in &manifest.warnings {
         tracing::warn!(file = %manifest.file, line = problem.line, "{}", problem.message);
     }
+    if source.streams.as_ref().is_some_and(Vec::is_empty) {
+        let pointer = format!("{pointer}/streams");
+        let message = "lists no stream, so that nothing would be read; leave it out to read all of them";
+        wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
+    }
     for (index, settings) in source.streams.iter().flatten().enumerate() {
         let pointer = format!("{pointer}/streams/{index}");
         let mut add = |message: String| {
@@ -349,7 +356,8 @@ fn account(
         Some(from) => config(pipeline, source, entry, manifest, &redactor, from, wrong)?,
         None => Value::Null,
     };
-    let warnings = literal_secrets(pipeline, source, entry, manifest);
+    let mut warnings = literal_secrets(pipeline, source, entry, manifest);
+    warnings.extend(without_partitions(pipeline, source));
     let mut units = Vec::new();
     let streams = match manifest.streams(&config) {
         Ok(streams) => streams,
@@ -374,6 +382,15 @@ fn account(
         let picked = selection.streams.is_empty() || selection.streams.contains(&stream.name);
         if !(listed && picked) {
             continue;
+        }
+        let scope = Scope::new(Utc::now()).with(Names::CONFIG, &config);
+        if let Some(cursor) = stream.cursor.as_ref().filter(|_| !config.is_null())
+            && let Some(problem) = cursor.range_problem(&scope)
+        {
+            let index = source.accounts.iter().position(|account| account.id == entry.id).unwrap_or_default();
+            let pointer = format!("/sources/{}/accounts/{index}", source.index);
+            let message = redactor.clean(&format!("stream `{}`: {problem}", stream.name));
+            wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
         }
         match Unit::new(&source.name, &entry.id, &stream.name) {
             Ok(unit) => units.push(work_unit(source, unit, stream, salt)),
