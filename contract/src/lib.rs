@@ -9,6 +9,7 @@ pub mod exit;
 pub mod google;
 pub mod landing;
 pub mod lease;
+pub mod location;
 pub mod name_list;
 pub mod pipeline;
 pub mod program;

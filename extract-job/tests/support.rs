@@ -92,7 +92,7 @@ impl Bench {
     }
 
     pub(crate) fn landing(&self) -> Arc<dyn Landing> {
-        contract::landing::open(self.folder.path().join("landing").to_str().unwrap()).unwrap()
+        contract::landing::open_folder(&self.folder.path().join("landing")).unwrap()
     }
 
     pub(crate) async fn batch(&self, run: &RunId, stream: &str) -> Option<Batch> {

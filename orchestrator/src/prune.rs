@@ -20,7 +20,7 @@ const PROGRAM: &str = "prune";
 /// The pipeline file is wrong, its landing zone is a bucket, a run is going on, or the folder cannot be read or changed.
 pub(crate) async fn by_hand(path: &str, keep: Option<Span>, act: Act, shutdown: &Shutdown) -> Result<Pruned, RunError> {
     let pipeline = trigger::read(path).await?;
-    if pipeline.landing.starts_with("gs://") {
+    if pipeline.landing.path().is_none() {
         return Err(RunError::Usage(format!(
             "{} is a bucket: give it a lifecycle rule that deletes what is old under `batches/` and `rejects/`; prune is for folders",
             pipeline.landing
@@ -52,7 +52,7 @@ pub(crate) async fn after_run(pipeline: &Pipeline) {
 }
 
 async fn at(pipeline: &Pipeline, keep: Span, act: Act) -> Result<Pruned, PruneError> {
-    let root = PathBuf::from(&pipeline.landing);
+    let root = PathBuf::from(pipeline.landing.as_str());
     let work = tokio::task::spawn_blocking(move || prune::prune(&root, keep.delta(), Utc::now(), act));
     match work.await {
         Ok(pruned) => pruned,

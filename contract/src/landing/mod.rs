@@ -5,6 +5,7 @@ mod cloud_storage;
 mod folder;
 pub mod paths;
 
+use crate::location::Location;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -129,9 +130,17 @@ pub trait ObjectWriter: Send {
 ///
 /// # Errors
 /// A `gs://` URI that names no bucket and prefix, an endpoint that is no URL, or a folder that cannot be created or written.
-pub fn open(location: &str) -> Result<Arc<dyn Landing>, LandingError> {
-    if location.starts_with("gs://") {
-        return Ok(Arc::new(CloudStorageLanding::open(location)?));
-    }
-    Ok(Arc::new(FolderLanding::open(location)?))
+pub fn open(location: &Location) -> Result<Arc<dyn Landing>, LandingError> {
+    Ok(match location {
+        Location::CloudStorage(uri) => Arc::new(CloudStorageLanding::open(uri)?),
+        Location::Folder(path) => Arc::new(FolderLanding::open(path)?),
+    })
+}
+
+/// Opens a folder as a landing zone.
+///
+/// # Errors
+/// It cannot be created or written.
+pub fn open_folder(path: &std::path::Path) -> Result<Arc<dyn Landing>, LandingError> {
+    Ok(Arc::new(FolderLanding::open(&path.to_string_lossy())?))
 }

@@ -4,6 +4,7 @@
 use super::problem::{Problem, key_path};
 use super::source_name;
 use crate::landing::paths::is_safe_segment;
+use crate::location::Location;
 use crate::secret::references;
 use crate::table_name::table_name_problem;
 use crate::yaml::{Kind, Node};
@@ -25,8 +26,9 @@ pub(super) fn conflicts(document: &Node) -> Vec<Problem> {
     let mut sources = BTreeSet::new();
     for (s, source) in document.get("sources").map(Node::items).unwrap_or_default().iter().enumerate() {
         let connector = source.get("connector").and_then(Node::as_str).unwrap_or_default();
-        if connector.starts_with("gs://") {
-            let message = format!("`{connector}`: a manifest is not read from Cloud Storage; use {ABSOLUTE}");
+        if !is_path(connector) {
+            let place = if is_bucket(connector) { "Cloud Storage" } else { "there" };
+            let message = format!("`{connector}`: a manifest is not read from {place}; use {ABSOLUTE}");
             add(source.line_of("connector"), format!("sources[{s}].connector"), message);
         }
         let name = source_name(source.get("name").and_then(Node::as_str), connector);
@@ -89,10 +91,34 @@ fn unsafe_name(name: &str) -> String {
     )
 }
 
+fn is_path(text: &str) -> bool {
+    matches!(Location::parse(text), Ok(Location::Folder(_)))
+}
+
+fn is_bucket(text: &str) -> bool {
+    matches!(Location::parse(text), Ok(Location::CloudStorage(_)))
+}
+
+/// Locations that only look like paths. `value` is the file with its references resolved.
+pub(super) fn schemes(document: &Node, value: &Value) -> Vec<Problem> {
+    let problem = |pointer: &str| {
+        let text = value.pointer(pointer)?.as_str()?;
+        let message = match Location::parse(text) {
+            Err(unknown) => unknown.to_string(),
+            Ok(Location::CloudStorage(_)) if pointer == "/warehouse/path" => {
+                format!("`{text}`: a DuckDB file is not written in Cloud Storage; give a path")
+            }
+            Ok(_) => return None,
+        };
+        Some(Problem { line: document.nearest(pointer).line, key: key_path(pointer), message })
+    };
+    ["/landing", "/landing/path", "/warehouse/path"].into_iter().filter_map(problem).collect()
+}
+
 /// BigQuery reads the staged files by itself, and only from Cloud Storage. `value` is the file with its references resolved.
 pub(super) fn staging(document: &Node, value: &Value) -> Option<Problem> {
     let landing = value["landing"].as_str().or(value["landing"]["path"].as_str())?;
-    let wrong = value["warehouse"]["type"] == "bigquery" && !landing.starts_with("gs://") && !is_open(landing);
+    let wrong = value["warehouse"]["type"] == "bigquery" && is_path(landing) && !is_open(landing);
     wrong.then(|| Problem {
         line: document.line_of("landing"),
         key: "landing".into(),
@@ -103,8 +129,8 @@ pub(super) fn staging(document: &Node, value: &Value) -> Option<Problem> {
 
 /// A bucket is not listed by this program, and deletes by itself what is old.
 pub(super) fn keeping(document: &Node, value: &Value) -> Option<Problem> {
-    let is_bucket = value["landing"]["path"].as_str().is_some_and(|path| path.starts_with("gs://"));
-    (is_bucket && !value["landing"]["keep"].is_null()).then(|| Problem {
+    let in_bucket = value["landing"]["path"].as_str().is_some_and(is_bucket);
+    (in_bucket && !value["landing"]["keep"].is_null()).then(|| Problem {
         line: document.nearest("/landing/keep").line,
         key: "landing.keep".into(),
         message:
@@ -122,15 +148,15 @@ pub(super) fn without_folder(document: &Node, value: &Value) -> Vec<Problem> {
     };
     for pointer in ["/landing", "/landing/path", "/warehouse/path"] {
         let Some(text) = value.pointer(pointer).and_then(Value::as_str) else { continue };
-        if !text.starts_with("gs://") && !Path::new(text).is_absolute() && !is_open(text) {
+        if is_path(text) && !Path::new(text).is_absolute() && !is_open(text) {
             let remedy = if pointer == "/warehouse/path" { "an absolute path" } else { "gs://bucket/prefix" };
             add(pointer, document.nearest(pointer).line, "path leads nowhere", remedy);
         }
     }
     for (s, source) in document.get("sources").map(Node::items).unwrap_or_default().iter().enumerate() {
         let connector = source.get("connector").and_then(Node::as_str).unwrap_or_default();
-        let is_path = connector.contains('/') || connector.ends_with(".yaml") || connector.ends_with(".yml");
-        if is_path && !connector.starts_with("gs://") && !Path::new(connector).is_absolute() {
+        let looks_like_one = connector.contains('/') || connector.ends_with(".yaml") || connector.ends_with(".yml");
+        if looks_like_one && is_path(connector) && !Path::new(connector).is_absolute() {
             let what = format!("manifest path (`{connector}`) leads nowhere");
             add(&format!("/sources/{s}/connector"), source.line_of("connector"), &what, ABSOLUTE);
         }

@@ -22,6 +22,7 @@ pub use schema::{check, check_hiding, pipeline_schema};
 pub use span::Span;
 pub use tables::TablePlace;
 
+use crate::location::Location;
 use crate::secret::{self, Dotenv, DotenvError, Secret, SecretSource, Unresolved, WithDotenv};
 use crate::yaml::{self, Node};
 use serde_json::Value;
@@ -38,8 +39,8 @@ pub struct Pipeline {
     pub name: String,
     /// The folder that relative paths start at.
     pub base: PathBuf,
-    /// Folder (made absolute against `base`) or `gs://` URI of the landing zone.
-    pub landing: String,
+    /// The landing zone; a folder is made absolute against `base`.
+    pub landing: Location,
     /// How parts are compressed.
     pub compression: Compression,
     /// How long a landing folder keeps batches and rejects; `None`: for ever.
@@ -111,7 +112,8 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it, in one report. What is wrong with `.env` is told with the references that only it could answer.
     pub fn parse(name: &str, text: &str, base: &Path, from: &dyn SecretSource) -> Result<Self, Problems> {
-        let dotenv = if name.starts_with("gs://") { Ok(Dotenv::default()) } else { Dotenv::beside(base) };
+        let is_remote = matches!(Location::parse(name), Ok(Location::CloudStorage(_)));
+        let dotenv = if is_remote { Ok(Dotenv::default()) } else { Dotenv::beside(base) };
         let from = &WithDotenv::new(from, dotenv.as_ref());
         let document = yaml::parse(text).map_err(|error| Problems::one(name, error.line, "", error.message))?;
         let mut list = check(&pipeline_schema(), &document).map_err(|error| Problems::one(name, 0, "", error))?;
@@ -127,7 +129,8 @@ impl Pipeline {
         }
         list.extend(conflicts::staging(&document, &value));
         list.extend(conflicts::keeping(&document, &value));
-        if name.starts_with("gs://") {
+        list.extend(conflicts::schemes(&document, &value));
+        if is_remote {
             list.extend(conflicts::without_folder(&document, &value));
         }
         // With what is wrong elsewhere the file may not fit its types; then that is told first.
@@ -150,7 +153,12 @@ impl Pipeline {
             LandingEntry::Map(map) => (map.path, map.compression, map.keep),
         };
         let below = |path: &str| base.join(path).to_string_lossy().into_owned();
-        let landing = if landing.starts_with("gs://") { landing } else { below(&landing) };
+        // Another scheme is among the problems that are told.
+        let landing = match Location::parse(&landing) {
+            Ok(bucket @ Location::CloudStorage(_)) => bucket,
+            Ok(Location::Folder(path)) => Location::Folder(below(&path)),
+            Err(_) => Location::Folder(landing),
+        };
         let mut warehouse = file.warehouse;
         if let WarehouseEntry::Duckdb { path, .. } = &mut warehouse {
             *path = below(path);

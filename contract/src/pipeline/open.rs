@@ -3,6 +3,7 @@
 use super::problem::Problems;
 use super::{Pipeline, folder_of};
 use crate::landing::{CloudStorageLanding, Landing, LandingError};
+use crate::location::Location;
 use crate::secret::{self, SecretSource};
 use crate::yaml;
 use serde_json::Value;
@@ -15,11 +16,12 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it, in one report.
     pub async fn open(path: &str, from: &(dyn SecretSource + Sync)) -> Result<Self, Problems> {
-        let (text, base) = if path.starts_with("gs://") {
-            (download(path).await?, PathBuf::new())
-        } else {
-            let text = tokio::fs::read_to_string(path).await;
-            (text.map_err(|error| unreadable(path, error))?, folder_of(path))
+        let (text, base) = match Location::parse(path).map_err(|error| unreadable(path, error))? {
+            Location::CloudStorage(uri) => (download(&uri).await?, PathBuf::new()),
+            Location::Folder(path) => {
+                let text = tokio::fs::read_to_string(&path).await;
+                (text.map_err(|error| unreadable(&path, error))?, folder_of(&path))
+            }
         };
         // What is no YAML names no secret either, and is reported by the parser below.
         let value = yaml::parse(&text).map(|document| document.to_json()).unwrap_or_default();

@@ -52,7 +52,7 @@ fn app_key(pipeline: &Pipeline, from: &dyn SecretSource) -> String {
 async fn every_reference_of_the_file_finds_its_entry() {
     let (_folder, file) = folder(DOTENV);
     for pipeline in [Pipeline::read(&file, &NOTHING).unwrap(), Pipeline::open(&file, &NOTHING).await.unwrap()] {
-        assert!(pipeline.landing.ends_with("/l"), "{}", pipeline.landing);
+        assert!(pipeline.landing.as_str().ends_with("/l"), "{}", pipeline.landing);
         assert!(matches!(&pipeline.warehouse, WarehouseEntry::Duckdb { path, .. } if path == "/data/w.duckdb"));
         assert_eq!(app_key(&pipeline, &NOTHING), "ak1.$hush");
         let hook = pipeline.resolve_slack_webhook(&NOTHING).unwrap().unwrap();
@@ -100,7 +100,7 @@ fn one_that_cannot_be_read_is_told_where_it_is_needed_and_shows_none_of_it() {
     std::fs::write(&file, PIPELINE.replace("${env:FOLDER}", "/data")).unwrap();
     let landing = Only("LANDING", "./from-the-environment");
     let pipeline = Pipeline::read(&file, &landing).unwrap();
-    assert!(pipeline.landing.ends_with("from-the-environment"), "{}", pipeline.landing);
+    assert!(pipeline.landing.as_str().ends_with("from-the-environment"), "{}", pipeline.landing);
     assert_eq!(app_key(&pipeline, &Only("APP_KEY", "k")), "k");
     assert!(!format!("{pipeline:?}").contains("hush"), "{pipeline:?}");
     told(&pipeline.resolve_config(&pipeline.sources[0], "acme", &landing).unwrap_err(), 7, "APP_KEY");

@@ -111,7 +111,7 @@ mod tests {
             assert_eq!(names, ["jobs", "null", "123", "a-b"]);
             let tables: Vec<_> = source.streams.iter().flatten().map(|stream| stream.table.as_deref()).collect();
             assert_eq!(tables, [None, None, Some("_123"), Some("a_b")]);
-            assert!(pipeline.landing.ends_with(landing), "{}", pipeline.landing);
+            assert!(pipeline.landing.as_str().ends_with(landing), "{}", pipeline.landing);
         }
     }
 

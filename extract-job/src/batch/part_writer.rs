@@ -144,7 +144,7 @@ mod tests {
     #[tokio::test]
     async fn parts_roll_by_size_and_appear_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let landing = contract::landing::open(folder.path().to_str().unwrap()).unwrap();
+        let landing = contract::landing::open_folder(folder.path()).unwrap();
         let unit = Unit::new("s", "a", "t").unwrap();
         let run = RunRound::first("20260101T000000Z-aaaaaa".parse().unwrap());
         let numbers = PartNumbers::default();

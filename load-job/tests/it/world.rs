@@ -138,7 +138,7 @@ impl World {
         let location = self.pipeline().landing;
         if self.is_bigquery() {
             let endpoint = plain(self.cloud().storage.url());
-            return Arc::new(CloudStorageLanding::at(endpoint, &location).unwrap());
+            return Arc::new(CloudStorageLanding::at(endpoint, location.as_str()).unwrap());
         }
         landing::open(&location).unwrap()
     }

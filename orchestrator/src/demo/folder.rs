@@ -30,7 +30,7 @@ impl DemoFolder {
         }
         let landing = dir.join(LANDING);
         if landing.is_dir() {
-            let opened = landing::open(&landing.to_string_lossy())?;
+            let opened = landing::open_folder(&landing)?;
             let run_id = RunId::new(Utc::now());
             Lease::take(opened, &run_id, "orchestrator demo", false, shutdown).await?.release().await?;
         }
@@ -133,7 +133,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (dir, shutdown) = (root.path().join("demo"), Shutdown::new());
         DemoFolder::prepare(&dir, &shutdown).await.unwrap().write_pipeline(MARK).unwrap();
-        let landing = landing::open(&dir.join(LANDING).to_string_lossy()).unwrap();
+        let landing = landing::open_folder(&dir.join(LANDING)).unwrap();
         let lease = Lease::take(landing, &RunId::new(Utc::now()), "orchestrator", false, &shutdown).await.unwrap();
         assert!(matches!(DemoFolder::prepare(&dir, &shutdown).await, Err(RunError::Lease(_))));
         assert!(dir.join(PIPELINE).exists());

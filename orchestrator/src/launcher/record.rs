@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn of_two_that_note_a_start_one_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let landing = contract::landing::open(folder.path().to_str().unwrap()).unwrap();
+        let landing = contract::landing::open_folder(folder.path()).unwrap();
         let landing = landing.as_ref();
         let run_id: RunId = "20260131T235900Z-a1b2c3".parse().unwrap();
         let (first, second) = (launch("1"), launch("2"));

@@ -194,7 +194,7 @@ mod tests {
 
     fn open() -> (tempfile::TempDir, Arc<dyn Landing>) {
         let folder = tempfile::tempdir().unwrap();
-        let landing = landing::open(folder.path().to_str().unwrap()).unwrap();
+        let landing = landing::open_folder(folder.path()).unwrap();
         (folder, landing)
     }
 

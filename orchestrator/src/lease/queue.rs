@@ -160,7 +160,7 @@ mod tests {
     #[tokio::test]
     async fn the_same_order_waits_once() {
         let folder = tempfile::tempdir().unwrap();
-        let landing = landing::open(folder.path().to_str().unwrap()).unwrap();
+        let landing = landing::open_folder(folder.path()).unwrap();
         let of = |options: &RunOptions| Queue::of(&landing, options).unwrap();
         let orders = RunOptions { wait: true, ..RunOptions::default() };
         let mut queue = of(&orders);

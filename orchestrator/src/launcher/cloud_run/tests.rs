@@ -26,7 +26,7 @@ fn world() -> World {
     let job = |name: &str| Job { max_retries: 0, ..Job::new(name, "/bin/sh") };
     let jobs = vec![job("extract-job"), job("load-job")];
     let cloud = CloudRun::start(Options { jobs, ..Options::new(dir.path().join("logs")) }).unwrap();
-    let landing = landing::open(dir.path().join("landing").to_str().unwrap()).unwrap();
+    let landing = landing::open_folder(&dir.path().join("landing")).unwrap();
     let endpoint = Endpoint { url: cloud.url().to_owned(), takes_credentials: false };
     let mut launcher = CloudRunLauncher::new(Rest::at(Service::Run, endpoint), &entry(), landing, None);
     launcher.pause = Duration::from_millis(10)..=Duration::from_millis(20);
