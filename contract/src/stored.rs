@@ -124,6 +124,9 @@ pub(crate) fn encode<T: Serialize>(path: &str, value: &T) -> Result<Bytes, Store
     Ok(text.into())
 }
 
+/// More records than this no batch has; sums of smaller numbers are numbers still.
+const MOST_RECORDS: u64 = 1 << 53;
+
 /// The complete batch of a unit in a run; `None` if its extract has not finished.
 ///
 /// # Errors
@@ -144,7 +147,10 @@ pub async fn read_batch(
     if batch.unit() != *unit || batch.run_id != *run.run() {
         return Err(malformed(format!("it describes {} of run {}", batch.unit(), batch.run_id)));
     }
-    let counted: u64 = batch.parts.iter().map(|part| part.records).sum();
+    let counted = batch.parts.iter().try_fold(0, |sum: u64, part| sum.checked_add(part.records));
+    let Some(counted) = counted.filter(|counted| *counted <= MOST_RECORDS) else {
+        return Err(malformed("its parts hold more records than there can be".into()));
+    };
     if counted != batch.records {
         return Err(malformed(format!("its parts hold {counted} records, but it says {}", batch.records)));
     }

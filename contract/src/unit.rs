@@ -80,8 +80,9 @@ impl Task {
 /// Deals groups of units to tasks: longest first onto the emptiest task, ties by name. A group (an account, a table) stays whole.
 /// `weights` are durations of the last run (or sizes); a group without one weighs the mean of the known.
 pub fn shares<G: Ord + Clone>(groups: &[G], weights: &BTreeMap<G, u64>, count: usize) -> Vec<Vec<G>> {
+    let sum = |weights: &[u64]| weights.iter().copied().fold(0, u64::saturating_add);
     let known: Vec<u64> = groups.iter().filter_map(|group| weights.get(group).copied()).collect();
-    let mean = if known.is_empty() { 1 } else { (known.iter().sum::<u64>() / known.len() as u64).max(1) };
+    let mean = if known.is_empty() { 1 } else { (sum(&known) / known.len() as u64).max(1) };
     let mut order: Vec<(u64, &G)> =
         groups.iter().map(|g| (weights.get(g).copied().unwrap_or(mean).max(1), g)).collect();
     order.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
@@ -99,6 +100,14 @@ pub fn shares<G: Ord + Clone>(groups: &[G], weights: &BTreeMap<G, u64>, count: u
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_beyond_all_numbers_are_dealt_all_the_same() {
+        let weights = BTreeMap::from([("a", u64::MAX), ("b", u64::MAX), ("c", 1)]);
+        let mut dealt = shares(&["a", "b", "c", "d"], &weights, 2).concat();
+        dealt.sort_unstable();
+        assert_eq!(dealt, ["a", "b", "c", "d"]);
+    }
 
     #[test]
     fn longest_first_onto_the_emptiest() {

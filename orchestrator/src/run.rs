@@ -222,7 +222,7 @@ impl Running<'_> {
         };
         let awaited: Vec<&UnitReport> = load.units().filter(is_awaited).collect();
         if !awaited.is_empty() {
-            let rows: u64 = awaited.iter().map(|unit| unit.rows_suspected).sum();
+            let rows: u64 = awaited.iter().map(|unit| unit.rows_suspected).fold(0, u64::saturating_add);
             tracing::info!(run_id = %self.run_id, rows, streams = awaited.len(), "rows are missing: their streams are read once more before any is marked as deleted");
         }
         !awaited.is_empty()

@@ -36,6 +36,14 @@ async fn a_batch_of_version_1_is_read_and_others_are_refused() {
             BATCH.replace("\"records\": 2, \"bytes\": 20", "\"records\": 3, \"bytes\": 20"),
             "its parts hold 2 records, but it says 3",
         ),
+        (
+            BATCH.replace(
+                "\"parts\": [",
+                "\"parts\": [{\"path\": \"p\", \"records\": 18446744073709551615, \"bytes\": 1, \"crc32c\": 7}, ",
+            ),
+            "more records than there can be",
+        ),
+        (BATCH.replace("\"records\": 2", "\"records\": 18446744073709551615"), "more records than there can be"),
         ("[]".into(), "its version is 0"),
     ];
     for (text, message) in cases {

@@ -135,8 +135,11 @@ impl Resume {
     /// Parts, records and bytes so far.
     pub(super) fn stored(&self) -> (Vec<Part>, u64, u64) {
         let slices = &self.file.slices;
-        let (records, bytes) = (slices.iter().map(|slice| slice.records), slices.iter().map(|slice| slice.bytes));
-        (self.file.parts.clone(), records.sum(), bytes.sum())
+        let (mut records, mut bytes) =
+            (slices.iter().map(|slice| slice.records), slices.iter().map(|slice| slice.bytes));
+        // They are for people: whether they are right is seen by `batch.json`.
+        let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0, u64::saturating_add);
+        (self.file.parts.clone(), sum(&mut records), sum(&mut bytes))
     }
 
     /// What a stored slice has given.

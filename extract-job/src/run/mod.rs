@@ -314,7 +314,8 @@ fn my_accounts(pipeline: &Pipeline, options: &Options, latest: &Latest) -> Resul
         let mut parts = unit.splitn(3, '/');
         let (Some(source), Some(account), Some(stream)) = (parts.next(), parts.next(), parts.next()) else { continue };
         if *duration > 0 && (selection.streams.is_empty() || selection.streams.iter().any(|name| name == stream)) {
-            *weights.entry((source.to_owned(), account.to_owned())).or_default() += duration;
+            let weight = weights.entry((source.to_owned(), account.to_owned())).or_default();
+            *weight = weight.saturating_add(*duration);
         }
     }
     weights.retain(|group, _| groups.contains(group));

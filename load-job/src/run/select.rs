@@ -130,7 +130,8 @@ pub(super) fn groups(
     for (unit, table, settings) in chosen {
         let owners = owners.get(&(table.0.to_string().to_lowercase(), unit.account.as_str()));
         let rival = owners.into_iter().flatten().find(|owner| **owner != unit).map(|owner| (*owner).clone());
-        *weights.entry(table.clone()).or_default() += extracted.get(unit).map_or(1, |report| report.bytes.max(1));
+        let weight = weights.entry(table.clone()).or_default();
+        *weight = u64::saturating_add(*weight, extracted.get(unit).map_or(1, |report| report.bytes.max(1)));
         tables.entry(table).or_default().push(UnitWork {
             unit: unit.clone(),
             settings,
