@@ -167,6 +167,9 @@ pub struct ReadArgs {
     /// Shows every request and answer on standard error, without secrets
     #[arg(long, env = "DRAYAGE_TRACE", value_parser = FalseyValueParser::new())]
     trace: bool,
+    /// Lets credentials go over http:// to another machine, where everybody on the way can read them
+    #[arg(long, env = "DRAYAGE_ALLOW_PLAIN_HTTP", value_parser = FalseyValueParser::new())]
+    allow_plain_http: bool,
     /// Multiplies the waits between tries; for tests
     #[arg(long, env = "DRAYAGE_WAIT_FACTOR", default_value = "1", hide = true)]
     wait_factor: f64,
@@ -230,6 +233,7 @@ async fn run_command(command: Command) -> Result<Exit, ExtractError> {
                 lines: if args.output == Output::Json { Lines::WithStream } else { Lines::Records },
                 limit: args.limit,
                 trace: args.trace,
+                allow_plain_http: args.allow_plain_http,
                 wait_factor: args.wait_factor,
             };
             read(&options, &Machine, &mut std::io::stdout()).await

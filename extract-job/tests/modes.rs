@@ -183,6 +183,7 @@ async fn a_manifest_of_the_user_is_read_and_printed() {
         lines: extract_job::Lines::Records,
         limit: Some(30),
         trace: false,
+        allow_plain_http: false,
         wait_factor: 0.01,
     };
     let mut out = Vec::new();

@@ -89,6 +89,30 @@ async fn credentials_over_plain_http_are_refused_unless_the_file_says_otherwise(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_alone_sends_no_credentials_over_plain_http_either() {
+    let bench = bench().await;
+    let config = bench.folder.path().join("config.json");
+    for (api, allow, expected) in [
+        ("http://far.invalid", false, 2),
+        ("http://far.invalid", true, 1),
+        ("https://far.invalid", false, 1),
+        (&*bench.url.clone(), false, 0),
+    ] {
+        std::fs::write(&config, json!({"api": api, "account": "a", "pw": "${env:PW}"}).to_string()).unwrap();
+        let manifest = bench.folder.path().join("x.yaml");
+        let mut program = bench.program(&["read", "--manifest"]);
+        program.arg(manifest).arg("--config").arg(&config).env("PW", "hunter2-secret");
+        if allow {
+            program.arg("--allow-plain-http");
+        }
+        let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(expected), "{api} {allow}: {text}");
+        assert_eq!(text.contains("--allow-plain-http"), expected == 2, "{api}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_in_the_file_itself_is_warned_about_and_never_shown() {
     let bench = bench().await;
     for (pw, code, warned) in [

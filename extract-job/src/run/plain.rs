@@ -65,8 +65,24 @@ pub(super) fn in_clear(
     if source.allow_plain_http || config.is_null() {
         return None;
     }
-    let has_secrets = !referring(&Value::Object(entry.config.clone())).is_empty()
-        || manifest.source.spec.as_ref().is_some_and(|spec| !spec.secret_settings(config).is_empty());
+    let refers = !referring(&Value::Object(entry.config.clone())).is_empty();
+    let host = host_in_clear(refers, manifest, streams, config)?;
+    Some(format!(
+        "account `{}`: its credentials would be sent to `http://{host}` for everybody on the way to read: use https, or say \
+         `allow_plain_http: true` at the source",
+        entry.id,
+    ))
+}
+
+/// The other machine that credentials would be sent to over plain http. `refers`: the settings refer to secrets.
+pub(super) fn host_in_clear(
+    refers: bool,
+    manifest: &Manifest,
+    streams: &[Arc<DeclarativeStream>],
+    config: &Value,
+) -> Option<String> {
+    let has_secrets =
+        refers || manifest.source.spec.as_ref().is_some_and(|spec| !spec.secret_settings(config).is_empty());
     let scope = Scope::new(chrono::Utc::now()).with(Names::CONFIG, Shared::from(config));
     let all = streams.iter().flat_map(|stream| std::iter::once(&**stream).chain(stream.ancestors()));
     let signed =
@@ -77,10 +93,5 @@ pub(super) fn in_clear(
             stream.homes(&scope).into_iter().chain(logins)
         })
         .find(|home| home.scheme() == "http" && !reach::is_this_machine(home))?;
-    Some(format!(
-        "account `{}`: its credentials would be sent to `http://{}` for everybody on the way to read: use https, or say \
-         `allow_plain_http: true` at the source",
-        entry.id,
-        far.host_str().unwrap_or_default()
-    ))
+    Some(far.host_str().unwrap_or_default().to_owned())
 }

@@ -1,6 +1,7 @@
 //! `extract-job read`: the records of a manifest on standard output, for authors of connectors. No landing zone, no checkpoint.
 
 use super::ExtractError;
+use super::plain::host_in_clear;
 use super::plan::{PlanError, complete};
 use crate::http::account::Account;
 use crate::http::client::Client;
@@ -47,6 +48,8 @@ pub struct ReadOptions {
     pub limit: Option<u64>,
     /// Shows every request and answer on standard error, without secrets.
     pub trace: bool,
+    /// Credentials may go over plain http to another machine.
+    pub allow_plain_http: bool,
     /// Multiplies every wait between two tries; 1 outside of tests.
     pub wait_factor: f64,
 }
@@ -65,7 +68,7 @@ pub async fn read(
         tracing::warn!(file = %manifest.file, line = warning.line, "{}", warning.message);
     }
     let redactor = Redactor::default();
-    let config = config(options, &manifest, &redactor, from).await?;
+    let Settings { config, refers } = config(options, &manifest, &redactor, from).await?;
     let states = states(options)?;
     let all = manifest.streams(&config)?;
     let names: Vec<&str> = all.iter().map(|stream| stream.name.as_str()).collect();
@@ -74,6 +77,17 @@ pub async fn read(
             let near = did_you_mean(name, names.iter().copied());
             return Err(problem(&manifest.file, format!("--stream {name}: there is no such stream{near}")));
         }
+    }
+    if !options.allow_plain_http
+        && let Some(host) = host_in_clear(refers, &manifest, &all, &config)
+    {
+        let file = options.config.as_deref().unwrap_or(&manifest.file);
+        return Err(problem(
+            file,
+            format!(
+                "the credentials would be sent to `http://{host}` for everybody on the way to read: use https, or say --allow-plain-http"
+            ),
+        ));
     }
     let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
     let waits = Waits { factor: options.wait_factor };
@@ -141,12 +155,18 @@ fn problem(file: &str, message: String) -> ExtractError {
     ExtractError::Plan(PlanError(vec![Problems::one(file, 0, "", message)]))
 }
 
+/// The connector's settings, and whether they refer to secrets.
+struct Settings {
+    config: Value,
+    refers: bool,
+}
+
 async fn config(
     options: &ReadOptions,
     manifest: &Manifest,
     redactor: &Redactor,
     from: &(dyn SecretSource + Sync),
-) -> Result<Value, ExtractError> {
+) -> Result<Settings, ExtractError> {
     let Some(path) = &options.config else {
         let empty = contract::yaml::Node { kind: contract::yaml::Kind::Map(Vec::new()), line: 0, column: 0 };
         return checked(manifest, "--config", empty, &[], redactor);
@@ -182,9 +202,10 @@ fn checked(
     node: contract::yaml::Node,
     referring: &[String],
     redactor: &Redactor,
-) -> Result<Value, ExtractError> {
-    let (value, list) = complete(manifest, node, referring, redactor);
-    if list.is_empty() { Ok(value) } else { Err(Problems { file: file.to_owned(), list }.into()) }
+) -> Result<Settings, ExtractError> {
+    let (config, list) = complete(manifest, node, referring, redactor);
+    let refers = !referring.is_empty();
+    if list.is_empty() { Ok(Settings { config, refers }) } else { Err(Problems { file: file.to_owned(), list }.into()) }
 }
 
 fn states(options: &ReadOptions) -> Result<serde_json::Map<String, Value>, ExtractError> {
