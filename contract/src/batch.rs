@@ -14,6 +14,9 @@ use serde_json::Value;
 /// The version that this program writes, and the newest it reads.
 pub const BATCH_VERSION: u32 = 1;
 
+/// The most bytes of one record, on its line in a part. An extract stores none that is longer, and a load reads all that are not.
+pub const LONGEST_RECORD: usize = 256 << 20;
+
 /// What the batch holds of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

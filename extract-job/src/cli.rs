@@ -12,6 +12,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use contract::exit::Exit;
 use contract::name_list::NameList;
+use contract::pipeline::DEFAULT_MAX_PAGE_MIB;
 use contract::program;
 use contract::report::{RunReport, UnitStatus};
 use contract::run_id::RunId;
@@ -170,6 +171,9 @@ pub struct ReadArgs {
     /// Lets credentials go over http:// to another machine, where everybody on the way can read them
     #[arg(long, env = "DRAYAGE_ALLOW_PLAIN_HTTP", value_parser = FalseyValueParser::new())]
     allow_plain_http: bool,
+    /// The most MiB of one answer, uncompressed
+    #[arg(long, env = "DRAYAGE_MAX_PAGE_MIB", value_name = "N", default_value_t = DEFAULT_MAX_PAGE_MIB, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    max_page_mib: u32,
     /// Multiplies the waits between tries; for tests
     #[arg(long, env = "DRAYAGE_WAIT_FACTOR", default_value = "1", hide = true)]
     wait_factor: f64,
@@ -234,6 +238,7 @@ async fn run_command(command: Command) -> Result<Exit, ExtractError> {
                 limit: args.limit,
                 trace: args.trace,
                 allow_plain_http: args.allow_plain_http,
+                max_page_mib: args.max_page_mib,
                 wait_factor: args.wait_factor,
             };
             read(&options, &Machine, &mut std::io::stdout()).await

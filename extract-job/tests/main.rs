@@ -17,6 +17,7 @@ mod extract;
 mod fake_api;
 mod faults;
 mod incremental;
+mod large_answers;
 mod logins;
 mod modes;
 mod nested_keys;

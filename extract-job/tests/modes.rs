@@ -184,6 +184,7 @@ async fn a_manifest_of_the_user_is_read_and_printed() {
         limit: Some(30),
         trace: false,
         allow_plain_http: false,
+        max_page_mib: 64,
         wait_factor: 0.01,
     };
     let mut out = Vec::new();

@@ -25,6 +25,10 @@ pub struct PipelineFile {
     #[serde(default)]
     #[schemars(range(min = 1, max = 64))]
     pub concurrency: Option<usize>,
+    /// The most MiB of one answer of an API, uncompressed (default 64). A larger one fails its stream: each page is in memory as a whole.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 4096))]
+    pub max_page_mib: Option<u32>,
     /// How a run is started.
     #[serde(default)]
     pub orchestrator: OrchestratorEntry,

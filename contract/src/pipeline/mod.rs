@@ -32,6 +32,9 @@ use std::path::{Path, PathBuf};
 /// Units that a task works on at the same time unless the file says otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 4;
 
+/// The most MiB of one answer unless the file says otherwise.
+pub const DEFAULT_MAX_PAGE_MIB: u32 = 64;
+
 /// A pipeline file that holds together.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
@@ -51,6 +54,8 @@ pub struct Pipeline {
     pub sources: Vec<Source>,
     /// Units side by side in one task.
     pub concurrency: usize,
+    /// The most MiB of one answer, uncompressed.
+    pub max_page_mib: u32,
     /// When rows that a reading lacked are looked for once more, where a stream does not say otherwise.
     confirm_deletes: ConfirmDeletes,
     /// How a run is started.
@@ -180,6 +185,7 @@ impl Pipeline {
             warehouse,
             sources: sources.collect(),
             concurrency: file.concurrency.unwrap_or(DEFAULT_CONCURRENCY),
+            max_page_mib: file.max_page_mib.unwrap_or(DEFAULT_MAX_PAGE_MIB),
             orchestrator: file.orchestrator,
             notify: file.notify,
             confirm_deletes: file.confirm_deletes.unwrap_or_default(),

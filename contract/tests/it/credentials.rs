@@ -75,7 +75,7 @@ async fn a_job_on_google_cloud_needs_no_settings() {
 /// What the second process does, in an environment of its own.
 async fn in_the_environment_of_a_job() {
     let pipeline = Pipeline::open("gs://acme-data/pipeline.yaml", &Machine).await.unwrap();
-    assert_eq!(pipeline.landing, "gs://acme-data/landing");
+    assert_eq!(pipeline.landing.as_str(), "gs://acme-data/landing");
     let config = Value::Object(pipeline.sources[0].accounts[0].config.clone());
     let store = secret::fetch(&[&config], &Machine).await;
     let (config, _) = pipeline.resolve_config(&pipeline.sources[0], "acme", &store).unwrap();

@@ -6,6 +6,7 @@ use super::expression::Scope;
 use super::http_response_filter::{Action, AnswerView, HttpResponseFilter, PagingAction};
 use super::number::Number;
 use crate::manifest::reader::Reader;
+use crate::template::Sought;
 
 const DEFAULT_RETRIES: u32 = 5;
 /// A manifest cannot make the engine try for ever.
@@ -20,13 +21,27 @@ pub(crate) struct Verdict {
     pub(crate) named: bool,
 }
 
-/// How much of an answer has to be in the scope before it can be judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Sight {
-    Status,
-    Headers,
-    /// Headers and decoded body.
-    Body,
+/// What of an answer has to be seen before it can be judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sight {
+    /// Its headers, in the scope.
+    pub(crate) headers: bool,
+    /// Parts of its body, in the scope.
+    pub(crate) body: Option<Sought>,
+    /// What the body says of an error.
+    pub(crate) message: bool,
+}
+
+impl Sight {
+    /// Adds what another one asks for.
+    pub(super) fn merge(mut self, other: &Self) -> Self {
+        self.headers |= other.headers;
+        self.message |= other.message;
+        if let Some(sought) = &other.body {
+            self.body.get_or_insert_default().merge(sought);
+        }
+        self
+    }
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +68,7 @@ impl DefaultErrorHandler {
     }
 
     pub(super) fn sight(&self, status: u16) -> Sight {
-        let filters = self.filters.iter().map(|filter| filter.sight(status));
-        filters.max().unwrap_or(Sight::Status)
+        self.filters.iter().fold(Sight::default(), |sight, filter| sight.merge(&filter.sight(status)))
     }
 
     pub(super) fn strategies(&self) -> &[BackoffStrategy] {

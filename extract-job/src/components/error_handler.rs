@@ -52,9 +52,9 @@ impl ErrorHandler {
             .map_or_else(|| DefaultErrorHandler::default().retries(scope), |first| first.retries(scope))
     }
 
-    /// What the verdict on an answer of this status has to see of it (a large page need not be parsed twice).
+    /// What the verdict on an answer of this status has to see of it: of a large page, no more is made a tree.
     pub(crate) fn sight(&self, status: u16) -> Sight {
-        self.leaves().iter().map(|handler| handler.sight(status)).max().unwrap_or(Sight::Status)
+        self.leaves().iter().fold(Sight::default(), |sight, handler| sight.merge(&handler.sight(status)))
     }
 
     /// The scope holds what [`Self::sight`] asked for.

@@ -1,6 +1,6 @@
 //! A template together with the `$parameters` of the component it stands in.
 
-use crate::template::{Names, Shared, Template};
+use crate::template::{Names, Shared, Sought, Template};
 use chrono::DateTime;
 use serde_json::Value;
 
@@ -31,6 +31,11 @@ impl Expression {
     pub(crate) fn plain(&self) -> Option<String> {
         let text = || self.text(&Scope::new(DateTime::UNIX_EPOCH)).ok();
         if self.may_read("config", None) { None } else { text().filter(|text| !text.is_empty()) }
+    }
+
+    /// What it looks at of the value of a name; nothing if it does not look there.
+    pub(crate) fn reads(&self, name: &str) -> Option<&Sought> {
+        self.template.reads(name)
     }
 
     /// The value by the literal rule of the format.

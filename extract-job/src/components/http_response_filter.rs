@@ -6,7 +6,6 @@
 //! failure for the reference engine's own platform. REDUCE_PAGE_SIZE is not supported.
 
 use super::default_error_handler::Sight;
-use super::error_message;
 use super::expression::{Expression, Scope};
 use crate::manifest::reader::Reader;
 use crate::template::Names;
@@ -38,7 +37,8 @@ pub(crate) enum PagingAction {
 #[derive(Debug)]
 pub(crate) struct AnswerView<'a> {
     pub(crate) status: u16,
-    pub(crate) body: &'a [u8],
+    /// What its body says of an error, where a filter asks for it.
+    pub(crate) message: &'a str,
 }
 
 /// One filter.
@@ -98,23 +98,28 @@ impl HttpResponseFilter {
                 return Ok(Some(action));
             }
         }
-        let text = |text: &String| error_message::of(answer.body).contains(text.as_str());
-        Ok(self.contains.as_ref().is_some_and(text).then_some(action))
+        Ok(self.contains.as_ref().is_some_and(|text| answer.message.contains(text.as_str())).then_some(action))
     }
 
     /// What has to be in the scope to know whether an answer of this status matches, and to say so in its words.
     pub(super) fn sight(&self, status: u16) -> Sight {
+        let mut sight = Sight::default();
         if self.action.is_none() {
-            return Sight::Status;
+            return sight;
         }
         let by_code = self.codes.contains(&status);
-        let templates = [self.predicate.as_ref().filter(|_| !by_code), self.message.as_ref()];
         // A message speaks only once the filter has matched, which codes alone cannot do for another status.
-        let can_match = by_code || self.predicate.is_some() || self.contains.is_some();
-        let read = |template: &Expression| {
-            if template.may_read("response", None) { Sight::Body } else { Sight::Headers }
-        };
-        templates.into_iter().flatten().filter(|_| can_match).map(read).max().unwrap_or(Sight::Status)
+        if !by_code && self.predicate.is_none() && self.contains.is_none() {
+            return sight;
+        }
+        sight.message = !by_code && self.contains.is_some();
+        for template in [self.predicate.as_ref().filter(|_| !by_code), self.message.as_ref()].into_iter().flatten() {
+            sight.headers = true;
+            if let Some(sought) = template.reads("response") {
+                sight.body.get_or_insert_default().merge(sought);
+            }
+        }
+        sight
     }
 
     /// The manifest's own words about the answer, if it has any.

@@ -274,7 +274,8 @@ mod tests {
         let seconds = |oauth: &OAuthAuthenticator, expiry: Value| {
             let body = json!({"access_token": "t", "expires_in": expiry}).to_string().into_bytes();
             let headers = reqwest::header::HeaderMap::new();
-            let answer = Answer { status: 200, headers, body: body.into(), foreign: false, named: false, kept: false };
+            let (foreign, named, kept, cut) = (false, false, false, false);
+            let answer = Answer { status: 200, headers, body: body.into(), foreign, named, kept, cut };
             oauth.read_token(&answer, "access_token", "expires_in").unwrap().left().as_secs_f64()
         };
         let about = |found: f64, lifetime: f64| (found - (lifetime - (lifetime / 10.0).min(60.0))).abs() < 5.0;

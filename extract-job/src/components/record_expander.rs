@@ -2,6 +2,7 @@
 
 use super::expression::{Expression, Scope};
 use crate::manifest::reader::Reader;
+use crate::record::making::Emit;
 use crate::record::tree::Tree;
 use crate::template::Names;
 use chrono::DateTime;
@@ -38,26 +39,22 @@ impl RecordExpander {
         Some(expander)
     }
 
-    /// The records that one record gives.
+    /// Emits the records that one record gives, until no more are wanted; whether these were all.
     ///
     /// # Errors
     /// A template that cannot be evaluated.
-    pub(crate) fn expand(&self, record: Tree, scope: &Scope, emit: &mut dyn FnMut(Tree)) -> Result<(), String> {
+    pub(crate) fn expand(&self, record: &Tree, scope: &Scope, emit: Emit<'_>) -> Result<bool, String> {
         let path = self.field.iter().map(|segment| segment.text(scope).map_err(|error| error.to_string()));
         let path: Vec<String> = path.collect::<Result<_, _>>()?;
-        match record.at(&path) {
-            Some(Tree::List(items)) if !items.is_empty() => {
-                for item in items {
-                    let mut item = item.clone();
-                    if self.keeps_original && matches!(item, Tree::Map(_)) {
-                        item.set(&["original_record"], record.clone());
-                    }
-                    emit(item);
-                }
-            }
-            _ if self.emits_parent => emit(record),
-            _ => {}
-        }
-        Ok(())
+        Ok(match record.at(&path) {
+            Some(Tree::List(items)) if !items.is_empty() => items.iter().all(|item| {
+                emit(&|out| match item {
+                    Tree::Map(_) if self.keeps_original => item.write_with(&[("original_record", record)], out),
+                    item => item.write(out),
+                })
+            }),
+            _ if self.emits_parent => emit(&|out| record.write(out)),
+            _ => true,
+        })
     }
 }

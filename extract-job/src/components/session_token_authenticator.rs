@@ -121,7 +121,7 @@ impl SessionTokenAuthenticator {
                 scope,
                 injections,
                 expected: 0,
-                cached: false,
+                cached: None,
                 is_probe: false,
                 gone: &[],
             };

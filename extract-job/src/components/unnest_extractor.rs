@@ -3,8 +3,10 @@
 
 use super::dpath_extractor::DpathExtractor;
 use crate::manifest::reader::Reader;
+use crate::record::making::Emit;
 use crate::record::tree::Tree;
 use contract::yaml::{Kind, Node};
+use std::borrow::Cow;
 
 #[derive(Debug)]
 pub(crate) struct Unnest {
@@ -39,9 +41,9 @@ impl Unnest {
         &self.path
     }
 
-    /// The records that one outer record gives.
-    pub(crate) fn unnest(&self, outer: &Tree, emit: &mut dyn FnMut(Tree)) {
-        descend(outer, &[], &self.levels, emit);
+    /// Emits the records that one outer record gives, until no more are wanted; whether these were all.
+    pub(crate) fn unnest(&self, outer: &Tree, emit: Emit<'_>) -> bool {
+        descend(outer, &[], &self.levels, emit)
     }
 }
 
@@ -73,27 +75,28 @@ impl Level {
     }
 }
 
-fn descend(outer: &Tree, carried: &[(String, Tree)], levels: &[Level], emit: &mut dyn FnMut(Tree)) {
-    let Some((level, below)) = levels.split_first() else { return };
-    let Some(Tree::List(items)) = outer.get(&level.field) else { return };
+/// What is carried along is not copied into records before they are written.
+fn descend<'t>(outer: &'t Tree, carried: &[(&'t str, Cow<'t, Tree>)], levels: &'t [Level], emit: Emit<'_>) -> bool {
+    let Some((level, below)) = levels.split_first() else { return true };
+    let Some(Tree::List(items)) = outer.get(&level.field) else { return true };
     let mut carried = carried.to_vec();
     for (name, from) in &level.carry {
-        carried.push((name.clone(), outer.at(from).cloned().unwrap_or_else(Tree::null)));
+        carried.push((name, outer.at(from).map_or_else(|| Cow::Owned(Tree::null()), Cow::Borrowed)));
     }
     for (number, item) in items.iter().enumerate() {
         let mut own = carried.clone();
         if let Some(index) = &level.index {
-            own.push((index.clone(), Tree::Scalar(number.to_string().into())));
+            own.push((index, Cow::Owned(Tree::Scalar(number.to_string().into()))));
         }
-        if below.is_empty() {
-            let mut record = match item {
-                Tree::Map(_) => item.clone(),
-                other => Tree::Map(vec![("value".into(), other.clone())]),
-            };
-            own.into_iter().for_each(|(name, value)| record.set(&[name], value));
-            emit(record);
+        let goes_on = if below.is_empty() {
+            let set: Vec<(&str, &Tree)> = own.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+            emit(&|out| item.write_with(&set, out))
         } else {
-            descend(item, &own, below, emit);
+            descend(item, &own, below, emit)
+        };
+        if !goes_on {
+            return false;
         }
     }
+    true
 }

@@ -67,6 +67,7 @@ impl Account {
         };
         let config = Shared::from(config);
         let open = budget.open(&Scope::new(Utc::now()).with(Names::CONFIG, &config));
+        let cache = ResponseCache::within(&client.kept);
         Self {
             label,
             client,
@@ -75,7 +76,7 @@ impl Account {
             redactor,
             waits,
             homes: Homes::default(),
-            cache: ResponseCache::default(),
+            cache,
             trace: None,
             budget,
             open,

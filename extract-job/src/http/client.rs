@@ -4,21 +4,24 @@
 use super::buffers::{Buffer, Buffers};
 use super::homes::Homes;
 use super::reach::{Guard, Internal, Reach};
+use super::response_cache::Room;
 use super::trace::Trace;
-use super::unpack::{self, Unpacker};
+use super::unpack::{self, Most, Unpacker};
+use crate::read::cpu::Cpu;
 use crate::redactor::Redactor;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Url};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// ServiceTitan cuts requests after 100 s and asks its clients for the same limit.
 const READ_TIMEOUT: Duration = Duration::from_secs(100);
 /// For one answer, however slowly its bytes drip in.
 const WHOLE_ANSWER: Duration = Duration::from_secs(600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// A body of more bytes than this is refused: no page of a sensible API is as large.
-const MAX_BODY: usize = 512 * 1024 * 1024;
+/// An error says what it has to say in so many bytes; what follows is not read.
+pub(super) const LARGEST_ERROR: usize = 1 << 20;
 const MAX_REDIRECTS: usize = 5;
 
 /// What a request carries in its body.
@@ -57,6 +60,8 @@ pub(crate) struct Answer {
     pub(crate) named: bool,
     /// It was kept from an earlier request: to ask again would bring the same.
     pub(crate) kept: bool,
+    /// Of an error, only the beginning of the body is here.
+    pub(crate) cut: bool,
 }
 
 /// Why there is no complete answer.
@@ -77,11 +82,22 @@ pub(crate) struct Client {
     /// For hosts that are not the source's own: one for each reach, made when it is needed.
     foreign: Arc<[OnceLock<reqwest::Client>; Reach::ALL]>,
     pub(crate) buffers: Buffers,
+    /// Where bodies are looked into.
+    pub(super) cpu: Cpu,
+    /// Whose turn it is to make a tree of a large body.
+    pub(super) trees: Arc<Semaphore>,
+    /// What keeps answers that are asked for again has so much room, over all accounts.
+    pub(super) kept: Room,
+    /// The most bytes of one page.
+    largest: usize,
 }
 
 impl Client {
-    pub(crate) fn new() -> Result<Self, ExchangeError> {
-        Ok(Self { inner: build(builder())?, foreign: Arc::default(), buffers: Buffers::default() })
+    /// A client that takes pages of so many MiB, and looks into them on these threads.
+    pub(crate) fn new(cpu: Cpu, max_page_mib: u32) -> Result<Self, ExchangeError> {
+        let largest = usize::try_from(u64::from(max_page_mib) << 20).unwrap_or(usize::MAX);
+        let (foreign, buffers, trees) = (Arc::default(), Buffers::default(), Arc::new(Semaphore::new(1)));
+        Ok(Self { inner: build(builder())?, foreign, buffers, cpu, trees, kept: Room::default(), largest })
     }
 
     /// What connects to hosts of others: to no internal address but of this reach.
@@ -130,8 +146,7 @@ impl Client {
                 _ => None,
             };
             let Some(target) = target else {
-                let whole =
-                    tokio::time::timeout(WHOLE_ANSWER, read(response, &self.buffers, patience, expected, !home)).await;
+                let whole = tokio::time::timeout(WHOLE_ANSWER, self.read(response, patience, expected, !home)).await;
                 let whole = whole
                     .unwrap_or_else(|_| Err(ExchangeError::Transport("the answer took more than 10 minutes".into())));
                 if let Some(traced) = &traced {
@@ -154,6 +169,37 @@ impl Client {
             }
         }
         Err(ExchangeError::Refused(format!("more than {MAX_REDIRECTS} redirects in a row")))
+    }
+
+    /// Reads the body: of a page all of it, up to the bound; of an error the beginning.
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+        patience: Duration,
+        expected: usize,
+        foreign: bool,
+    ) -> Result<Answer, ExchangeError> {
+        let largest = self.largest;
+        let status = response.status().as_u16();
+        let mut headers = response.headers().clone();
+        let announced = response.content_length().filter(|_| !headers.contains_key(CONTENT_ENCODING));
+        let announced = announced.and_then(|length| usize::try_from(length).ok());
+        let is_success = (200..300).contains(&status);
+        let is_error = status >= 400;
+        if !is_error && announced.is_some_and(|announced| announced > largest) {
+            return Err(ExchangeError::Refused(too_large(largest)));
+        }
+        let room = announced.unwrap_or(if is_success { expected } else { 0 });
+        let most = if is_error { Most::Shown(LARGEST_ERROR) } else { Most::Allowed(largest) };
+        let mut unpacker = Unpacker::new(&mut headers, is_success, &self.buffers, room.min(most.bytes()), most)?;
+        while !unpacker.is_cut()
+            && let Some(chunk) = in_time(patience, response.chunk()).await?
+        {
+            unpacker.push(&chunk)?;
+        }
+        let cut = unpacker.is_cut();
+        let body = unpacker.finish()?;
+        Ok(Answer { status, headers, body, foreign, named: false, kept: false, cut })
     }
 
     fn request(
@@ -205,33 +251,20 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ExchangeErr
     built.map_err(|error| ExchangeError::Refused(format!("set up the HTTP client: {}", describe(&error))))
 }
 
-async fn read(
-    mut response: reqwest::Response,
-    buffers: &Buffers,
-    patience: Duration,
-    expected: usize,
-    foreign: bool,
-) -> Result<Answer, ExchangeError> {
-    let status = response.status().as_u16();
-    let mut headers = response.headers().clone();
-    let announced = response.content_length().filter(|_| !headers.contains_key(CONTENT_ENCODING));
-    let announced = announced.and_then(|length| usize::try_from(length).ok());
-    let is_success = (200..300).contains(&status);
-    let room = announced.unwrap_or(if is_success { expected } else { 0 }).min(MAX_BODY / 8);
-    let mut unpacker = Unpacker::new(&mut headers, is_success, buffers, room, MAX_BODY)?;
-    while let Some(chunk) = in_time(patience, response.chunk()).await? {
-        unpacker.push(&chunk)?;
-    }
-    let body = unpacker.finish()?;
-    Ok(Answer { status, headers, body, foreign, named: false, kept: false })
-}
-
 /// Waits so long for the next sign of life.
 async fn in_time<T>(patience: Duration, next: impl Future<Output = reqwest::Result<T>>) -> Result<T, ExchangeError> {
     match tokio::time::timeout(patience, next).await {
         Ok(result) => result.map_err(transport),
         Err(_) => Err(ExchangeError::Transport(format!("no answer in time ({} s)", patience.as_secs_f64()))),
     }
+}
+
+pub(super) fn too_large(largest: usize) -> String {
+    format!(
+        "the answer is larger than {} MiB, uncompressed: ask for smaller pages, or set `max_page_mib` in the pipeline file \
+         (`--max-page-mib` of `read`)",
+        largest >> 20
+    )
 }
 
 pub(super) fn memory(error: &std::io::Error) -> ExchangeError {

@@ -1,5 +1,7 @@
 //! Answers that several streams ask for, kept for the length of a run: a parent stream is requested once, however many children it has.
 //! They lie compressed in a nameless temporary file, which nobody else can open and which is gone when the process ends, however it ends.
+//! The file is bounded, since in Cloud Run it is memory: a stream whose answers do not fit is asked for anew by each of its readers, from the
+//! first page to the last, so that no reading is put together of old pages and new ones.
 
 use super::buffers::Buffer;
 use super::client::Answer;
@@ -7,17 +9,32 @@ use reqwest::header::HeaderMap;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Fast, and small enough for JSON.
 const LEVEL: i32 = 1;
 
+/// The most bytes of kept answers, compressed, in a process: about ten times as much JSON.
+const MOST_KEPT: u64 = 64 << 20;
+
+/// The room for kept answers of all accounts; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Room {
+    left: Arc<AtomicU64>,
+}
+
 /// The kept answers of one account.
 #[derive(Default)]
 pub(crate) struct ResponseCache {
-    slots: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Place>>>>>,
+    /// By stream; nothing where they do not fit.
+    streams: Mutex<HashMap<String, Option<Slots>>>,
     file: Arc<Mutex<Option<File>>>,
+    room: Room,
 }
+
+/// By what was asked for.
+type Slots = HashMap<String, Arc<tokio::sync::Mutex<Option<Place>>>>;
 
 /// An answer, compressed and not yet kept.
 #[derive(Debug)]
@@ -67,17 +84,70 @@ impl Packed {
     }
 }
 
+impl Default for Room {
+    fn default() -> Self {
+        Self::of(MOST_KEPT)
+    }
+}
+
+impl Room {
+    /// Room for so many bytes.
+    fn of(bytes: u64) -> Self {
+        Self { left: Arc::new(AtomicU64::new(bytes)) }
+    }
+
+    /// Whether so many more bytes fit; then they are taken.
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: u64| left.checked_sub(bytes as u64);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+}
+
 impl ResponseCache {
+    /// An empty cache that shares this room with others.
+    pub(crate) fn within(room: &Room) -> Self {
+        Self { room: room.clone(), ..Self::default() }
+    }
+
+    /// Whether answers of this stream are kept.
+    pub(crate) fn keeps(&self, stream: &str) -> bool {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.get(stream).is_none_or(Option::is_some)
+    }
+
+    /// From now on each reader asks for this stream by itself.
+    fn give_up(&self, stream: &str) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if streams.insert(stream.to_owned(), None).is_none_or(|before| before.is_some()) {
+            tracing::warn!(
+                stream,
+                "the answers of this parent stream do not fit into the {} MiB for answers that are kept: each of its child streams asks for \
+                 it by itself",
+                MOST_KEPT >> 20
+            );
+        }
+    }
+
     /// The kept answer under `key`, or else what `fetch` gives; the answer that comes with it is kept. Who asks while the same answer
     /// is being fetched waits for it. A fetch that fails, or that gives no answer to keep, leaves nothing behind: the next one tries.
     ///
     /// # Errors
     /// Those of `fetch`. If the file cannot be written or read the answer is fetched as if there were no cache.
-    pub(crate) async fn get_or_fetch<T, E, F>(&self, key: &str, fetch: impl FnOnce() -> F) -> Result<Found<T>, E>
+    pub(crate) async fn get_or_fetch<T, E, F>(
+        &self,
+        stream: &str,
+        key: &str,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Found<T>, E>
     where
         F: Future<Output = Result<(Option<Packed>, T), E>>,
     {
-        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default().clone();
+        let slot = {
+            let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+            let slots = streams.entry(stream.to_owned()).or_insert_with(|| Some(Slots::new())).as_mut();
+            slots.map(|slots| slots.entry(key.to_owned()).or_default().clone())
+        };
+        let Some(slot) = slot else { return fetch().await.map(|(_, fresh)| Found::Fresh(fresh)) };
         let mut slot = slot.lock().await;
         if let Some(place) = slot.clone() {
             // Others may read it meanwhile.
@@ -90,6 +160,10 @@ impl ResponseCache {
         }
         let (packed, fresh) = fetch().await?;
         if let Some(packed) = packed {
+            if !self.room.take(packed.bytes.len()) {
+                self.give_up(stream);
+                return Ok(Found::Fresh(fresh));
+            }
             match self.blocking(move |file| keep(file, packed)).await {
                 Ok(place) => *slot = Some(place),
                 Err(error) => tracing::warn!(%error, "an answer cannot be kept, the next stream will ask for it again"),
@@ -136,6 +210,7 @@ fn take(file: &mut File, place: &Place) -> std::io::Result<Answer> {
         foreign: place.foreign,
         named: false,
         kept: true,
+        cut: false,
     })
 }
 
@@ -143,7 +218,7 @@ fn take(file: &mut File, place: &Place) -> std::io::Result<Answer> {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
     use std::time::Duration;
 
     fn answer(text: &str) -> Answer {
@@ -155,6 +230,7 @@ mod tests {
             foreign: false,
             named: false,
             kept: false,
+            cut: false,
         }
     }
 
@@ -165,7 +241,7 @@ mod tests {
             let answer = answer(&format!("{key}-{number}"));
             Ok::<_, String>((Some(Packed::of(&answer).unwrap()), answer))
         };
-        let (Found::Kept(answer) | Found::Fresh(answer)) = cache.get_or_fetch(key, fetch).await.unwrap();
+        let (Found::Kept(answer) | Found::Fresh(answer)) = cache.get_or_fetch("parents", key, fetch).await.unwrap();
         assert_eq!((answer.status, answer.headers.len()), (200, 1));
         String::from_utf8(answer.body.to_vec()).unwrap()
     }
@@ -183,9 +259,9 @@ mod tests {
     #[tokio::test]
     async fn a_failure_and_an_answer_not_to_be_kept_leave_nothing() {
         let (cache, count) = (ResponseCache::default(), AtomicU32::new(0));
-        let failed = cache.get_or_fetch("a", || async { Err::<(Option<Packed>, ()), _>("no") }).await;
+        let failed = cache.get_or_fetch("parents", "a", || async { Err::<(Option<Packed>, ()), _>("no") }).await;
         assert_eq!(failed.unwrap_err(), "no");
-        let passed = cache.get_or_fetch("a", || async { Ok::<_, String>((None, 7)) }).await;
+        let passed = cache.get_or_fetch("parents", "a", || async { Ok::<_, String>((None, 7)) }).await;
         assert!(matches!(passed, Ok(Found::Fresh(7))));
         assert_eq!(ask(&cache, "a", &count).await, "a-1");
     }
@@ -197,10 +273,48 @@ mod tests {
             let answer = answer(&body);
             let packed = Packed::of(&answer).unwrap();
             let key = body.len().to_string();
-            cache.get_or_fetch(&key, || async { Ok::<_, String>((Some(packed), ())) }).await.unwrap();
-            let again = cache.get_or_fetch(&key, || async { Err::<(_, ()), _>("not asked") }).await.unwrap();
+            cache.get_or_fetch("parents", &key, || async { Ok::<_, String>((Some(packed), ())) }).await.unwrap();
+            let again = cache.get_or_fetch("parents", &key, || async { Err::<(_, ()), _>("not asked") }).await.unwrap();
             let Found::Kept(kept) = again else { panic!("kept") };
             assert!(&*kept.body == body.as_bytes());
         }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_does_not_fit_is_asked_for_anew_and_others_stay() {
+        let noise = |seed: u64| {
+            let mut state = seed;
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                char::from(b'a' + (state >> 59) as u8 % 26)
+            };
+            (0..10_000).map(|_| next()).collect::<String>()
+        };
+        // One answer of noise takes about 6,000 bytes.
+        let room = Room::of(20_000);
+        let (cache, other) = (ResponseCache::within(&room), ResponseCache::within(&room));
+        let asked = AtomicU32::new(0);
+        let ask = async |cache: &ResponseCache, stream: &str, page: u64| {
+            let answer = answer(&noise(page));
+            let fetch = || async {
+                asked.fetch_add(1, Ordering::SeqCst);
+                Ok::<_, String>((Some(Packed::of(&answer).unwrap()), ()))
+            };
+            cache.get_or_fetch(stream, &page.to_string(), fetch).await.unwrap();
+            asked.swap(0, Ordering::SeqCst)
+        };
+        assert_eq!((ask(&other, "small", 1).await, ask(&other, "small", 1).await), (1, 0), "kept");
+        for page in 1..=4 {
+            assert_eq!(ask(&cache, "large", page).await, 1, "{page}");
+        }
+        assert!(!cache.keeps("large") && other.keeps("small") && other.keeps("large"));
+        for page in 1..=4 {
+            assert_eq!(
+                ask(&cache, "large", page).await,
+                1,
+                "page {page} of a stream that is not kept comes from the API"
+            );
+        }
+        assert_eq!(ask(&other, "small", 1).await, 0, "what fits stays");
     }
 }

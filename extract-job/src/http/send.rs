@@ -3,27 +3,27 @@
 //! taken for an empty answer.
 
 use super::account::Account;
-use super::client::{Answer, ExchangeError, Outgoing};
+use super::client::{Answer, ExchangeError, LARGEST_ERROR, Outgoing};
 use super::response_cache::{Found, Packed};
 use super::retry::{Failed, Tries, retry_after_of};
 use super::tokens::Forgot;
 use crate::components::backoff::Wait;
-use crate::components::default_error_handler::{DefaultErrorHandler, Sight};
-use crate::components::error_message;
+use crate::components::default_error_handler::DefaultErrorHandler;
 use crate::components::expression::Scope;
 use crate::components::http_requester::HttpRequester;
 use crate::components::http_response_filter::{Action, AnswerView, PagingAction};
 use crate::components::request_option::{Injection, Place};
-use crate::template::Names;
 use contract::telemetry::{self, Event};
 use contract::unit::Unit;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
+
+mod look;
 
 /// Why a request has failed for good.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -82,7 +82,7 @@ impl Undecoded {
 }
 
 /// Makes something of a body.
-pub(crate) type Decode<'a, T> = &'a (dyn Fn(Answer) -> BoxFuture<'static, Result<T, Undecoded>> + Send + Sync);
+pub(crate) type Decode<'a, T> = &'a (dyn Fn(Answer) -> BoxFuture<'a, Result<T, Undecoded>> + Send + Sync);
 
 /// One request of a stream.
 pub(crate) struct Call<'a> {
@@ -93,8 +93,8 @@ pub(crate) struct Call<'a> {
     pub(crate) injections: &'a [Injection],
     /// The size that the body will probably have.
     pub(crate) expected: usize,
-    /// Other streams ask for the same: a successful answer is kept for the run, and taken from there.
-    pub(crate) cached: bool,
+    /// Other streams ask for the same: a successful answer is kept for the run, and taken from there. The name of what is read.
+    pub(crate) cached: Option<&'a str>,
     /// Whether there is anything to be had is not known: it is worth no more than one other try.
     pub(crate) is_probe: bool,
     /// Statuses that say that there is no such thing, whatever the error handler says of them.
@@ -141,9 +141,8 @@ enum Fallback {
 
 /// Before an answer that tells nothing is asked for once more.
 const VAGUE_WAIT: Duration = Duration::from_secs(1);
-/// The longest message of a manifest or of what is wrong with a body, which may hold much of the answer; and of an API's own words.
+/// The longest message of a manifest or of what is wrong with a body, which may hold much of the answer.
 const LONGEST: usize = 1000;
-const LONGEST_WORDS: usize = 200;
 /// So often may a request find that its token has been replaced meanwhile.
 const MOST_OUTDATED: u32 = 3;
 
@@ -158,14 +157,27 @@ enum Login {
 impl Call<'_> {
     /// Sends until it succeeds or is not worth another try.
     pub(crate) async fn send<T: 'static>(&self, decode: Decode<'_, T>) -> Result<Sent<T>, SendError> {
-        let unsigned = if self.cached { Some(self.build(&[])?) } else { None };
-        let Some(unsigned) = unsigned.filter(|unsigned| unsigned.method == Method::GET) else {
+        let Some(stream) = self.cached.filter(|stream| self.account.cache.keeps(stream)) else {
             return self.repeat(Purpose::Records, decode).await;
         };
+        let unsigned = self.build(&[])?;
+        if unsigned.method != Method::GET {
+            return self.repeat(Purpose::Records, decode).await;
+        }
         let keeping = |answer: Answer| {
-            let packed = if answer.status < 300 { Packed::of(&answer).ok() } else { None };
-            let decoded = decode(answer);
-            async move { decoded.await.map(|decoded| (packed, decoded)) }.boxed()
+            let cpu = self.account.client.cpu.clone();
+            async move {
+                if answer.status >= 300 {
+                    return decode(answer).await.map(|decoded| (None, decoded));
+                }
+                let pack = move || {
+                    let packed = Packed::of(&answer).ok();
+                    (answer, packed)
+                };
+                let (answer, packed) = cpu.run(pack).await?;
+                decode(answer).await.map(|decoded| (packed, decoded))
+            }
+            .boxed()
         };
         let fetch = || async {
             Ok(match self.repeat(Purpose::Records, &keeping).await? {
@@ -174,7 +186,7 @@ impl Call<'_> {
                 Sent::Paging(action, why) => (None, Sent::Paging(action, why)),
             })
         };
-        match self.account.cache.get_or_fetch(&self.cache_key(&unsigned)?, fetch).await? {
+        match self.account.cache.get_or_fetch(stream, &self.cache_key(&unsigned)?, fetch).await? {
             Found::Fresh(sent) => Ok(sent),
             Found::Kept(answer) => {
                 let failed = |why: Undecoded| self.failed(&self.visible_url(&unsigned), &why.why());
@@ -333,43 +345,51 @@ impl Call<'_> {
         if purpose == Purpose::Records && self.gone.contains(&answer.status) {
             return Ok(Judged::Done(Sent::Ignored(answer.status)));
         }
+        let mut answer = answer;
         let handler = &self.requester.error_handler;
-        let scope = self.error_scope(&answer, handler.sight(answer.status));
-        let view = AnswerView { status: answer.status, body: &answer.body };
-        let verdict = handler.verdict(&view, &scope);
-        let is_refused_login = purpose == Purpose::Login && verdict.action == Action::Retry && is_refusal(&view);
+        let sight = handler.sight(answer.status);
+        let verdict = self.verdict(&mut answer, sight).await?;
+        let is_refused_login =
+            purpose == Purpose::Login && verdict.action == Action::Retry && is_refusal(answer.status);
         let status = answer.status;
-        let why = || self.words(verdict.message.as_deref(), &answer);
         let again = |headers: &HeaderMap, why: String, kind: Failed| Failure {
             why,
-            told: handler.wait(failing, Some(headers), &scope),
+            told: handler.wait(failing, Some(headers), self.scope),
             retry_after: retry_after_of(headers),
             kind,
+        };
+        let why = match verdict.action {
+            Action::Success | Action::Ignore => String::new(),
+            _ => self.words(verdict.message.as_deref(), &mut answer).await?,
         };
         match verdict.action {
             Action::Fail if answer.foreign && matches!(status, 401 | 403) => {
                 let why = "the request leads to another host, which asks for credentials; they are not sent there";
                 Ok(Judged::Refused(why.to_owned()))
             }
-            Action::Fail if status == 401 && login == Login::NotRefused => {
-                Ok(Judged::LogInAgain(Fallback::Fail(why())))
-            }
+            Action::Fail if status == 401 && login == Login::NotRefused => Ok(Judged::LogInAgain(Fallback::Fail(why))),
             Action::RefreshTokenThenRetry if login == Login::NotRefused => {
-                Ok(Judged::LogInAgain(Fallback::Retry(again(&answer.headers, why(), Failed::Retry))))
+                Ok(Judged::LogInAgain(Fallback::Retry(again(&answer.headers, why, Failed::Retry))))
             }
             // A new token that is refused as well will not be helped by a third.
-            Action::RefreshTokenThenRetry if login == Login::Renewed => Ok(Judged::Refused(why())),
-            Action::Fail => Ok(Judged::Refused(why())),
-            _ if is_refused_login => Ok(Judged::Refused(why())),
+            Action::RefreshTokenThenRetry if login == Login::Renewed => Ok(Judged::Refused(why)),
+            Action::Fail => Ok(Judged::Refused(why)),
+            _ if is_refused_login => Ok(Judged::Refused(why)),
             Action::Retry | Action::RefreshTokenThenRetry => {
-                Ok(Judged::Again(again(&answer.headers, why(), Failed::Retry)))
+                Ok(Judged::Again(again(&answer.headers, why, Failed::Retry)))
             }
-            Action::RateLimited => Ok(Judged::Again(again(&answer.headers, why(), Failed::Limited))),
-            Action::Paging(action) => Ok(Judged::Done(Sent::Paging(action, self.account.redactor.clean(&why())))),
+            Action::RateLimited => Ok(Judged::Again(again(&answer.headers, why, Failed::Limited))),
+            Action::Paging(action) => Ok(Judged::Done(Sent::Paging(action, self.account.redactor.clean(&why)))),
             Action::Ignore if status >= 400 => Ok(Judged::Done(Sent::Ignored(status))),
             Action::Success if matches!(status, 202 | 206) && !verdict.named && purpose == Purpose::Records => {
                 let why = format!("the API answered {status}, which is no whole answer");
                 Ok(Judged::Again(again(&answer.headers, why, Failed::Retry)))
+            }
+            Action::Success | Action::Ignore if answer.cut => {
+                let bound = LARGEST_ERROR >> 20;
+                Ok(Judged::Refused(format!(
+                    "the API answered {status} with more than {bound} MiB, and of an error no more is read"
+                )))
             }
             Action::Success | Action::Ignore => {
                 let headers = answer.headers.clone();
@@ -388,37 +408,14 @@ impl Call<'_> {
             }
         }
     }
-
-    /// The manifest's message for an answer; or its status and the API's own short message.
-    fn words(&self, message: Option<&str>, answer: &Answer) -> String {
-        let redactor = &self.account.redactor;
-        if let Some(message) = message {
-            return redactor.for_people(message, LONGEST);
-        }
-        let message = redactor.for_people(&error_message::for_people(&answer.body).unwrap_or_default(), LONGEST_WORDS);
-        let message = if message.is_empty() { message } else { format!(": {message}") };
-        format!("the API answered {}{message}", answer.status)
-    }
-
-    /// What filters see of an answer: its headers and its decoded body, as far as they look.
-    fn error_scope(&self, answer: &Answer, sight: Sight) -> Scope {
-        let mut scope = self.scope.clone();
-        if sight >= Sight::Headers {
-            scope = scope.with(Names::HEADERS, headers_value(&answer.headers));
-        }
-        if sight < Sight::Body {
-            return scope;
-        }
-        let body = serde_json::from_slice(&answer.body).unwrap_or_else(|_| Value::Object(Map::new()));
-        scope.with(Names::RESPONSE, body)
-    }
 }
 
 /// Whether an answer to a login means that the credentials are wrong, where the manifest's own filters do not say otherwise:
 /// statuses that are worth another try elsewhere only lock an account the sooner here.
-fn is_refusal(answer: &AnswerView<'_>) -> bool {
-    let by_default = DefaultErrorHandler::default().verdict(answer, &Scope::new(chrono::Utc::now())).action;
-    by_default == Action::Retry && (400..500).contains(&answer.status) && answer.status != 408
+fn is_refusal(status: u16) -> bool {
+    let answer = AnswerView { status, message: "" };
+    let by_default = DefaultErrorHandler::default().verdict(&answer, &Scope::new(chrono::Utc::now())).action;
+    by_default == Action::Retry && (400..500).contains(&status) && status != 408
 }
 
 /// Headers as templates see them.

@@ -6,6 +6,7 @@ use super::retry::Waits;
 use crate::components::http_requester::HttpRequester;
 use crate::manifest::problem::Problems;
 use crate::manifest::reader::Reader;
+use crate::read::cpu::Cpu;
 use crate::redactor::Redactor;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -45,7 +46,7 @@ pub(super) fn reply(status: u16, body: &str) -> Response {
 }
 
 pub(super) fn account(config: &Value) -> Account {
-    let (client, waits) = (Client::new().unwrap(), Waits { factor: 0.002 });
+    let (client, waits) = (Client::new(Cpu::new(), 1).unwrap(), Waits { factor: 0.002 });
     Account::new("test/one".into(), config, client, Arc::default(), Redactor::default(), waits)
 }
 

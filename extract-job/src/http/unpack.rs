@@ -4,7 +4,7 @@
 //! We ask for gzip alone, but some servers choose for themselves. `deflate` means zlib, but quite a few servers send the bare stream.
 
 use super::buffers::{Buffer, Buffers};
-use super::client::{ExchangeError, memory};
+use super::client::{ExchangeError, memory, too_large};
 use brotli_decompressor::DecompressorWriter;
 use flate2::write::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -28,6 +28,23 @@ pub(super) struct Unpacker {
     is_empty: bool,
 }
 
+/// How much a body may have, in bytes that are unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Most {
+    /// More of it is an error.
+    Allowed(usize),
+    /// What follows is not read.
+    Shown(usize),
+}
+
+impl Most {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Allowed(bytes) | Self::Shown(bytes) => bytes,
+        }
+    }
+}
+
 enum Packing {
     Plain(Sink),
     Gzip(Box<MultiGzDecoder<Sink>>),
@@ -40,7 +57,7 @@ enum Packing {
 
 impl Unpacker {
     /// For the body that these headers announce. What says how it is packed is taken out of them where it is unpacked. `room` are
-    /// the bytes that it will probably have, `most` those that it may have.
+    /// the bytes that it will probably have.
     ///
     /// # Errors
     /// The answer is a success, in an encoding that cannot be read.
@@ -49,12 +66,12 @@ impl Unpacker {
         is_success: bool,
         buffers: &Buffers,
         room: usize,
-        most: usize,
+        most: Most,
     ) -> Result<Self, ExchangeError> {
         let encoding = encoding(headers);
         let sink = || {
             let body = buffers.take(room).map_err(|error| memory(&error))?;
-            Ok(Sink { buffers: buffers.clone(), body, most })
+            Ok(Sink { buffers: buffers.clone(), body, most, is_cut: false })
         };
         let packing = match encoding.as_str() {
             "" => Packing::Plain(sink()?),
@@ -97,11 +114,38 @@ impl Unpacker {
         pushed.map_err(|error| failed(&self.encoding, error))
     }
 
-    /// The whole body.
+    /// Whether there is more than may be shown.
+    pub(super) fn is_cut(&self) -> bool {
+        match &self.packing {
+            Packing::Plain(sink) => sink.is_cut,
+            Packing::Gzip(gzip) => gzip.get_ref().is_cut,
+            Packing::Deflate(inflate) => inflate.sink.is_cut,
+            Packing::Brotli(brotli) => brotli.get_ref().is_cut,
+            Packing::Zstd(zstd) => zstd.sink.is_cut,
+            Packing::Unread => false,
+        }
+    }
+
+    /// What there is of a body that is cut.
+    fn beginning(self) -> Buffer {
+        match self.packing {
+            Packing::Plain(sink) => sink.body,
+            Packing::Gzip(mut gzip) => std::mem::take(&mut gzip.get_mut().body),
+            Packing::Deflate(inflate) => inflate.sink.body,
+            Packing::Brotli(mut brotli) => std::mem::take(&mut brotli.get_mut().body),
+            Packing::Zstd(zstd) => zstd.sink.body,
+            Packing::Unread => Buffer::default(),
+        }
+    }
+
+    /// The whole body, or what may be shown of it.
     ///
     /// # Errors
     /// What is packed does not end where the answer ends.
     pub(super) fn finish(self) -> Result<Buffer, ExchangeError> {
+        if self.is_cut() {
+            return Ok(self.beginning());
+        }
         let Self { packing, encoding, is_empty } = self;
         if is_empty {
             // Such as that of 204, whatever its headers say.
@@ -158,16 +202,19 @@ fn failed(encoding: &str, error: io::Error) -> ExchangeError {
 struct Sink {
     buffers: Buffers,
     body: Buffer,
-    most: usize,
+    most: Most,
+    is_cut: bool,
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.body.len() + bytes.len() > self.most {
-            let why = format!("the answer is larger than {} MiB", self.most >> 20);
-            return Err(io::Error::other(ExchangeError::Refused(why)));
+        let room = self.most.bytes().saturating_sub(self.body.len());
+        let fits = bytes.get(..room).filter(|fits| fits.len() < bytes.len());
+        if let (Some(_), Most::Allowed(most)) = (fits, self.most) {
+            return Err(io::Error::other(ExchangeError::Refused(too_large(most))));
         }
-        let extended = self.buffers.extend(&mut self.body, bytes);
+        self.is_cut |= fits.is_some();
+        let extended = self.buffers.extend(&mut self.body, fits.unwrap_or(bytes));
         extended.map_err(|error| io::Error::other(memory(&error)))?;
         Ok(bytes.len())
     }
@@ -302,7 +349,7 @@ mod tests {
     fn unpacked(encoding: &str, pieces: std::slice::Chunks<'_, u8>, most: usize) -> Result<Vec<u8>, ExchangeError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
-        let mut unpacker = Unpacker::new(&mut headers, true, &Buffers::default(), 0, most)?;
+        let mut unpacker = Unpacker::new(&mut headers, true, &Buffers::default(), 0, Most::Allowed(most))?;
         for piece in pieces {
             unpacker.push(piece)?;
         }
@@ -368,7 +415,14 @@ mod tests {
         for (encoding, bytes) in cases {
             assert_eq!(unpacked(encoding, bytes.chunks(1 << 20), 8 << 20).unwrap().len(), 8 << 20, "{encoding}");
             let refused = unpacked(encoding, bytes.chunks(1 << 20), 3 << 20).unwrap_err().to_string();
-            assert_eq!(refused, "the answer is larger than 3 MiB", "{encoding}");
+            assert!(refused.starts_with("the answer is larger than 3 MiB, uncompressed"), "{encoding}: {refused}");
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
+            let shown = Most::Shown(3 << 20);
+            let mut unpacker = Unpacker::new(&mut headers, false, &Buffers::default(), 0, shown).unwrap();
+            unpacker.push(&bytes).unwrap();
+            assert!(unpacker.is_cut(), "{encoding}");
+            assert_eq!(unpacker.finish().unwrap().len(), 3 << 20, "{encoding}: of an error's body the beginning");
         }
     }
 
@@ -379,7 +433,7 @@ mod tests {
             assert!(refused.contains(&format!("in encoding {named}, which cannot be read")), "{refused}");
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_ENCODING, value.parse().unwrap());
-            let mut unpacker = Unpacker::new(&mut headers, false, &Buffers::default(), 0, 100).unwrap();
+            let mut unpacker = Unpacker::new(&mut headers, false, &Buffers::default(), 0, Most::Allowed(100)).unwrap();
             unpacker.push(b"x").unwrap();
             assert!(unpacker.finish().unwrap().is_empty(), "the body of an error");
         }

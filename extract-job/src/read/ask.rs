@@ -75,9 +75,14 @@ impl StreamReader {
                 let (scope, memory) = (asking.scope(), self.memory());
                 let mut reader = PageReader::new(asking, self.paginator(), scope, memory, None)?;
                 while let Some(page) = reader.next().await? {
-                    heeded &= note(&page, primary_key, &mut left, keys)?;
-                    records += page.count();
-                    into.page(page, None).await?;
+                    let mut next = Some(page);
+                    while let Some(mut page) = next {
+                        let rest = page.rest.take();
+                        heeded &= note(&page, primary_key, &mut left, keys)?;
+                        records += page.count();
+                        into.page(page, None).await?;
+                        next = Page::after(rest).await?;
+                    }
                 }
                 evidence = reader.evidence();
             }
@@ -88,12 +93,20 @@ impl StreamReader {
                 match asking.fetch(&Ask { index: 0, token: None, is_probe: false }, 0).await? {
                     Fetched::Ignored(status) if gone.contains(&status) => {}
                     Fetched::Page(page) => {
-                        let page = *page;
-                        if !note(&page, primary_key, &mut left, keys)? || !left.is_empty() {
+                        let mut next = Some(*page);
+                        while let Some(mut page) = next {
+                            let rest = page.rest.take();
+                            if !note(&page, primary_key, &mut left, keys)? {
+                                left.extend(keys);
+                                break;
+                            }
+                            records += page.count();
+                            into.page(page, None).await?;
+                            next = Page::after(rest).await?;
+                        }
+                        if !left.is_empty() {
                             return Err(ReadError(format!("asked for {}, the API gave no such record", shown(keys))));
                         }
-                        records += page.count();
-                        into.page(page, None).await?;
                     }
                     _ => {
                         return Err(ReadError(format!("asked for {}, the API gave no answer that tells", shown(keys))));

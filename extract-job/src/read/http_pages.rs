@@ -4,7 +4,7 @@ use super::cpu::Cpu;
 use super::cursor_sight::CursorSight;
 use super::hint_sight::HintSight;
 use super::memory::Estimate;
-use super::page::{Ask, Fetched, Page, PageBody, PageSource, ReadError};
+use super::page::{Ask, Fetched, Page, PageBody, PageRest, PageSource, ReadError};
 use super::shown_size::ShownSize;
 use super::slice::Slice;
 use super::tally::PageProof;
@@ -14,15 +14,14 @@ use crate::components::expression::Scope;
 use crate::components::request_option::{Injection, Place};
 use crate::components::windows::Window;
 use crate::http::account::Account;
-use crate::http::buffers::{Buffer, Buffers};
+use crate::http::buffers::Buffer;
 use crate::http::client::{Answer, Outgoing};
 use crate::http::send::{Call, Sent, Undecoded, headers_value};
-use crate::record::extract::{BodyError, extract, key_print};
+use crate::record::extract::{BodyError, Extracted, extract, key_print};
 use crate::record::redaction::Redaction;
-use crate::record::refine::Refinement;
 use crate::record::verdict::Verdict;
 use crate::record_slicer::Keep;
-use crate::template::Names;
+use crate::template::{Names, Shared};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use contract::unit::Unit;
@@ -34,8 +33,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 mod proof;
+mod refining;
 
 use proof::Proof;
+use refining::Rest;
 
 /// What all slices of one stream of one account share.
 pub(crate) struct StreamPages {
@@ -254,7 +255,7 @@ impl PageSource for HttpPages {
             scope: &scope,
             injections: &injections,
             expected,
-            cached: shared.cached.load(Ordering::Relaxed),
+            cached: shared.cached.load(Ordering::Relaxed).then_some(&*shared.stream.name),
             is_probe: ask.is_probe,
             gone: &self.gone,
         };
@@ -285,14 +286,14 @@ impl StreamPages {
     /// Makes a page of an answer; the whole body must be well-formed. `was_vague` tells whether the answer before, to the same request, told
     /// nothing; none for a page that need not be there, of which such an answer says enough.
     fn page(
-        &self,
+        self: &Arc<Self>,
         answer: Answer,
         scope: &Scope,
         bounds: Option<Window>,
         was_vague: Option<&AtomicBool>,
         is_single: bool,
     ) -> Result<Result<Page, ReadError>, Undecoded> {
-        let headers = page_headers(&answer.headers);
+        let headers = Shared::from(page_headers(&answer.headers));
         let mut body = answer.body;
         let says_nothing = answer.status == 204;
         if says_nothing && body.is_empty() {
@@ -309,9 +310,9 @@ impl StreamPages {
         if let Some(why) = self.error_in_record(&extracted, &place).filter(|_| !answer.named) {
             return Err(Undecoded::Malformed(self.for_people(&why)));
         }
-        let (received, fingerprint) = (extracted.received, extracted.fingerprint);
-        let response = first_of_list(extracted.rest.clone());
-        let proof = match &extracted.verdict {
+        let Extracted { body, records, rest, received, fingerprint, verdict, more } = extracted;
+        let response = Shared::from(first_of_list(rest));
+        let proof = match &verdict {
             Verdict::Records | Verdict::Empty => Proof::Of(PageProof::Whole),
             _ if says_nothing => Proof::Of(PageProof::Whole),
             other => {
@@ -327,28 +328,30 @@ impl StreamPages {
             Proof::Of(proof) => proof,
             Proof::Mistaken(why) => return Ok(Err(ReadError(why))),
         };
+        // Of a page that is made in pieces the answer itself tells enough.
         let keys = match &retriever.paginator {
-            Some(_) => key_print(&extracted.body, &extracted.records, &self.stream.key_paths),
-            None => None,
-        };
-        let refinement = Refinement {
-            stream: &self.stream,
-            scope,
-            cursor_field: self.cursor_field.as_deref(),
-            bounds,
-            redaction: self.redaction.as_deref(),
-            wants_last: retriever.paginator.as_ref().is_some_and(|paginator| paginator.reads_last_record()),
+            Some(_) if more.is_none() => key_print(&body, &records, &self.stream.key_paths),
+            _ => None,
         };
         // Not the answer's fault: asking for it once more would not help.
-        let refined = match refinement.refine(extracted, self.buffers()) {
+        let mut refined = match self.refine(body, records, scope, bounds) {
             Ok(refined) => refined,
             Err(why) => return Ok(Err(ReadError(why))),
         };
-        self.cursor_sight.see(&refined);
-        self.hints.iter().for_each(|hints| hints.see(&refined));
+        if let Some(making) = &more
+            && let Err(why) = self.foresee(making.clone(), scope, bounds, &mut refined)
+        {
+            return Ok(Err(ReadError(why)));
+        }
+        let rest = more.map(|making| PageRest {
+            bytes: making.body().capacity(),
+            remainder: Box::new(Rest { shared: self.clone(), scope: scope.clone(), bounds, making }),
+            reservation: None,
+        });
         Ok(Ok(Page {
             body: Arc::new(PageBody { bytes: refined.body, reservation: None }),
             records: refined.records,
+            rest,
             received,
             filtered: refined.filtered,
             proof,
@@ -361,10 +364,6 @@ impl StreamPages {
             fingerprint,
             keys,
         }))
-    }
-
-    fn buffers(&self) -> &Buffers {
-        &self.account.client.buffers
     }
 }
 

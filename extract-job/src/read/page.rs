@@ -5,7 +5,7 @@ use super::tally::PageProof;
 use crate::components::expression::Scope;
 use crate::components::http_response_filter::PagingAction;
 use crate::http::buffers::Buffer;
-use crate::template::Names;
+use crate::template::{Names, Shared};
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
@@ -34,12 +34,29 @@ pub(crate) struct PageBody {
     pub(crate) reservation: Option<Reservation>,
 }
 
+/// Records of a page that are made when those before them have been taken: together they would take far more memory than the answer.
+#[async_trait]
+pub(crate) trait Remainder: Send + Sync {
+    /// The next of them; nothing after the last.
+    async fn next(&mut self) -> Result<Option<(Buffer, Vec<Range<usize>>)>, ReadError>;
+}
+
+/// The rest of a page, and the memory that was reserved for what it is made of.
+pub(crate) struct PageRest {
+    pub(crate) remainder: Box<dyn Remainder>,
+    /// The bytes of the answer.
+    pub(crate) bytes: usize,
+    pub(crate) reservation: Option<Reservation>,
+}
+
 /// A page that has come.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) body: Arc<PageBody>,
     /// Where its records are, in order, after filter and transformations.
     pub(crate) records: Vec<Range<usize>>,
+    /// More of them, which every reader takes after these ([`Page::after`]). All else that the page tells is told of all.
+    pub(crate) rest: Option<PageRest>,
     /// How many the answer held before them: what page numbers and offsets go by.
     pub(crate) received: u64,
     /// How many came out of the filter.
@@ -53,8 +70,8 @@ pub(crate) struct Page {
     /// Whether the answer shows that these are all.
     pub(crate) proof: PageProof,
     /// The body without the records.
-    pub(crate) response: Value,
-    pub(crate) headers: Value,
+    pub(crate) response: Shared,
+    pub(crate) headers: Shared,
     /// The highest cursor value among its records.
     pub(crate) highest: Option<DateTime<FixedOffset>>,
     /// Tells apart pages of different records.
@@ -83,7 +100,51 @@ pub(crate) trait PageSource: Send + Sync + 'static {
     fn warn(&self, _text: String) {}
 }
 
+impl std::fmt::Debug for PageRest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PageRest").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl PageRest {
+    /// The page of the records that follow.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    async fn page(mut self) -> Result<Option<Page>, ReadError> {
+        let Some((bytes, records)) = self.remainder.next().await? else { return Ok(None) };
+        let nothing = Shared::from(&Value::Null);
+        Ok(Some(Page {
+            body: Arc::new(PageBody { bytes, reservation: None }),
+            records,
+            rest: Some(self),
+            received: 0,
+            came_out: 0,
+            last: None,
+            is_past: false,
+            filtered: 0,
+            proof: PageProof::Whole,
+            response: nothing.clone(),
+            headers: nothing,
+            highest: None,
+            fingerprint: 0,
+            keys: None,
+        }))
+    }
+}
+
 impl Page {
+    /// The records that follow those of a page, from what it was told apart from (`rest`); nothing after the last.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    pub(crate) async fn after(rest: Option<PageRest>) -> Result<Option<Self>, ReadError> {
+        match rest {
+            Some(rest) => rest.page().await,
+            None => Ok(None),
+        }
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.records.len() as u64
     }

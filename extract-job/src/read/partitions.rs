@@ -1,6 +1,7 @@
 //! Where partitions come from: lists, and the records of parent streams, which are read here page by page and never held whole.
 //! Parents have memory of their own, so that those who wait for their partitions cannot hold back their pages.
 
+use super::cpu::Cpu;
 use super::memory::PageMemory;
 use super::page::{Page, ReadError};
 use super::slice::{Slice, SliceOutcome};
@@ -91,7 +92,8 @@ impl Source<'_> {
             let name = parent.stream.name.clone();
             let keying = parent.keying(self.scope).map_err(ReadError)?;
             let keyless = Arc::new(AtomicU64::new(0));
-            let sink = ParentSink { keying, into: into.clone(), seen: seen.clone(), keyless: keyless.clone() };
+            let cpu = self.reader.cpu();
+            let sink = ParentSink { keying, into: into.clone(), seen: seen.clone(), keyless: keyless.clone(), cpu };
             let reader = self.reader.parent(parent.stream.clone(), PageMemory::new(PARENT_MEMORY));
             let outcome = match reader.read(&self.parent_plan(parent), &sink).await {
                 Ok(outcome) => outcome,
@@ -214,6 +216,7 @@ struct ParentSink {
     seen: Arc<Mutex<HashSet<u64>>>,
     /// Records that have no key, and make no partition.
     keyless: Arc<AtomicU64>,
+    cpu: Cpu,
 }
 
 #[async_trait]
@@ -225,6 +228,7 @@ impl RecordSink for ParentSink {
             into: self.into.clone(),
             seen: self.seen.clone(),
             keyless: self.keyless.clone(),
+            cpu: self.cpu.clone(),
         })))
     }
 }
@@ -235,24 +239,27 @@ struct ParentSlice {
     into: Sender<Partition>,
     seen: Arc<Mutex<HashSet<u64>>>,
     keyless: Arc<AtomicU64>,
+    cpu: Cpu,
 }
 
 #[async_trait]
 impl SliceSink for ParentSlice {
     async fn page(&mut self, page: Page, _total: Option<u64>) -> Result<(), ReadError> {
-        let mut partitions = Vec::with_capacity(page.records.len());
-        for range in &page.records {
-            let record = Tree::parse(page.body.bytes.get(range.clone()).unwrap_or_default());
-            let record = record.map_err(|error| ReadError(format!("a record cannot be read: {error}")))?;
-            match self.keying.partition(&record, &self.parent) {
-                Some(partition) => partitions.push(partition),
-                None => {
-                    self.keyless.fetch_add(1, Ordering::Relaxed);
+        let (keying, parent) = (self.keying.clone(), self.parent.clone());
+        // With the work the page is given up: its memory must be free before this waits for whoever takes the partitions.
+        let read = move || {
+            let (mut partitions, mut keyless) = (Vec::with_capacity(page.records.len()), 0);
+            for range in &page.records {
+                let record = Tree::parse(page.body.bytes.get(range.clone()).unwrap_or_default());
+                match keying.partition(&record.map_err(|error| format!("a record cannot be read: {error}"))?, &parent) {
+                    Some(partition) => partitions.push(partition),
+                    None => keyless += 1,
                 }
             }
-        }
-        // The page's memory must be free before this waits for whoever takes the partitions.
-        drop(page);
+            Ok((partitions, keyless))
+        };
+        let (partitions, keyless) = self.cpu.run(read).await.and_then(|read| read).map_err(ReadError)?;
+        self.keyless.fetch_add(keyless, Ordering::Relaxed);
         for partition in partitions {
             let mut hasher = DefaultHasher::new();
             partition.identity().hash(&mut hasher);

@@ -221,6 +221,15 @@ impl<'a> PageReader<'a> {
 
     /// Ties the reserved memory to the body, so that it is free again when the body is gone.
     fn settle(&mut self, page: &mut Page, reservation: Option<Reservation>) {
+        if let Some(rest) = &mut page.rest {
+            // What the records are made of stays until the last of them.
+            self.estimate.seen(rest.bytes);
+            rest.reservation = reservation.map(|mut reservation| {
+                reservation.settle(rest.bytes + page.body.bytes.capacity());
+                reservation
+            });
+            return;
+        }
         let size = page.body.bytes.capacity();
         self.estimate.seen(page.body.bytes.len());
         if let (Some(mut reservation), Some(body)) = (reservation, Arc::get_mut(&mut page.body)) {

@@ -3,7 +3,7 @@
 
 use super::http_pages::{HttpPages, StreamPages};
 use super::memory::PageMemory;
-use super::page::ReadError;
+use super::page::{Page, ReadError};
 use super::read_ahead::PageReader;
 use super::slice::{Slice, SliceOutcome};
 use super::stream_reader::SliceSink;
@@ -185,20 +185,25 @@ impl SliceReader<'_> {
         let mut reader = reader.stopping_when_past(is_feed).within(self.left);
         let most = retriever.reset.and_then(|reset| reset.limit);
         let mut pass = Pass::default();
-        while let Some(mut page) = reader.next().await? {
-            if let Some(counter) = self.left {
-                let left = counter.load(Ordering::Relaxed);
-                page.truncate(left);
-                counter.store(left.saturating_sub(page.count()), Ordering::Relaxed);
-            }
-            pass.records += page.count();
+        while let Some(page) = reader.next().await? {
             pass.highest = pass.highest.max(page.highest);
             let total = reader.total();
-            sink.page(page, total).await?;
-            if self.left.is_some_and(|left| left.load(Ordering::Relaxed) == 0) {
-                // What the pages that came have shown is of no weight: the rest of them did not come.
-                pass.evidence.doubt(Doubt::Limited, || "a limit cut the reading off".into());
-                return Ok(pass);
+            let mut next = Some(page);
+            while let Some(mut page) = next {
+                let rest = page.rest.take();
+                if let Some(counter) = self.left {
+                    let left = counter.load(Ordering::Relaxed);
+                    page.truncate(left);
+                    counter.store(left.saturating_sub(page.count()), Ordering::Relaxed);
+                }
+                pass.records += page.count();
+                sink.page(page, total).await?;
+                if self.left.is_some_and(|left| left.load(Ordering::Relaxed) == 0) {
+                    // What the pages that came have shown is of no weight: the rest of them did not come.
+                    pass.evidence.doubt(Doubt::Limited, || "a limit cut the reading off".into());
+                    return Ok(pass);
+                }
+                next = Page::after(rest).await?;
             }
             if most.is_some_and(|most| pass.records >= most) && reader.has_more() {
                 pass.paging = Some((PagingAction::Reset, "the limit of records was reached".into()));

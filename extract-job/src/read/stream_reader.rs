@@ -264,6 +264,10 @@ impl StreamReader {
         self.stream.retriever.paginator.as_ref()
     }
 
+    pub(super) fn cpu(&self) -> Cpu {
+        self.cpu.clone()
+    }
+
     pub(super) fn memory(&self) -> PageMemory {
         self.memory.clone()
     }

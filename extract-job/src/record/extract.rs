@@ -1,12 +1,10 @@
 //! The records of an answer: slices of its body, or records that one of our own extractors makes of it.
 
-use super::tree::{Tree, write_text};
+use super::making::Making;
 use super::verdict::{self, Verdict};
 use crate::components::expression::Scope;
-use crate::components::fields_and_rows_extractor::FieldsAndRows;
 use crate::components::record_extractor::RecordExtractor;
 use crate::http::buffers::Buffer;
-use crate::record_slicer::scanner::Scanner;
 use crate::record_slicer::{self, Keep, SliceError, Sliced};
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,6 +12,8 @@ use std::ops::Range;
 
 /// An answer without records that is longer is not read any further to find out what it is.
 const LARGEST_WITHOUT_RECORDS: usize = 16 << 20;
+/// Fewer bytes of records are not worth a piece of their own.
+const SMALLEST_PIECE: usize = 4 << 20;
 /// So much of a record is shown that is none.
 const LONGEST_SHOWN: usize = 4000;
 
@@ -31,6 +31,8 @@ pub(crate) struct Extracted {
     pub(crate) fingerprint: u64,
     /// What an answer that has given no records is.
     pub(crate) verdict: Verdict,
+    /// What the records after these are made of.
+    pub(crate) more: Option<Making>,
 }
 
 /// Why a body gives no records.
@@ -85,34 +87,26 @@ pub(crate) fn extract(
             Verdict::Records
         }
     };
-    let made = match extractor {
-        RecordExtractor::Dpath(path) => {
-            let Some(expander) = path.expander() else {
-                return Ok(Extracted { body, records, rest, received, fingerprint, verdict });
-            };
-            let mut made = Made::default();
-            for range in &records {
-                let outer = Tree::parse(&body[range.clone()]).map_err(|error| not_json(&body, &error))?;
-                expander.expand(outer, scope, &mut |record| made.push(|out| record.write(out)))?;
-            }
-            made
-        }
-        RecordExtractor::Unnest(unnest) => {
-            let mut made = Made::default();
-            for range in &records {
-                let outer = Tree::parse(&body[range.clone()]).map_err(|error| not_json(&body, &error))?;
-                unnest.unnest(&outer, &mut |record| made.push(|out| record.write(out)));
-            }
-            made
-        }
-        RecordExtractor::FieldsAndRows(table) => rows(table, &body, &records, &rest)?,
-    };
+    if matches!(extractor, RecordExtractor::Dpath(path) if path.expander().is_none()) {
+        return Ok(Extracted { body, records, rest, received, fingerprint, verdict, more: None });
+    }
+    let mut making = Making::new(extractor, body, records, &rest)?;
+    let made = making.next(extractor, scope, piece_of(&making))?;
     // Outer records without inner ones: the answer may tell why.
     let verdict = match verdict {
-        Verdict::Records if made.records.is_empty() && body.len() <= LARGEST_WITHOUT_RECORDS => judge(&body, path)?,
+        Verdict::Records if made.records.is_empty() && making.body().len() <= LARGEST_WITHOUT_RECORDS => {
+            judge(making.body(), path)?
+        }
         verdict => verdict,
     };
-    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received, fingerprint, verdict })
+    let more = if making.is_done() { None } else { Some(making) };
+    Ok(Extracted { body: Buffer::from(made.bytes), records: made.records, rest, received, fingerprint, verdict, more })
+}
+
+/// The bytes of records that are made at once: as many as the answer has, so that to read it once more for each piece costs no more than to
+/// write the records.
+pub(crate) fn piece_of(making: &Making) -> usize {
+    making.body().len().max(SMALLEST_PIECE)
 }
 
 /// What an answer without records is.
@@ -130,70 +124,6 @@ fn of_another_kind(body: &[u8], path: &[String], error: &SliceError) -> String {
     match serde_json::from_slice(body).map(|body| verdict::judge(&body, path)) {
         Ok(Verdict::Error(why)) => why,
         _ => not_json(body, error),
-    }
-}
-
-/// Records that are written anew, one after the other.
-#[derive(Debug, Default)]
-struct Made {
-    bytes: Vec<u8>,
-    records: Vec<Range<usize>>,
-}
-
-impl Made {
-    fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.bytes.len();
-        write(&mut self.bytes);
-        self.records.push(start..self.bytes.len());
-        self.bytes.push(b'\n');
-    }
-}
-
-fn rows(table: &FieldsAndRows, body: &[u8], rows: &[Range<usize>], rest: &Value) -> Result<Made, String> {
-    let mut made = Made::default();
-    if rows.is_empty() {
-        return Ok(made);
-    }
-    let columns = table.columns(rest)?;
-    for range in rows {
-        let values = items(&body[range.clone()]).map_err(|error| not_json(body, &error))?;
-        let Some(values) = values.filter(|values| values.len() == columns.len()) else {
-            return Err("a row of the answer does not fit its list of columns".into());
-        };
-        made.push(|out| {
-            out.push(b'{');
-            for (index, (name, value)) in columns.iter().zip(&values).enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_text(out, name);
-                out.push(b':');
-                out.extend_from_slice(value);
-            }
-            out.push(b'}');
-        });
-    }
-    Ok(made)
-}
-
-/// The raw items of a list; nothing if it is none.
-fn items(bytes: &[u8]) -> Result<Option<Vec<&[u8]>>, SliceError> {
-    let mut scanner = Scanner::new(bytes);
-    if scanner.peek() != Some(b'[') {
-        return Ok(None);
-    }
-    let mut items = Vec::new();
-    scanner.open()?;
-    if scanner.closes(b']') {
-        return Ok(Some(items));
-    }
-    loop {
-        let start = scanner.position();
-        scanner.value()?;
-        items.push(&bytes[start..scanner.position()]);
-        if !scanner.more(b']')? {
-            return Ok(Some(items));
-        }
     }
 }
 

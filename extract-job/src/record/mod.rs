@@ -2,6 +2,7 @@
 //! A record that nothing of this concerns is never built: its bytes stay as the API sent them.
 
 pub(crate) mod extract;
+pub(crate) mod making;
 pub(crate) mod redaction;
 pub(crate) mod refine;
 pub(crate) mod tree;

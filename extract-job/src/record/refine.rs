@@ -1,7 +1,6 @@
 //! What becomes of the records of one answer, in the order of the format: filter, transformations, cursor, redaction.
 //! Where a stream has none of them, or only a filter, the records stay the bytes that the API sent.
 
-use super::extract::Extracted;
 use super::redaction::Redaction;
 use super::tree::Tree;
 use crate::components::datetime_based_cursor::Highest;
@@ -50,6 +49,21 @@ pub(crate) struct Refined {
     pub(crate) is_past: bool,
 }
 
+impl Refined {
+    /// Takes in what the records after these have shown; they themselves come later.
+    pub(crate) fn and_then(&mut self, later: Self) {
+        if later.came_out > 0 {
+            self.is_past = later.is_past;
+        }
+        self.highest = self.highest.max(later.highest);
+        self.last = later.last.or(self.last.take());
+        self.came_out += later.came_out;
+        self.filtered += later.filtered;
+        self.has_cursor_value |= later.has_cursor_value;
+        self.has_readable_cursor |= later.has_readable_cursor;
+    }
+}
+
 /// Collects the results, record by record.
 struct Collector<'a> {
     refinement: &'a Refinement<'a>,
@@ -66,14 +80,18 @@ impl Refinement<'_> {
     ///
     /// # Errors
     /// A template that cannot be evaluated, a record that cannot be read.
-    pub(crate) fn refine(&self, extracted: Extracted, buffers: &Buffers) -> Result<Refined, String> {
+    pub(crate) fn refine(
+        &self,
+        body: Buffer,
+        mut records: Vec<Range<usize>>,
+        buffers: &Buffers,
+    ) -> Result<Refined, String> {
         let selector = &self.stream.retriever.selector;
         let is_changed = !self.stream.transformations.is_empty() || self.stream.has_nested_key();
         let rewrites = is_changed || self.redaction.is_some();
         if rewrites || selector.filter.is_some() {
-            return self.rebuild(extracted, buffers, rewrites);
+            return self.rebuild(body, records, buffers, rewrites);
         }
-        let Extracted { body, mut records, .. } = extracted;
         let mut collector = self.collector();
         let mut last = None;
         records.retain(|range| {
@@ -89,8 +107,13 @@ impl Refinement<'_> {
         Ok(collector.done(body, records, last))
     }
 
-    fn rebuild(&self, extracted: Extracted, buffers: &Buffers, rewrites: bool) -> Result<Refined, String> {
-        let Extracted { body, records, .. } = extracted;
+    fn rebuild(
+        &self,
+        body: Buffer,
+        records: Vec<Range<usize>>,
+        buffers: &Buffers,
+        rewrites: bool,
+    ) -> Result<Refined, String> {
         let room = if rewrites { body.len() } else { 0 };
         let mut out = BufferWriter::new(buffers, room).map_err(|error| format!("no memory: {error}"))?;
         let (mut at, mut kept, mut line) = (0, Vec::with_capacity(records.len()), Vec::new());

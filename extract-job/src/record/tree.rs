@@ -132,20 +132,38 @@ impl Tree {
                 }
                 out.push(b']');
             }
-            Self::Map(entries) => {
-                out.push(b'{');
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    write_text(out, key);
-                    out.push(b':');
-                    value.write(out);
-                }
-                out.push(b'}');
-            }
+            Self::Map(entries) => write_fields(entries.iter().map(|(key, value)| (key.as_str(), value)), out),
         }
     }
+
+    /// Appends the JSON text of an object with these fields in it: in the place of its own, or behind them. Of anything else the value itself
+    /// becomes the field `value`.
+    pub(crate) fn write_with(&self, set: &[(&str, &Self)], out: &mut Vec<u8>) {
+        let mut fields: Vec<(&str, &Self)> = match self {
+            Self::Map(entries) => entries.iter().map(|(key, value)| (key.as_str(), value)).collect(),
+            other => vec![("value", other)],
+        };
+        for (key, value) in set {
+            match fields.iter_mut().find(|(have, _)| have == key) {
+                Some(field) => field.1 = value,
+                None => fields.push((key, value)),
+            }
+        }
+        write_fields(fields.into_iter(), out);
+    }
+}
+
+fn write_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a Tree)>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (index, (key, value)) in fields.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_text(out, key);
+        out.push(b':');
+        value.write(out);
+    }
+    out.push(b'}');
 }
 
 /// A key as the index of a list, as far as that makes sense.

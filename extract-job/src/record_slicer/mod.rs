@@ -5,6 +5,7 @@
 //! the page: they are left to whoever reads the record.
 
 mod fields;
+mod members;
 mod readable;
 pub(crate) mod scanner;
 
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub(crate) use fields::{has_field, one_line, text_at, text_of_field, unescaped};
+pub(crate) use members::members;
 pub(crate) use readable::value;
 
 use fields::is_key;

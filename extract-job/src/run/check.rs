@@ -1,8 +1,7 @@
 //! `extract-job check`: everything that is wrong with a pipeline or a manifest, at once; with `--connect` also one page per account.
 
 use super::plan::{Share, plan};
-use super::{ExtractError, Options, shared};
-use crate::http::client::Client;
+use super::{ExtractError, Options, client, shared};
 use crate::http::retry::Waits;
 use crate::manifest::Manifest;
 use crate::read::page::{Page, ReadError};
@@ -77,7 +76,7 @@ pub async fn check_pipeline(
         return Ok(checked);
     }
     let shared = shared(&pipeline, options, RunRound::first(RunId::new(now)), now)?;
-    let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
+    let client = client(&pipeline, &shared)?;
     for account_plan in &accounts {
         let account = account_plan.open(&client, Waits { factor: options.wait_factor });
         let first = account_plan.units.first().map(|work| work.stream.clone());

@@ -1,8 +1,7 @@
 //! `--dry-run`: what would be requested, unit by unit: the first URL without secrets, the mode and the state. Nothing is sent.
 
 use super::unit::{Way, reader, reading_plan};
-use super::{ExtractError, Options, plan, shared};
-use crate::http::client::Client;
+use super::{ExtractError, Options, client, plan, shared};
 use crate::http::retry::Waits;
 use chrono::Utc;
 use contract::pipeline::Pipeline;
@@ -38,7 +37,7 @@ pub async fn preview(options: &Options, from: &(dyn SecretSource + Sync)) -> Res
     let pipeline = Pipeline::open(&options.pipeline, from).await?;
     let accounts = plan::plan(&pipeline, &options.selection, plan::Share::All, from).await?;
     let shared = shared(&pipeline, options, RunRound::first(RunId::new(now)), now)?;
-    let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
+    let client = client(&pipeline, &shared)?;
     let mut previews = Vec::new();
     for account_plan in &accounts {
         let account = account_plan.open(&client, Waits { factor: options.wait_factor });

@@ -207,6 +207,12 @@ pub(crate) fn shared(
     })
 }
 
+/// The one client of this process.
+pub(crate) fn client(pipeline: &Pipeline, shared: &Shared) -> Result<Client, ExtractError> {
+    let client = Client::new(shared.cpu.clone(), pipeline.max_page_mib);
+    client.map_err(|error| ExtractError::Machine(error.to_string()))
+}
+
 async fn run_task(
     pipeline: &Pipeline,
     options: &Options,
@@ -235,7 +241,7 @@ async fn run_task(
     let durations_ms = latest.durations_ms.clone();
     let plan = RunPlan { run_id: shared.run.run.clone(), tasks: task.count, units, durations_ms };
     stored::extend_plan(shared.landing.as_ref(), &shared.run, &plan).await?;
-    let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
+    let client = client(pipeline, &shared)?;
     let waits = Waits { factor: options.wait_factor };
     let mut mine: Vec<(Arc<Account>, &WorkUnit)> = Vec::new();
     let mut left_alone = Vec::new();

@@ -50,6 +50,8 @@ pub struct ReadOptions {
     pub trace: bool,
     /// Credentials may go over plain http to another machine.
     pub allow_plain_http: bool,
+    /// The most MiB of one answer, uncompressed.
+    pub max_page_mib: u32,
     /// Multiplies every wait between two tries; 1 outside of tests.
     pub wait_factor: f64,
 }
@@ -89,7 +91,9 @@ pub async fn read(
             ),
         ));
     }
-    let client = Client::new().map_err(|error| ExtractError::Machine(error.to_string()))?;
+    let (memory, cpu) = (PageMemory::new(PAGE_MEMORY), Cpu::new());
+    let client = Client::new(cpu.clone(), options.max_page_mib);
+    let client = client.map_err(|error| ExtractError::Machine(error.to_string()))?;
     let waits = Waits { factor: options.wait_factor };
     let budget = manifest.source.budget.clone();
     let now = Utc::now();
@@ -100,7 +104,6 @@ pub async fn read(
     let streams = all.iter().filter(|stream| picked(&stream.name)).map(|stream| &**stream);
     let slices = manifest.source.concurrency.slices(&scope);
     let account = Arc::new(account.with_slices(slices).with_streams(streams, &scope));
-    let (memory, cpu) = (PageMemory::new(PAGE_MEMORY), Cpu::new());
     let mut exit = Exit::Done;
     let mut after = states.clone();
     for stream in &all {

@@ -19,10 +19,12 @@ mod methods;
 mod names;
 mod operators;
 mod python_text;
+mod reads;
 mod slice;
 mod temporal;
 mod translate;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use serde_json::Value;
 pub(crate) use context::{Context, Shared};
 pub(crate) use error::TemplateError;
 pub(crate) use names::Names;
+pub(crate) use reads::Sought;
 
 use engine::{ENVIRONMENT, MAX_TEXT_BYTES};
 use error::Fault;
@@ -48,6 +51,7 @@ pub(crate) struct Template {
     text: Arc<str>,
     body: Body,
     keys: Arc<[(String, String)]>,
+    reads: Arc<BTreeMap<String, Sought>>,
 }
 
 #[derive(Clone)]
@@ -86,14 +90,16 @@ impl Template {
     pub(crate) fn parse(text: &str, allowed: Names) -> Result<Template, TemplateError> {
         let plain = !["{{", "{%", "{#"].iter().any(|braces| text.contains(braces));
         let mut keys = Vec::new();
+        let mut reads = BTreeMap::new();
         let body = if plain {
             Body::Plain
         } else {
             let translated = translate::translate(text, allowed).map_err(|fault| TemplateError::new(text, fault))?;
             keys.extend(translated.keys);
+            reads = translated.reads;
             compile(translated.form).map_err(|error| TemplateError::new(text, error.into()))?
         };
-        Ok(Template { text: text.into(), body, keys: keys.into() })
+        Ok(Template { text: text.into(), body, keys: keys.into(), reads: Arc::new(reads) })
     }
 
     /// The first keys that the template reads below a name by attribute or constant index, e.g. those of `config`,
@@ -102,20 +108,14 @@ impl Template {
         self.keys.iter().filter(move |(base, _)| base == name).map(|(_, key)| key.as_str())
     }
 
+    /// What the template looks at of the value of a name; nothing if it does not look there.
+    pub(crate) fn reads(&self, name: &str) -> Option<&Sought> {
+        self.reads.get(name)
+    }
+
     /// Whether the template may look at `name.key`, or (without a key) at anything below `name`. In doubt, yes.
     pub(crate) fn may_read(&self, name: &str, key: Option<&str>) -> bool {
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        self.text.match_indices(name).any(|(at, _)| {
-            let before = self.text[..at].chars().next_back();
-            let rest = &self.text[at + name.len()..];
-            if before.is_some_and(|c| word(c) || c == '.') || rest.starts_with(word) {
-                return false;
-            }
-            let rest = rest.strip_prefix(".get(").or_else(|| rest.strip_prefix('[')).or_else(|| rest.strip_prefix('.'));
-            let rest = rest.map(|rest| rest.trim_start_matches(['\'', '"'])).unwrap_or_default();
-            let read = &rest[..rest.find(|c| !word(c)).unwrap_or(rest.len())];
-            read.is_empty() || key.is_none_or(|key| key == read)
-        })
+        self.reads(name).is_some_and(|sought| sought.may_read(key))
     }
 
     /// The value by the literal rule: a text that reads as a Python literal becomes that, any other stays text.

@@ -4,7 +4,7 @@
 //! Objects of minijinja cannot overload operators, so `now_utc() - duration('P1D')` becomes a call of `__sub`. The
 //! operators and the literals that are left keep minijinja's meaning, which is Python's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CompareOpKind, Expr, Stmt, UnaryOpKind};
@@ -13,6 +13,7 @@ use minijinja::value::{Value, ValueKind};
 
 use super::error::Fault;
 use super::names::{self, Names};
+use super::reads::{self, Sought, path};
 
 /// Longer templates are refused.
 const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
@@ -26,6 +27,8 @@ pub(super) struct Translated {
     pub(super) form: Form,
     /// First keys that the template reads: `("config", "tenant_id")` for `config.tenant_id` and `config['tenant_id']`.
     pub(super) keys: BTreeSet<(String, String)>,
+    /// What it looks at of each name.
+    pub(super) reads: BTreeMap<String, Sought>,
 }
 
 /// The way a template is run.
@@ -55,7 +58,14 @@ pub(super) fn translate(text: &str, allowed: Names) -> Result<Translated, Fault>
     let Stmt::Template(root) = &tree else {
         return Err(Fault::Syntax("no template".into()));
     };
-    let mut translator = Translator { allowed, locals: BTreeSet::new(), keys: BTreeSet::new(), depth: 0 };
+    let mut translator = Translator {
+        allowed,
+        locals: BTreeSet::new(),
+        keys: BTreeSet::new(),
+        reads: BTreeMap::new(),
+        on_a_path: false,
+        depth: 0,
+    };
     let plain = root.children.iter().all(|child| matches!(child, Stmt::EmitRaw(_) | Stmt::EmitExpr(_)));
     let form = if plain {
         let pieces = root.children.iter().map(|child| match child {
@@ -70,13 +80,16 @@ pub(super) fn translate(text: &str, allowed: Names) -> Result<Translated, Fault>
         translator.statements(&root.children, &mut program)?;
         Form::Program(program)
     };
-    Ok(Translated { form, keys: translator.keys })
+    Ok(Translated { form, keys: translator.keys, reads: translator.reads })
 }
 
 struct Translator {
     allowed: Names,
     locals: BTreeSet<String>,
     keys: BTreeSet<(String, String)>,
+    reads: BTreeMap<String, Sought>,
+    /// The expression at hand is where a path starts that has been noted.
+    on_a_path: bool,
     depth: usize,
 }
 
@@ -156,6 +169,10 @@ impl Translator {
     }
 
     fn expression_inner(&mut self, node: &Expr<'_>) -> Result<String, Fault> {
+        let on_a_path = std::mem::take(&mut self.on_a_path);
+        if !on_a_path && let Some((name, path)) = path(node) {
+            self.reads.entry(name.to_owned()).or_default().add(&path);
+        }
         Ok(match node {
             Expr::Var(var) => {
                 self.check_variable(var.id)?;
@@ -176,9 +193,14 @@ impl Translator {
             Expr::BinOp(operation) => self.binary(operation.op, node, &operation.left, &operation.right)?,
             Expr::Compare(compare) => {
                 let mut parts = Vec::new();
-                let mut left = self.expression(&compare.expr)?;
+                let mut left_node = &compare.expr;
+                let mut left = self.expression(left_node)?;
                 for step in &compare.ops {
-                    let right = self.expression(&step.expr)?;
+                    let right = match step.op {
+                        CompareOpKind::In | CompareOpKind::NotIn => self.container(left_node, &step.expr)?,
+                        _ => self.expression(&step.expr)?,
+                    };
+                    left_node = &step.expr;
                     parts.push(comparison(step.op, &left, &right));
                     left = right;
                 }
@@ -205,7 +227,7 @@ impl Translator {
             }
             Expr::GetAttr(attribute) => {
                 self.note_key(&attribute.expr, attribute.name);
-                format!("{}.{}", self.expression(&attribute.expr)?, attribute.name)
+                format!("{}.{}", self.start(node, &attribute.expr)?, attribute.name)
             }
             Expr::GetItem(item) => {
                 if let Expr::Const(key) = &item.subscript_expr
@@ -213,7 +235,7 @@ impl Translator {
                 {
                     self.note_key(&item.expr, key);
                 }
-                format!("{}[{}]", self.expression(&item.expr)?, self.expression(&item.subscript_expr)?)
+                format!("{}[{}]", self.start(node, &item.expr)?, self.expression(&item.subscript_expr)?)
             }
             Expr::Call(call) => self.call(call)?,
             Expr::List(list) => format!("__checked([{}])", self.sequence(&list.items)?),
@@ -254,7 +276,10 @@ impl Translator {
             terms.reverse();
             return Ok(format!("{open}{}{close}", terms.join(between)));
         }
-        let (left, right) = (self.expression(left)?, self.expression(right)?);
+        let (left, right) = match op {
+            BinOpKind::In => (self.expression(left)?, self.container(left, right)?),
+            _ => (self.expression(left)?, self.expression(right)?),
+        };
         Ok(match op {
             BinOpKind::Sub => format!("__sub({left}, {right})"),
             BinOpKind::Mul => format!("__mul({left}, {right})"),
@@ -280,7 +305,7 @@ impl Translator {
             }
             Expr::GetAttr(method) => {
                 check(method.name, names::METHODS, "method")?;
-                format!("{}.{}", self.expression(&method.expr)?, method.name)
+                format!("{}.{}", self.receiver(call, &method.expr)?, method.name)
             }
             _ => return Err(Fault::Unsupported("a call of something other than a function or a method".into())),
         };
@@ -303,6 +328,30 @@ impl Translator {
 
     fn sequence(&mut self, items: &[Expr<'_>]) -> Result<String, Fault> {
         Ok(items.iter().map(|item| self.expression(item)).collect::<Result<Vec<_>, _>>()?.join(", "))
+    }
+
+    /// What `whole` is taken from: where that is a path it has been noted, and looks at nothing more.
+    fn start(&mut self, whole: &Expr<'_>, from: &Expr<'_>) -> Result<String, Fault> {
+        self.on_a_path = path(whole).is_some();
+        self.expression(from)
+    }
+
+    fn receiver(&mut self, call: &Call<'_>, from: &Expr<'_>) -> Result<String, Fault> {
+        self.on_a_path = reads::path_of_call(call).is_some();
+        self.expression(from)
+    }
+
+    /// What is searched for a key: of a name, the key alone is looked at.
+    fn container(&mut self, key: &Expr<'_>, of: &Expr<'_>) -> Result<String, Fault> {
+        if let (Expr::Const(key), Expr::Var(name)) = (key, of)
+            && let Some(key) = key.value.as_str()
+        {
+            let sought = self.reads.entry(name.id.to_owned()).or_default();
+            sought.add(&[key]);
+            sought.search();
+            self.on_a_path = true;
+        }
+        self.expression(of)
     }
 
     fn note_key(&mut self, base: &Expr<'_>, key: &str) {

@@ -2,7 +2,7 @@
 //! Memory is bounded by the blocks in flight, never by the size of a part.
 
 use bytes::Bytes;
-use contract::batch::{Batch, Part};
+use contract::batch::{Batch, LONGEST_RECORD, Part};
 use contract::landing::{Landing, LandingError};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -12,9 +12,6 @@ use tokio::runtime::Handle;
 
 /// Size that a block grows to before it is handed on.
 const BLOCK: usize = 1 << 20;
-
-/// A line that is longer than this is no record.
-const LONGEST_LINE: usize = 256 << 20;
 
 /// Why a batch cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +94,10 @@ fn part_blocks(
         if !ended {
             match memchr::memrchr(b'\n', &data) {
                 Some(at) => rest = data.split_off(at + 1),
-                None if data.len() > LONGEST_LINE => return Err(damaged("a line is longer than 256 MB".into())),
+                None if data.len() > LONGEST_RECORD => {
+                    let longest = LONGEST_RECORD >> 20;
+                    return Err(damaged(format!("a line is longer than {longest} MiB, which no extract writes")));
+                }
                 None => {
                     rest = data;
                     continue;

@@ -1,12 +1,14 @@
 //! Error handlers as manifests write them: what they make of answers, how long they wait, and what is refused at loading.
 
 use super::*;
+use crate::components::error_message;
 use crate::components::http_response_filter::Action;
 use crate::manifest::Manifest;
+use crate::record_slicer::members;
 use crate::template::Names;
 use chrono::Utc;
 use reqwest::header::{HeaderName, HeaderValue};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 fn manifest(handler: &str) -> String {
@@ -34,15 +36,15 @@ impl Handler {
     }
 
     fn verdict(&self, status: u16, body: &str) -> (Action, Option<String>) {
-        let response: Value = serde_json::from_str(body).unwrap_or_else(|_| json!({}));
-        let mut scope = scope();
-        if self.get().sight(status) == Sight::Body {
-            scope = scope.with(Names::RESPONSE, response);
+        let (sight, mut scope) = (self.get().sight(status), scope());
+        if let Some(sought) = &sight.body {
+            scope = scope.with(Names::RESPONSE, members(body.as_bytes(), sought).unwrap_or_else(|| json!({})));
         }
-        if self.get().sight(status) >= Sight::Headers {
+        if sight.headers {
             scope = scope.with(Names::HEADERS, json!({"x-code": "h1"}));
         }
-        let Verdict { action, message, .. } = self.get().verdict(&AnswerView { status, body: body.as_bytes() }, &scope);
+        let said = if sight.message { error_message::of(body.as_bytes()) } else { String::new() };
+        let Verdict { action, message, .. } = self.get().verdict(&AnswerView { status, message: &said }, &scope);
         (action, message)
     }
 
@@ -117,25 +119,49 @@ fn messages_are_templates_over_the_answer_and_the_settings() {
 }
 
 #[test]
-fn bodies_are_decoded_only_where_a_filter_looks_into_them() {
-    let cases = [
-        ("{response_filters: []}", 200, Sight::Status),
+fn of_an_answer_only_what_a_filter_looks_at_is_seen() {
+    // Headers, the keys of the body (a star for all of it), and the message.
+    let cases: [(&str, u16, bool, &[&str], bool); 9] = [
+        ("{response_filters: []}", 200, false, &[], false),
         (
             "{response_filters: [{action: FAIL, http_codes: [403], error_message: '{{ response.x }}'}]}",
             200,
-            Sight::Status,
+            false,
+            &[],
+            false,
         ),
         (
             "{response_filters: [{action: FAIL, http_codes: [403], error_message: '{{ response.x }}'}]}",
             403,
-            Sight::Body,
+            true,
+            &["x"],
+            false,
         ),
-        ("{response_filters: [{action: FAIL, predicate: \"{{ headers.x == '1' }}\"}]}", 200, Sight::Headers),
-        ("{response_filters: [{action: FAIL, predicate: \"{{ 'x' in response }}\"}]}", 200, Sight::Body),
-        ("{response_filters: [{action: FAIL, error_message_contains: x}]}", 200, Sight::Status),
+        ("{response_filters: [{action: FAIL, predicate: \"{{ headers.x == '1' }}\"}]}", 200, true, &[], false),
+        ("{response_filters: [{action: FAIL, predicate: \"{{ 'x' in response }}\"}]}", 200, true, &["x"], false),
+        (
+            "{response_filters: [{action: FAIL, predicate: '{{ response.x }}'}, {action: RETRY, predicate: '{{ response.y }}'}]}",
+            200,
+            true,
+            &["x", "y"],
+            false,
+        ),
+        ("{response_filters: [{action: FAIL, predicate: '{{ response | length > 2 }}'}]}", 200, true, &["*"], false),
+        ("{response_filters: [{action: FAIL, error_message_contains: x}]}", 200, false, &[], true),
+        (
+            "{type: CompositeErrorHandler, error_handlers: [{response_filters: [{action: FAIL, predicate: '{{ response.x }}'}]}, {response_filters: [{action: FAIL, error_message_contains: z}]}]}",
+            200,
+            true,
+            &["x"],
+            true,
+        ),
     ];
-    for (text, status, sight) in cases {
-        assert_eq!(Handler::new(text).get().sight(status), sight, "{text} {status}");
+    for (text, status, headers, keys, message) in cases {
+        let sight = Handler::new(text).get().sight(status);
+        let sought = sight.body.unwrap_or_default();
+        let whole = sought.is_whole().then_some("*");
+        let seen: Vec<&str> = whole.into_iter().chain(sought.keys().map(|(key, _)| key)).collect();
+        assert_eq!((sight.headers, seen.as_slice(), sight.message), (headers, keys, message), "{text} {status}");
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::components::http_requester::HttpRequester;
 use crate::http::test_server::{TestServer, account, reply, requester};
+use crate::template::Names;
 use serde_json::json;
 
 async fn send(
@@ -19,7 +20,7 @@ async fn send(
         scope: &scope,
         injections: &[],
         expected: 0,
-        cached,
+        cached: cached.then_some("items"),
         is_probe: false,
         gone: &[],
     };

@@ -90,6 +90,7 @@ fn page(records: &[Value], response: Value) -> Page {
     Page {
         body,
         records: ranges,
+        rest: None,
         received,
         filtered: 0,
         proof: PageProof::Whole,
@@ -97,8 +98,8 @@ fn page(records: &[Value], response: Value) -> Page {
         came_out: received,
         last: None,
         is_past: false,
-        response,
-        headers: json!({}),
+        response: response.into(),
+        headers: json!({}).into(),
         highest: None,
         fingerprint,
     }
