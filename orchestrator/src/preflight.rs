@@ -42,7 +42,7 @@ pub(crate) async fn check(path: &str, pipeline: &Pipeline, options: &RunOptions)
     match asked {
         Asked::Said(_) if is_elsewhere => {
             tracing::info!(
-                "the connectors and settings are in order; the secrets of sources are the extract job's, and were not looked up"
+                "what can be seen here of connectors and settings is in order; the secrets of sources are the extract job's, and were not looked up"
             );
             Ok(())
         }

@@ -12,6 +12,11 @@ pub(crate) const BUILT_IN: [(&str, &str); 5] = [
     ("gaio_social", include_str!("../../connectors/gaio_social.yaml")),
 ];
 
+/// Whether a connector is named by the path of its manifest.
+pub(crate) fn is_path(connector: &str) -> bool {
+    connector.contains(['/', '\\']) || connector.ends_with(".yaml") || connector.ends_with(".yml")
+}
+
 /// The text of a connector and the name of its file for messages. A relative path starts at `base`.
 ///
 /// # Errors
@@ -20,8 +25,7 @@ pub(crate) fn find(connector: &str, base: &Path) -> Result<(String, String), Pro
     if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == connector) {
         return Ok((format!("connectors/{name}.yaml"), (*text).to_owned()));
     }
-    let is_path = connector.contains(['/', '\\']) || connector.ends_with(".yaml") || connector.ends_with(".yml");
-    if !is_path {
+    if !is_path(connector) {
         let near = did_you_mean(connector, BUILT_IN.iter().map(|(name, _)| *name));
         let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
         let message = format!(

@@ -3,7 +3,7 @@
 use super::spec::node_of;
 use super::{Manifest, connectors};
 use crate::redactor::Redactor;
-use crate::run::plan::complete;
+use crate::run::settings::complete;
 use contract::pipeline::{Problem, Problems, StreamMode};
 use serde_json::Value;
 

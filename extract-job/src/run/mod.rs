@@ -8,8 +8,11 @@ pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod report;
 pub(crate) mod rhythm;
+pub(crate) mod settings;
+mod sources;
 pub(crate) mod streams;
 pub(crate) mod unit;
+mod wrong;
 
 use crate::components::datetime_based_cursor::Backfill;
 use crate::http::account::Account;

@@ -2,23 +2,23 @@
 //! Everything that is wrong, in any file, is told at once and before anything is started.
 
 use super::plain::{in_clear, literal_secrets, without_partitions};
+use super::settings::{self, config, config_without_secrets, place_of};
+use super::sources::{load, streams_of, unknown_streams};
+use super::wrong::Wrong;
 use crate::components::concurrency_level::ConcurrencyLevel;
 use crate::components::declarative_stream::DeclarativeStream;
-use crate::components::expression::Scope;
 use crate::components::http_api_budget::HttpApiBudget;
 use crate::http::account::Account;
 use crate::http::client::Client;
 use crate::http::retry::Waits;
 use crate::manifest::Manifest;
-use crate::manifest::spec::with_lines;
 use crate::read::hint_sight::HintSight;
 use crate::record::redaction::{self, Redaction};
 use crate::redactor::Redactor;
-use crate::template::Names;
 use chrono::Utc;
 use contract::batch::Write;
 use contract::pipeline::{
-    AccountEntry, Pipeline, Problem, Problems, Redact, Redacted, Source, Span, StreamMode, did_you_mean, key_path,
+    AccountEntry, Pipeline, Problems, Redacted, Source, Span, StreamMode, did_you_mean, key_path,
 };
 use contract::secret::{self, Secret, SecretSource};
 use contract::unit::Unit;
@@ -154,7 +154,7 @@ pub(crate) async fn plan(
     // Of which source there is which stream. What the settings of an account make is known of those that are selected.
     let mut known = BTreeSet::new();
     for (source, entry) in pairs {
-        let manifest = manifests.entry(&source.name).or_insert_with(|| load(pipeline, source, &mut wrong));
+        let manifest = manifests.entry(&source.name).or_insert_with(|| load(pipeline, source, has_secrets, &mut wrong));
         let Some(manifest) = manifest.clone() else { continue };
         let needs_none = || {
             let config = Value::Object(entry.config.clone());
@@ -204,26 +204,6 @@ pub(crate) async fn plan(
     if wrong.0.is_empty() { Ok(accounts) } else { Err(PlanError(wrong.0)) }
 }
 
-/// The streams of a source, for the judgement of the whole file: also of one that is not selected. A manifest that cannot be read brings
-/// no rows.
-fn streams_of(
-    pipeline: &Pipeline,
-    source: &Source,
-    manifests: &BTreeMap<&str, Option<Arc<Manifest>>>,
-    known: &BTreeSet<(String, String)>,
-) -> Vec<String> {
-    if source.streams.is_some() {
-        return source.listed();
-    }
-    let manifest = match manifests.get(source.name.as_str()) {
-        Some(loaded) => loaded.clone(),
-        None => Manifest::load(&source.connector, &pipeline.base).ok().map(Arc::new),
-    };
-    let of_manifest = manifest.iter().flat_map(|manifest| manifest.source.streams.iter().map(|s| s.name.clone()));
-    let made = known.iter().filter(|(of, _)| *of == source.name).map(|(_, name)| name.clone());
-    of_manifest.chain(made).collect::<BTreeSet<_>>().into_iter().collect()
-}
-
 /// The accounts that the selection names.
 ///
 /// # Errors
@@ -235,107 +215,6 @@ pub(crate) fn select<'a>(
     pipeline
         .select(&selection.sources, &selection.accounts)
         .map_err(|message| PlanError(vec![Problems::one(&pipeline.name, 0, "", message)]))
-}
-
-/// Problems, gathered by file.
-#[derive(Default)]
-struct Wrong(Vec<Problems>);
-
-impl Wrong {
-    fn extend(&mut self, problems: Problems) {
-        match self.0.iter_mut().find(|have| have.file == problems.file) {
-            Some(have) => have.list.extend(problems.list),
-            None => self.0.push(problems),
-        }
-    }
-
-    fn extend_list(&mut self, file: &str, list: Vec<Problem>) {
-        if !list.is_empty() {
-            self.extend(Problems { file: file.into(), list });
-        }
-    }
-
-    fn add(&mut self, file: &str, line: usize, key: &str, message: impl Into<String>) {
-        self.extend(Problems::one(file, line, key, message));
-    }
-}
-
-/// The source's manifest, if it can be used; its stream list is checked against it.
-fn load(pipeline: &Pipeline, source: &Source, wrong: &mut Wrong) -> Option<Arc<Manifest>> {
-    let pointer = format!("/sources/{}", source.index);
-    let manifest = match Manifest::load(&source.connector, &pipeline.base) {
-        Ok(manifest) => Arc::new(manifest),
-        Err(problems) if problems.file == source.connector => {
-            let line = pipeline.node(&pointer).line_of("connector");
-            let key = key_path(&format!("{pointer}/connector"));
-            for problem in problems.list {
-                wrong.add(&pipeline.name, line, &key, format!("`{}`: {}", source.connector, problem.message));
-            }
-            return None;
-        }
-        Err(problems) => {
-            wrong.extend(problems);
-            return None;
-        }
-    };
-    for problem in &manifest.warnings {
-        tracing::warn!(file = %manifest.file, line = problem.line, "{}", problem.message);
-    }
-    if source.streams.as_ref().is_some_and(Vec::is_empty) {
-        let pointer = format!("{pointer}/streams");
-        let message = "lists no stream, so that nothing would be read; leave it out to read all of them";
-        wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
-    }
-    for (index, settings) in source.streams.iter().flatten().enumerate() {
-        let pointer = format!("{pointer}/streams/{index}");
-        let mut add = |message: String| {
-            wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
-        };
-        let hashes = settings.redact.values().any(|entry| entry.how() == Redact::Hash);
-        if (hashes || !settings.mask.is_empty()) && pipeline.redact_salt().is_none() {
-            let key = if hashes { "redact" } else { "mask" };
-            add(format!("`{key}` hashes what it finds, which needs a `redact_salt` at the top of the file (a secret)"));
-        }
-        match manifest.source.stream(&settings.name) {
-            // Which streams there are is known with the settings.
-            None if manifest.has_dynamic_streams() => {}
-            None => {
-                let names = manifest.source.streams.iter().map(|stream| stream.name.as_str());
-                let near = did_you_mean(&settings.name, names);
-                add(format!("the connector has no stream `{}`{near}", settings.name));
-            }
-            Some(stream) => {
-                if settings.mode == Some(StreamMode::Incremental) && !stream.is_stateful() {
-                    let name = &settings.name;
-                    add(format!("the stream `{name}` has no cursor, so that its mode cannot be incremental"));
-                }
-                redaction::problems(stream, &settings.redact).into_iter().for_each(&mut add);
-            }
-        }
-    }
-    Some(manifest)
-}
-
-/// Listed streams that no account of the source has. Where the settings of one are wrong, which may name the stream, only what looks
-/// like another stream's name is told.
-fn unknown_streams(
-    pipeline: &Pipeline,
-    source: &Source,
-    manifest: &Manifest,
-    known: &BTreeSet<(String, String)>,
-    wrong: &mut Wrong,
-) {
-    let made = known.iter().filter(|(of, _)| *of == source.name).map(|(_, name)| name.as_str());
-    let names: BTreeSet<&str> = manifest.source.streams.iter().map(|stream| stream.name.as_str()).chain(made).collect();
-    let is_sure = wrong.0.is_empty();
-    for (index, settings) in source.streams.iter().flatten().enumerate() {
-        let near = did_you_mean(&settings.name, names.iter().copied());
-        if !names.contains(settings.name.as_str()) && (is_sure || !near.is_empty()) {
-            let pointer = format!("/sources/{}/streams/{index}", source.index);
-            let message = format!("the connector has no stream `{}`{near}", settings.name);
-            wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
-        }
-    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "what one account is made of")]
@@ -383,14 +262,11 @@ fn account(
         if !(listed && picked) {
             continue;
         }
-        let scope = Scope::new(Utc::now()).with(Names::CONFIG, &config);
-        if let Some(cursor) = stream.cursor.as_ref().filter(|_| !config.is_null())
-            && let Some(problem) = cursor.range_problem(&scope)
-        {
-            let index = source.accounts.iter().position(|account| account.id == entry.id).unwrap_or_default();
-            let pointer = format!("/sources/{}/accounts/{index}", source.index);
+        if let Some(problem) = settings::range_problem(stream, &config) {
+            let place = pipeline.node(&place_of(source, entry));
+            let key = key_path(&place_of(source, entry));
             let message = redactor.clean(&format!("stream `{}`: {problem}", stream.name));
-            wrong.add(&pipeline.name, pipeline.line_of(&pointer), &key_path(&pointer), message);
+            wrong.add(&pipeline.name, place.line, &key, message);
         }
         match Unit::new(&source.name, &entry.id, &stream.name) {
             Ok(unit) => units.push(work_unit(source, unit, stream, salt)),
@@ -425,72 +301,4 @@ fn work_unit(source: &Source, unit: Unit, stream: &Arc<DeclarativeStream>, salt:
     let schema = stream.schema.clone().map(|schema| redaction::schema(schema, &settings.redact));
     let (redacted, every) = (Redacted::by(&settings), settings.every);
     WorkUnit { unit, table, stream: stream.clone(), mode, write, schema, redaction, redacted, hints, every }
-}
-
-/// The account's settings: references resolved, defaults filled in, checked by the connector's spec.
-fn config(
-    pipeline: &Pipeline,
-    source: &Source,
-    entry: &AccountEntry,
-    manifest: &Manifest,
-    redactor: &Redactor,
-    from: &dyn SecretSource,
-    wrong: &mut Wrong,
-) -> Option<Value> {
-    let (value, secrets) = match pipeline.resolve_config(source, &entry.id, from) {
-        Ok(resolved) => resolved,
-        Err(problems) => {
-            wrong.extend(problems);
-            return None;
-        }
-    };
-    secrets.iter().for_each(|secret| redactor.add(secret.expose()));
-    let index = source.accounts.iter().position(|account| account.id == entry.id).unwrap_or_default();
-    let pointer = format!("/sources/{}/accounts/{index}/config", source.index);
-    let place = pipeline.node(&pointer);
-    let referring = secret::referring(&Value::Object(entry.config.clone()));
-    let (config, problems) = complete(manifest, with_lines(&value, place), &referring, redactor);
-    let is_right = problems.is_empty();
-    wrong.extend_list(&pipeline.name, problems.into_iter().map(|problem| placed(problem, &pointer)).collect());
-    is_right.then_some(config)
-}
-
-/// What is wrong with an account's settings whatever its secrets are.
-fn config_without_secrets(
-    pipeline: &Pipeline,
-    source: &Source,
-    entry: &AccountEntry,
-    manifest: &Manifest,
-) -> Vec<Problem> {
-    let index = source.accounts.iter().position(|account| account.id == entry.id).unwrap_or_default();
-    let pointer = format!("/sources/{}/accounts/{index}/config", source.index);
-    let config = Value::Object(entry.config.clone());
-    let referring = secret::referring(&config);
-    let (_, mut problems) =
-        complete(manifest, with_lines(&config, pipeline.node(&pointer)), &referring, &Redactor::default());
-    // A reference is not the value that is judged, nor is what holds it.
-    let unknown: Vec<String> = referring.iter().map(|place| key_path(place)).collect();
-    problems.retain(|problem| problem.key.is_empty() || !unknown.iter().any(|key| key.starts_with(&problem.key)));
-    problems.into_iter().map(|problem| placed(problem, &pointer)).collect()
-}
-
-/// A problem of an account's settings, at its place in the pipeline file.
-fn placed(problem: Problem, pointer: &str) -> Problem {
-    let separator = if problem.key.is_empty() || problem.key.starts_with('[') { "" } else { "." };
-    Problem { key: format!("{}{separator}{}", key_path(pointer), problem.key), ..problem }
-}
-
-/// Settings with the spec's defaults, and what is wrong with them; secret values become known to the redactor. At the places of
-/// `referring` (JSON pointers) stood references to secrets.
-pub(crate) fn complete(
-    manifest: &Manifest,
-    config: contract::yaml::Node,
-    referring: &[String],
-    redactor: &Redactor,
-) -> (Value, Vec<Problem>) {
-    let Some(spec) = &manifest.source.spec else { return (config.to_json(), Vec::new()) };
-    let node = spec.complete(config);
-    let value = node.to_json();
-    spec.secret_settings(&value).iter().for_each(|(_, secret)| redactor.add(secret));
-    (value, spec.problems(&node, referring))
 }

@@ -2,7 +2,8 @@
 
 use super::ExtractError;
 use super::plain::host_in_clear;
-use super::plan::{PlanError, complete};
+use super::plan::PlanError;
+use super::settings::complete;
 use crate::http::account::Account;
 use crate::http::client::Client;
 use crate::http::retry::Waits;
