@@ -49,7 +49,7 @@ fn what_is_wrong_is_named_all_at_once_and_no_value_is_shown() {
     }
     assert_eq!(world.names(), Vec::<String>::new());
     world.drayage(&["init", "servicetitn"]).expect(2).says_all(&["did you mean `servicetitan`?"]);
-    world.drayage(&["init", "none.yaml"]).expect(2).says_all(&["none.yaml: the manifest cannot be read"]);
+    world.drayage(&["init", "none.yaml"]).expect(2).says_all(&["the manifest none.yaml cannot be read"]);
     world.drayage(&["init", "gong", "--account", "a b"]).expect(2).says_all(&["--account a b: use letters, digits"]);
     let place = world.init(&["--stream=campaigns", "--landing=${env:NO_SUCH_LANDING}"]);
     place.expect(2).says_all(&["the environment variable NO_SUCH_LANDING is not set"]);
