@@ -151,19 +151,27 @@ async fn what_cannot_be_asked_for_by_key_is_read_as_a_whole() {
         "type": "RecordSelector", "extractor": {"type": "DpathExtractor", "field_path": ["items"]},
         "record_filter": {"type": "RecordFilter", "condition": "{{ record.id > 0 }}"},
     }});
-    for (retriever, redact) in [(filter, json!({})), (json!({}), json!({"id": "hash"}))] {
-        let bench = Bench::new(&manifest(&[stream("rows", &retriever, &by_ids(50))], 2), |asked| {
+    let none = json!({});
+    for (retriever, key, redact) in [
+        (filter, json!("id"), none.clone()),
+        (none.clone(), json!("id"), json!({"id": "hash"})),
+        (none.clone(), json!([["u", "id"]]), json!({"u.id": "hash"})),
+    ] {
+        let mut fields = by_ids(50);
+        fields["primary_key"] = key.clone();
+        let bench = Bench::new(&manifest(&[stream("rows", &retriever, &fields)], 2), |asked| {
             assert_eq!(asked.get("ids"), "");
-            Said::ok(&json!({"items": [row(1)]}))
+            Said::ok(&json!({"items": [{"id": 1, "u": {"id": 1}}]}))
         })
         .await;
+        let stored = if key == "id" { "id" } else { "u.id" };
         bench.write_pipeline(&json!({
             "redact_salt": "${env:REDACT_SALT}", "source": {"streams": [{"name": "rows", "redact": redact}]},
         }));
         let run = RunId::new(Utc::now());
-        suspect(&bench, &run, "rows", &["id"], &[&["3"]]).await;
+        suspect(&bench, &run, "rows", &[stored], &[&["3"]]).await;
         confirm(&bench, &run).await;
-        assert_eq!(confirmed(&bench, &run, "rows").await.unwrap().mode, BatchMode::Snapshot);
+        assert_eq!(confirmed(&bench, &run, "rows").await.unwrap().mode, BatchMode::Snapshot, "{key} {redact}");
     }
 }
 

@@ -43,3 +43,22 @@ async fn a_record_keeps_what_it_has_under_the_name_of_its_key() {
     let last = json!({"u": {"id": null}, "u.id": null});
     assert_eq!(records, [items[0].clone(), items[1].clone(), last]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_beside_a_key_within_another_field_is_masked_as_everything_else() {
+    let mut own = json!({});
+    own["primary_key"] = json!([["u", "id"]]);
+    let rows = stream("rows", &json!({}), &own);
+    let item = json!({"u": {"id": "ada@x.example", "bio": "write to ada@x.example"}});
+    let bench = Bench::new(&manifest(&[rows], 1), move |_| Said::ok(&json!({"items": [item]}))).await;
+    bench.write_pipeline(&json!({
+        "redact_salt": "${env:REDACT_SALT}", "source": {"streams": [{"name": "rows", "mask": ["email"]}]},
+    }));
+    let report = bench.extract().await;
+    assert_eq!(of(&report, "rows").status, UnitStatus::Done, "{report:?}");
+    let (_, records) = bench.records(&report.run_id, "rows").await;
+    assert_eq!(records[0]["u.id"], "ada@x.example", "a key tells rows apart, and is left alone");
+    for field in ["id", "bio"] {
+        assert!(!records[0]["u"][field].as_str().unwrap().contains('@'), "{field}: {}", records[0]);
+    }
+}

@@ -1,50 +1,19 @@
 CREATE SCHEMA IF NOT EXISTS {{ log_schema | id }};
 
-CREATE TABLE IF NOT EXISTS {{ log_schema | id }}.etl_logs (
-    run_id VARCHAR NOT NULL,
-    stage VARCHAR NOT NULL,
-    source VARCHAR NOT NULL,
-    account VARCHAR NOT NULL,
-    stream VARCHAR NOT NULL,
-    table_name VARCHAR,
-    status VARCHAR NOT NULL,
-    mode VARCHAR,
-    rows_extracted BIGINT,
-    rows_inserted BIGINT,
-    rows_updated BIGINT,
-    rows_deleted BIGINT,
-    rows_rejected BIGINT,
-    bytes BIGINT,
-    started_at TIMESTAMP,
-    finished_at TIMESTAMP,
-    duration_ms BIGINT,
-    error VARCHAR
+{% for log in logs %}
+CREATE TABLE IF NOT EXISTS {{ log_schema | id }}.{{ log.name | id }} (
+{% for column in log.columns %}
+    {{ column.name | id }} {{ column.type }}{% if column.required %} NOT NULL{% endif %}{% if not loop.last %},{% endif %}
+
+{% endfor %}
 );
 
-CREATE TABLE IF NOT EXISTS {{ log_schema | id }}.schema_changes (
-    run_id VARCHAR NOT NULL,
-    table_name VARCHAR NOT NULL,
-    column_name VARCHAR NOT NULL,
-    field VARCHAR,
-    change VARCHAR NOT NULL,
-    from_type VARCHAR,
-    to_type VARCHAR NOT NULL,
-    changed_at TIMESTAMP NOT NULL
-);
+{# What an older version has made lacks later columns. #}
+{% for column in log.columns if not column.required %}
+ALTER TABLE {{ log_schema | id }}.{{ log.name | id }} ADD COLUMN IF NOT EXISTS {{ column.name | id }} {{ column.type }};
+{% endfor %}
 
-CREATE TABLE IF NOT EXISTS {{ log_schema | id }}.applied_batches (
-    table_name VARCHAR NOT NULL,
-    table_id VARCHAR,
-    source VARCHAR NOT NULL,
-    account VARCHAR NOT NULL,
-    stream VARCHAR NOT NULL,
-    run_id VARCHAR NOT NULL,
-    mode VARCHAR NOT NULL,
-    state VARCHAR,
-    synced TIMESTAMP,
-    applied_at TIMESTAMP NOT NULL
-);
-
+{% endfor %}
 {% for schema in schemas %}
 CREATE SCHEMA IF NOT EXISTS {{ schema | id }};
 {% endfor %}

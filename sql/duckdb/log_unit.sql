@@ -1,2 +1,2 @@
-INSERT INTO {{ log_schema | id }}.etl_logs
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::TIMESTAMP, ?::TIMESTAMP, ?, ?)
+INSERT INTO {{ log_schema | id }}.etl_logs ({% for column in columns %}{{ column.name | id }}{% if not loop.last %}, {% endif %}{% endfor %})
+VALUES ({% for column in columns %}?::{{ column.type }}{% if not loop.last %}, {% endif %}{% endfor %})

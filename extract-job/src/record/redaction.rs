@@ -112,9 +112,11 @@ impl Redaction {
         met
     }
 
-    /// Whether a field of a record does not stay as it is.
-    pub(crate) fn changes(&self, field: &str) -> bool {
-        self.fields.iter().any(|own| own.path.first().is_some_and(|first| is_same(field, first)))
+    /// Whether a field of a record may not stay as it is: `name` is how it is stored, `path` where it stands.
+    pub(crate) fn changes(&self, name: &str, path: &[String]) -> bool {
+        let begins = |own: &Field, with: &str| own.path.first().is_some_and(|first| is_same(with, first));
+        let within = |own: &Field| path.first().is_some_and(|first| begins(own, first));
+        self.fields.iter().any(|own| is_same(name, &own.name) || begins(own, name) || within(own))
     }
 
     /// Changes with the salt, and does not tell it.

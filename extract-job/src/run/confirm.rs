@@ -50,10 +50,9 @@ pub(super) async fn ask(
     let Some(confirm) = &work.stream.confirm else { return Ok(None) };
     // What a filter leaves out, a hash stands for, or the warehouse spells its own way, cannot be asked for by its key.
     let is_filtered = work.stream.retriever.selector.filter.is_some();
-    let is_redacted = work
-        .redaction
-        .as_ref()
-        .is_some_and(|redaction| work.stream.primary_key.iter().any(|key| redaction.changes(key)));
+    let mut key = work.stream.primary_key.iter().zip(&work.stream.key_paths);
+    let is_redacted =
+        work.redaction.as_ref().is_some_and(|redaction| key.any(|(name, path)| redaction.changes(name, path)));
     if is_filtered || is_redacted || !suspects.as_sent || suspects.primary_key != work.stream.primary_key {
         return Ok(None);
     }

@@ -293,9 +293,8 @@ fn work_unit(source: &Source, unit: Unit, stream: &Arc<DeclarativeStream>, salt:
     let write = settings.write.or((mode == StreamMode::Append).then_some(Write::Append));
     let table = source.table(&stream.name);
     let cursor = stream.cursor.as_ref().and_then(|cursor| cursor.plain_field());
-    let first = |key: &String| key.split('.').next().unwrap_or_default().to_owned();
-    // A key from within another field stands beside it, too, under its whole name.
-    let known_by = stream.primary_key.iter().chain(&cursor).map(first).chain(stream.primary_key.clone()).collect();
+    // A key from within another field stands beside it, under its whole name; what it is taken from hides as any other field does.
+    let known_by = stream.primary_key.iter().chain(&cursor).cloned().collect();
     let redaction = Redaction::new(&settings, known_by, salt.map(Secret::expose).unwrap_or_default()).map(Arc::new);
     let hints = (!settings.columns.is_empty()).then(|| Arc::new(HintSight::new(settings.columns.keys())));
     let schema = stream.schema.clone().map(|schema| redaction::schema(schema, &settings.redact));

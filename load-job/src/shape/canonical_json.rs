@@ -1,23 +1,26 @@
 //! JSON in one form: sorted keys, no white space, texts without needless escapes. Numbers stay as they are written.
 
-use super::hash::Children;
+use super::hash::{Children, MAX_DEPTH};
 
-/// The value in its one form. What is nested deeper than the parser goes stays as it is.
+/// The value in its one form. What is nested deeper than the hash goes stays as it is.
 pub(super) fn canonical_json(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    write(&mut out, raw.trim());
+    write(&mut out, raw.trim(), 0);
     out
 }
 
-fn write(out: &mut String, raw: &str) {
-    match (raw.as_bytes().first(), serde_json::from_str::<Children<'_>>(raw)) {
-        (Some(b'"'), _) => write_text(out, raw),
-        (Some(b'{' | b'['), Ok(children)) => write_children(out, children),
+fn write(out: &mut String, raw: &str, depth: usize) {
+    match raw.as_bytes().first() {
+        Some(b'"') => write_text(out, raw),
+        Some(b'{' | b'[') if depth < MAX_DEPTH => match serde_json::from_str::<Children<'_>>(raw) {
+            Ok(children) => write_children(out, children, depth + 1),
+            Err(_) => out.push_str(raw),
+        },
         _ => out.push_str(raw),
     }
 }
 
-fn write_children(out: &mut String, children: Children<'_>) {
+fn write_children(out: &mut String, children: Children<'_>, depth: usize) {
     match children {
         Children::Object(mut entries) => {
             // Of a key given twice the last value counts; a stable sort keeps it last.
@@ -33,7 +36,7 @@ fn write_children(out: &mut String, children: Children<'_>) {
                 }
                 out.push_str(&serde_json::Value::from(name.as_ref()).to_string());
                 out.push(':');
-                write(out, value.get());
+                write(out, value.get(), depth);
             }
             out.push('}');
         }
@@ -43,7 +46,7 @@ fn write_children(out: &mut String, children: Children<'_>) {
                 if index > 0 {
                     out.push(',');
                 }
-                write(out, item.get());
+                write(out, item.get(), depth);
             }
             out.push(']');
         }

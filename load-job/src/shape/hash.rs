@@ -25,7 +25,7 @@ impl Canonical {
 }
 
 /// Deeper than this, a value counts as the text it is: hashing must not exhaust the stack.
-const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 100;
 
 /// Adds one value to the hash.
 pub(super) fn value(hasher: &mut Canonical, raw: &str) {

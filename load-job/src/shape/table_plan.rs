@@ -155,8 +155,12 @@ impl TablePlan {
                 .collect(),
             plan: Self::default(),
         };
-        let known: Vec<(String, ExistingColumn)> =
-            columns.iter().filter_map(|column| Some((planner.owner(&column.name)?, column.clone()))).collect();
+        let is_written = is_written(columns, hints, keys, observed);
+        let known: Vec<(String, ExistingColumn)> = columns
+            .iter()
+            .filter_map(|column| Some((planner.owner(&column.name)?, column.clone())))
+            .filter(|(field, column)| is_written(field, column))
+            .collect();
         for (field, column) in &known {
             if let Some(ty) = column.ty {
                 let index = planner.column(field, &column.name, ty, column.sibling);
@@ -209,6 +213,22 @@ fn owners(columns: &[ExistingColumn], hints: &[Hint], observed: &Observed) -> Ha
         owners.insert(column.name.clone(), owner.unwrap_or_else(|| column.name.clone()));
     }
     owners
+}
+
+/// Which of the existing columns are written: not those that somebody has added to a table of ours for values of his own. A table that
+/// remembers the fields of its key was made here, with all fields remembered; one of another ETL does not tell what is whose.
+fn is_written<'a>(
+    columns: &'a [ExistingColumn],
+    hints: &'a [Hint],
+    keys: &'a [String],
+    observed: &'a Observed,
+) -> impl Fn(&str, &ExistingColumn) -> bool + 'a {
+    let remembers = |key: &String| columns.iter().any(|column| column.field.as_ref() == Some(key));
+    let is_ours = !keys.is_empty() && keys.iter().all(remembers);
+    move |field, column| {
+        let is_known = column.field.is_some() || hints.iter().any(|hint| hint.field == *field);
+        !is_ours || is_known || !observed.kinds(field).is_empty()
+    }
 }
 
 /// Of several fields that want one name: the one that is spelt like it, else the first by its letters.

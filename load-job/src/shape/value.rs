@@ -58,7 +58,9 @@ impl<'a> Value<'a> {
     /// Objects and lists that were sent as a text are what the text says. Any other text stays one: `"12"` and `"true"` are words as well.
     fn read_json_text(&mut self) {
         let begins = |text: &str| matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
-        if self.raw.starts_with('"') && begins(&self.text) && serde_json::from_str::<&RawValue>(&self.text).is_ok() {
+        let is_text = self.raw.starts_with('"') && self.kind != Kind::TextBroken;
+        let is_json = |text: &str| serde_json::from_str::<&RawValue>(text).is_ok() && depth(text) <= MAX_DEPTH;
+        if is_text && begins(&self.text) && is_json(&self.text) {
             (self.kind, self.is_json_text) = (Kind::Nested, true);
         }
     }
@@ -72,6 +74,29 @@ impl<'a> Value<'a> {
     pub(super) fn json(&self) -> &str {
         if self.is_json_text { self.text.trim() } else { self.raw }
     }
+}
+
+/// So deep a record may be nested, as the extract sees to; a text within it is no other.
+const MAX_DEPTH: usize = 127;
+
+/// How deep a JSON text is nested.
+fn depth(json: &str) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                now += 1;
+                most = most.max(now);
+            }
+            b'}' | b']' if !in_text => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
 }
 
 /// A text without its escapes, and whether it had half of a surrogate pair: that is no character, and shows as one that says so.
@@ -112,4 +137,29 @@ pub(super) fn whole_surrogates(raw: &str) -> Cow<'_, str> {
     }
     out.push_str(&raw[copied..]);
     Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_json_only_where_it_can_be_held_as_json() {
+        let nested = |depth: usize| format!("\"{}{}\"", "[".repeat(depth), "]".repeat(depth));
+        let cases = [
+            (r#""{\"a\":\"[\\\"{\"}""#.to_owned(), Kind::Nested),
+            (nested(127), Kind::Nested),
+            (nested(128), Kind::Text),
+            (nested(100_000), Kind::Text),
+            (r#""{\"a\":\"\ud800\"}""#.to_owned(), Kind::TextBroken),
+            (r#""{\"a\":1} 2""#.to_owned(), Kind::Text),
+            (r#""12""#.to_owned(), Kind::TextInt),
+            ("12".to_owned(), Kind::Int53),
+        ];
+        for (raw, kind) in cases {
+            let mut value = Value::read(&raw);
+            value.read_as(Reading::JsonText);
+            assert_eq!(value.kind, kind, "{:.40}", raw);
+        }
+    }
 }

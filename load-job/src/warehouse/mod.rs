@@ -5,6 +5,7 @@ mod adoption;
 pub mod bigquery;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
+mod log_tables;
 mod memory;
 
 pub use adoption::{Adopted, Adoption};

@@ -17,6 +17,7 @@ on_each_warehouse! {
     hints_of_the_schema_and_of_the_pipeline_file_decide,
     a_key_that_changes_its_type_is_refused_not_guessed,
     a_table_that_someone_changed_is_adapted_or_refused_by_name,
+    a_column_that_somebody_has_added_keeps_its_values,
     numbers_of_every_size_survive_an_independent_reading,
     numbers_of_too_many_digits_go_beside_their_column,
     keys_are_never_bent;
@@ -204,6 +205,20 @@ fn a_table_that_someone_changed_is_adapted_or_refused_by_name(new: fn() -> World
     let run = world.extract(&[snapshot("a", &[json!({"id": 1, "x": 3})])]);
     let units = world.load_with(&run, &Options::default());
     assert!(units[0].error.as_ref().unwrap().contains("without the column _etl_row_hash"), "{:?}", units[0].error);
+}
+
+fn a_column_that_somebody_has_added_keeps_its_values(new: fn() -> World) {
+    let mut world = new();
+    world.run(&[snapshot("a", &[json!({"id": 1, "x": 1, "gone": "a"}), json!({"id": 2, "x": 1, "gone": "a"})])]);
+    let text = if world.is_bigquery() { "STRING" } else { "VARCHAR" };
+    world.tamper(&format!("ALTER TABLE bronze.things ADD COLUMN note {text}"));
+    world.tamper("UPDATE bronze.things SET note = 'mine' WHERE TRUE");
+    world.run(&[snapshot("a", &[json!({"id": 1, "x": 2}), json!({"id": 2, "x": 1, "gone": "a"})])]);
+    let shown = "SELECT id, x, gone, note FROM bronze.things ORDER BY id";
+    assert_eq!(world.lines(shown), ["1 2 NULL mine", "2 1 a mine"], "a field that left is null");
+    // Once the API has a field of that name, the column is the field's.
+    world.run(&[snapshot("a", &[json!({"id": 1, "x": 2, "note": "theirs"}), json!({"id": 2, "x": 1, "gone": "a"})])]);
+    assert_eq!(world.lines(shown), ["1 2 NULL theirs", "2 1 a mine"]);
 }
 
 fn numbers_of_every_size_survive_an_independent_reading(new: fn() -> World) {

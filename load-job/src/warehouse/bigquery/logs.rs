@@ -2,93 +2,53 @@
 //! They are made by REST and written by statements that may be repeated; what was applied before is read once a load.
 
 use super::client::{Client, Param};
-use super::sql::{render, timestamp};
+use super::sql::render;
 use crate::shape::TablePlan;
+use crate::warehouse::log_tables::{self, ETL_LOGS, LogColumn, LogTable, LoggedUnit, SCHEMA_CHANGES};
 use crate::warehouse::{ChangeRequest, Commit, LastApplied, WarehouseError};
 use chrono::{DateTime, Utc};
 use contract::report::UnitReport;
 use contract::run_id::{RunId, latest_moment};
 use contract::unit::Unit;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-const ETL_LOGS: &str = "etl_logs";
-const SCHEMA_CHANGES: &str = "schema_changes";
-/// What the place remembers of its tables.
-pub(super) const APPLIED_BATCHES: &str = "applied_batches";
-
-/// Name, type, and whether it is required.
-type LogField = (&'static str, &'static str, bool);
-
-/// Makes the log tables where they are missing.
-pub(super) fn create(client: &Client, dataset: &str) -> Result<(), WarehouseError> {
-    let field = |(name, ty, required): &(&str, &str, bool)| json!({ "name": name, "type": ty, "mode": if *required { "REQUIRED" } else { "NULLABLE" } });
-    let tables: [(&str, &[LogField], &[&str]); 3] = [
-        (
-            ETL_LOGS,
-            &[
-                ("run_id", "STRING", true),
-                ("stage", "STRING", true),
-                ("source", "STRING", true),
-                ("account", "STRING", true),
-                ("stream", "STRING", true),
-                ("table_name", "STRING", false),
-                ("status", "STRING", true),
-                ("mode", "STRING", false),
-                ("rows_extracted", "INT64", false),
-                ("rows_inserted", "INT64", false),
-                ("rows_updated", "INT64", false),
-                ("rows_deleted", "INT64", false),
-                ("rows_rejected", "INT64", false),
-                ("bytes", "INT64", false),
-                ("started_at", "TIMESTAMP", false),
-                ("finished_at", "TIMESTAMP", false),
-                ("duration_ms", "INT64", false),
-                ("error", "STRING", false),
-                ("bytes_processed", "INT64", false),
-                ("bytes_billed", "INT64", false),
-            ],
-            &["run_id", "source", "account", "stream"],
-        ),
-        (
-            SCHEMA_CHANGES,
-            &[
-                ("run_id", "STRING", true),
-                ("table_name", "STRING", true),
-                ("column_name", "STRING", true),
-                ("field", "STRING", false),
-                ("change", "STRING", true),
-                ("from_type", "STRING", false),
-                ("to_type", "STRING", true),
-                ("changed_at", "TIMESTAMP", true),
-            ],
-            &["run_id"],
-        ),
-        (
-            APPLIED_BATCHES,
-            &[
-                ("table_name", "STRING", true),
-                ("table_id", "STRING", false),
-                ("source", "STRING", true),
-                ("account", "STRING", true),
-                ("stream", "STRING", true),
-                ("run_id", "STRING", true),
-                ("mode", "STRING", true),
-                ("state", "STRING", false),
-                ("synced", "TIMESTAMP", false),
-                ("applied_at", "TIMESTAMP", true),
-            ],
-            &["table_id", "account"],
-        ),
-    ];
-    for (table, fields, clustering) in tables {
-        if client.table(dataset, table)?.is_none() {
-            let fields: Vec<Value> = fields.iter().map(field).collect();
-            let body = json!({ "schema": { "fields": fields }, "clustering": { "fields": clustering } });
-            client.create_table(dataset, table, body)?;
+/// Makes the log tables where they are missing, and adds the columns that those of an older version lack.
+pub(super) fn create(client: &mut Client, dataset: &str) -> Result<(), WarehouseError> {
+    for log in log_tables::all() {
+        match client.table(dataset, log.name)? {
+            None => {
+                let mode = |column: &LogColumn| if column.is_required { "REQUIRED" } else { "NULLABLE" };
+                let field =
+                    |column: &LogColumn| json!({ "name": column.name, "type": column.ty.name(), "mode": mode(column) });
+                let fields: Vec<Value> = log.columns.iter().map(field).collect();
+                let body = json!({ "schema": { "fields": fields }, "clustering": { "fields": log.clustering } });
+                client.create_table(dataset, log.name, body)?;
+            }
+            Some(table) => add_columns(client, dataset, &log, &table)?,
         }
     }
     Ok(())
+}
+
+/// Adds what a log table of an older version lacks.
+fn add_columns(client: &mut Client, dataset: &str, log: &LogTable, table: &Value) -> Result<(), WarehouseError> {
+    let fields = table["schema"]["fields"].as_array();
+    let has = |name: &str| {
+        fields
+            .into_iter()
+            .flatten()
+            .filter_map(|field| field["name"].as_str())
+            .any(|there| there.eq_ignore_ascii_case(name))
+    };
+    let lacking = log.columns.iter().filter(|column| !has(column.name));
+    let added: Vec<Value> =
+        lacking.map(|column| json!({ "name": column.name, "type": column.ty.name(), "description": "" })).collect();
+    if added.is_empty() {
+        return Ok(());
+    }
+    let text = render("add_column", &json!({ "target": [client.project, dataset, log.name], "columns": added }))?;
+    client.statement(&format!("add columns to {dataset}.{}", log.name), "log", &text, &[]).map(drop)
 }
 
 /// The run that was applied last to each unit of the place; nothing if there is no log yet.
@@ -124,31 +84,16 @@ pub(super) fn units(
     let rows: Vec<Value> = units
         .iter()
         .map(|unit| {
-            json!({
-                "source": unit.source,
-                "account": unit.account,
-                "stream": unit.stream,
-                "table_name": unit.table,
-                "status": unit.status.as_str(),
-                "mode": unit.mode,
-                "rows_extracted": unit.rows_extracted,
-                "rows_inserted": unit.rows_inserted,
-                "rows_updated": unit.rows_updated,
-                "rows_deleted": unit.rows_deleted,
-                "rows_rejected": unit.rows_rejected,
-                "bytes": unit.bytes,
-                "started_at": timestamp(unit.started_at),
-                "finished_at": timestamp(unit.finished_at),
-                "duration_ms": unit.duration_ms,
-                "error": unit.error,
-                "bytes_processed": unit.bytes_processed,
-                "bytes_billed": unit.bytes_billed,
-                "changed": unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0,
-            })
+            let row = log_tables::unit_values(LoggedUnit { run_id, stage, unit });
+            let mut row: Map<String, Value> = row.map(|(column, value)| (column.name.to_owned(), value)).collect();
+            row.insert("changed".to_owned(), json!(unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0));
+            Value::Object(row)
         })
         .collect();
+    let columns: Vec<Value> =
+        log_tables::unit_columns().map(|column| json!({ "name": column.name, "type": column.ty.name() })).collect();
     let rows = Value::from(rows).to_string();
-    let text = render("log_unit", &json!({ "logs": [client.project, dataset, ETL_LOGS] }))?;
+    let text = render("log_unit", &json!({ "logs": [client.project, dataset, ETL_LOGS], "columns": columns }))?;
     let params =
         [("rows", Param::Text(&rows)), ("run_id", Param::Text(run_id.as_str())), ("stage", Param::Text(stage))];
     client.statement("write the log", "log", &text, &params).map(drop)

@@ -3,8 +3,8 @@
 //! table has what it has not, and what a killed load left unsaid is said when the run is loaded again.
 
 use super::client::{Client, Param, refused};
-use super::logs::APPLIED_BATCHES;
 use super::sql::render;
+use crate::warehouse::log_tables::APPLIED_BATCHES;
 use crate::warehouse::{Applied, Commit, TableId, TableName, WarehouseError};
 use chrono::DateTime;
 use contract::unit::Unit;

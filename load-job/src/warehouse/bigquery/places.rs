@@ -111,7 +111,7 @@ impl Places {
             for dataset in [&place.dataset, &place.log_dataset] {
                 client.dataset(dataset, Some(&there))?;
             }
-            logs::create(&client, &place.log_dataset)?;
+            logs::create(&mut client, &place.log_dataset)?;
         }
         let applied = logs::last_applied(&mut client, &place.log_dataset)?;
         let memory = memory::read(&mut client, &place.log_dataset)?;

@@ -9,6 +9,7 @@ use super::retype;
 use super::schema::{self, timestamp};
 use super::sql::render;
 use crate::shape::{ColumnPlan, ColumnType, Hint, SchemaChangeKind, TablePlan};
+use crate::warehouse::log_tables::{APPLIED_BATCHES, ETL_LOGS};
 use crate::warehouse::{
     AccountChange, Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, ExistingTable, LastApplied,
     Spent, TableId, TableName, TableOrder, Warehouse, WarehouseError,
@@ -56,7 +57,7 @@ impl DuckDb {
         let is_there = |table: &str| -> Result<bool, WarehouseError> {
             Ok(!client.query("read the catalogue", &find, params![log_schema, table], |_| Ok(()))?.is_empty())
         };
-        let (has_logs, has_memory) = (is_there("etl_logs")?, is_there(memory::TABLE)?);
+        let (has_logs, has_memory) = (is_there(ETL_LOGS)?, is_there(APPLIED_BATCHES)?);
         Ok(Self { client, log_schema: log_schema.to_owned(), has_logs, has_memory })
     }
 
@@ -159,8 +160,7 @@ impl DuckDb {
     /// # Errors
     /// The statement fails.
     pub fn prepare(&mut self, schemas: &[String]) -> Result<(), WarehouseError> {
-        let sql = render("create_log_tables", &json!({ "log_schema": self.log_schema, "schemas": schemas }))?;
-        self.client.batch("create the log tables", &sql)?;
+        logs::create(&self.client, &self.log_schema, schemas)?;
         (self.has_logs, self.has_memory) = (true, true);
         Ok(())
     }

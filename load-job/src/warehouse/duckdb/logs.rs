@@ -2,16 +2,18 @@
 //! A repeated load that changes nothing leaves the first load's row, which tells what happened.
 
 use super::client::Client;
-use super::schema::timestamp;
+use super::schema::{timestamp, type_name};
 use super::sql::render;
 use crate::shape::TablePlan;
+use crate::warehouse::log_tables::{self, LogColumn, LogTable, LoggedUnit};
 use crate::warehouse::{ChangeRequest, Commit, LastApplied, WarehouseError};
 use chrono::{DateTime, Utc};
 use contract::report::{UnitReport, UnitStatus};
 use contract::run_id::{RunId, latest_moment};
 use contract::unit::Unit;
-use duckdb::params;
-use serde_json::json;
+use duckdb::types::Value as Bound;
+use duckdb::{params, params_from_iter};
+use serde_json::{Value, json};
 
 /// Writes the rows of units, replacing what an earlier attempt has written.
 pub(super) fn units(
@@ -22,7 +24,8 @@ pub(super) fn units(
     units: &[UnitReport],
 ) -> Result<(), WarehouseError> {
     let what = "write the log";
-    let names = json!({ "log_schema": log_schema });
+    let columns: Vec<Value> = log_tables::unit_columns().map(column).collect();
+    let names = json!({ "log_schema": log_schema, "columns": columns });
     let (find, delete, insert) =
         (render("logged_unit", &names)?, render("delete_log", &names)?, render("log_unit", &names)?);
     for unit in units {
@@ -34,32 +37,33 @@ pub(super) fn units(
             continue;
         }
         client.execute(what, &delete, key)?;
-        client.execute(
-            what,
-            &insert,
-            params![
-                run_id.as_str(),
-                stage,
-                unit.source,
-                unit.account,
-                unit.stream,
-                unit.table,
-                unit.status.as_str(),
-                unit.mode,
-                unit.rows_extracted,
-                unit.rows_inserted,
-                unit.rows_updated,
-                unit.rows_deleted,
-                unit.rows_rejected,
-                unit.bytes,
-                timestamp(unit.started_at),
-                timestamp(unit.finished_at),
-                unit.duration_ms,
-                unit.error,
-            ],
-        )?;
+        let row = log_tables::unit_values(LoggedUnit { run_id, stage, unit });
+        client.execute(what, &insert, params_from_iter(row.map(|(_, value)| bound(value))))?;
     }
     Ok(())
+}
+
+/// What a template sees of a column.
+fn column(column: LogColumn) -> Value {
+    json!({ "name": column.name, "type": type_name(column.ty), "required": column.is_required })
+}
+
+/// A value as it is bound; the statement casts it to its column's type.
+fn bound(value: Value) -> Bound {
+    match value {
+        Value::Null => Bound::Null,
+        Value::String(text) => Bound::Text(text),
+        Value::Number(number) => number.as_u64().map_or_else(|| Bound::Text(number.to_string()), Bound::UBigInt),
+        other => Bound::Text(other.to_string()),
+    }
+}
+
+/// Makes the log tables, adds the columns that those of an older version lack, and makes schemas.
+pub(super) fn create(client: &Client, log_schema: &str, schemas: &[String]) -> Result<(), WarehouseError> {
+    let table = |table: LogTable| json!({ "name": table.name, "columns": table.columns.into_iter().map(column).collect::<Vec<_>>() });
+    let logs: Vec<Value> = log_tables::all().into_iter().map(table).collect();
+    let names = json!({ "log_schema": log_schema, "logs": logs, "schemas": schemas });
+    client.batch("create the log tables", &render("create_log_tables", &names)?)
 }
 
 /// Writes the rows of the columns that were added, widened or split.

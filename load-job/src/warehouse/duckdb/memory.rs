@@ -10,9 +10,6 @@ use contract::unit::Unit;
 use duckdb::params;
 use serde_json::json;
 
-/// The table that holds it.
-pub(super) const TABLE: &str = "applied_batches";
-
 /// The comment of a table.
 pub(super) fn comment(client: &Client, table: &TableName) -> Result<Option<String>, WarehouseError> {
     let sql = render("table_comment", &json!({}))?;

@@ -18,9 +18,9 @@ pub(super) fn is_exact(
     from: ColumnType,
     to: &Hint,
 ) -> Result<bool, WarehouseError> {
-    let is_time = |ty| matches!(ty, ColumnType::Datetime | ColumnType::Timestamp);
-    // A text within JSON has quotes, and a time without a zone is no instant.
-    if from == ColumnType::Json || (is_time(from) && is_time(to.ty)) {
+    let is_counted = matches!(to.reading, Reading::Epoch(_));
+    // A text within JSON has quotes; and without a zone a time is no instant, nor is an instant a time once it has lost its zone.
+    if from == ColumnType::Json || ((from == ColumnType::Timestamp || to.ty == ColumnType::Timestamp) && !is_counted) {
         return Ok(false);
     }
     let mut names = names(column, from, to.ty, to.reading);
