@@ -27,6 +27,8 @@ const SHARED_PART: u64 = 16 * 1024 * 1024;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// So many numbers in a row may be without a part before there is none beyond them: a killed try leaves no more of them open.
 const MOST_MISSING: usize = 32;
+/// All that parts may have.
+const COMPRESSIONS: [Compression; 2] = [Compression::Gzip, Compression::Zstd];
 
 /// Writes one batch's records.
 #[derive(Clone)]
@@ -125,17 +127,27 @@ impl BatchSink {
         let Shared { landing, unit, run, .. } = &*self.shared;
         let (ours, mut missing) = (self.shared.numbers.next(), 0);
         for number in 0.. {
-            let path = paths::part(unit, run, number, self.shared.compression.extension());
-            if number >= ours {
-                missing = if landing.read(&path).await.is_ok() { 0 } else { missing + 1 };
-                if missing > MOST_MISSING {
-                    break;
+            missing += 1;
+            // An earlier try may have had another `compression`.
+            for compression in COMPRESSIONS {
+                let path = paths::part(unit, run, number, compression.extension());
+                if number >= ours {
+                    match landing.read(&path).await {
+                        Ok(_) => missing = 0,
+                        Err(LandingError::NotFound { .. }) => continue,
+                        Err(error) => {
+                            tracing::warn!(%unit, %path, %error, "whether a part is there cannot be seen; it is removed");
+                        }
+                    }
+                }
+                if let Err(error) = landing.remove(&path).await {
+                    tracing::error!(%unit, %path, %error, "what was read, with fields in clear, could not be removed");
                 }
             }
-            if missing == 0
-                && let Err(error) = landing.remove(&path).await
-            {
-                tracing::error!(%unit, %path, %error, "what was read, with fields in clear, could not be removed");
+            if number < ours {
+                missing = 0;
+            } else if missing > MOST_MISSING {
+                break;
             }
         }
         resume::remove(landing.as_ref(), unit, run).await;
@@ -225,3 +237,7 @@ impl State {
 pub(super) fn landing(error: LandingError) -> ReadError {
     ReadError(error.to_string())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
