@@ -60,7 +60,7 @@ pub(crate) struct Answer {
     pub(crate) named: bool,
     /// It was kept from an earlier request: to ask again would bring the same.
     pub(crate) kept: bool,
-    /// Of an error, only the beginning of the body is here.
+    /// Of an error, only the beginning of the body is here, or what could be unpacked of it.
     pub(crate) cut: bool,
 }
 
@@ -197,8 +197,7 @@ impl Client {
         {
             unpacker.push(&chunk)?;
         }
-        let cut = unpacker.is_cut();
-        let body = unpacker.finish()?;
+        let (body, cut) = unpacker.finish()?;
         Ok(Answer { status, headers, body, foreign, named: false, kept: false, cut })
     }
 

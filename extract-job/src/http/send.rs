@@ -388,7 +388,7 @@ impl Call<'_> {
             Action::Success | Action::Ignore if answer.cut => {
                 let bound = LARGEST_ERROR >> 20;
                 Ok(Judged::Refused(format!(
-                    "the API answered {status} with more than {bound} MiB, and of an error no more is read"
+                    "the API answered {status} with more than {bound} MiB, and of an error no more is read, or its body is not what its `content-encoding` says"
                 )))
             }
             Action::Success | Action::Ignore => {

@@ -26,6 +26,9 @@ pub(super) struct Unpacker {
     packing: Packing,
     encoding: String,
     is_empty: bool,
+    /// Of an error, which is shown as far as it could be unpacked.
+    may_be_damaged: bool,
+    is_damaged: bool,
 }
 
 /// How much a body may have, in bytes that are unpacked.
@@ -91,15 +94,17 @@ impl Unpacker {
             headers.remove(CONTENT_ENCODING);
             headers.remove(CONTENT_LENGTH);
         }
-        Ok(Self { packing, encoding, is_empty: true })
+        let may_be_damaged = matches!(most, Most::Shown(_));
+        Ok(Self { packing, encoding, is_empty: true, may_be_damaged, is_damaged: false })
     }
 
     /// Takes in the next bytes as they came.
     ///
     /// # Errors
-    /// They are damaged, or unpack to more than a body may have.
+    /// They are damaged, or unpack to more than a body may have. An error's body is cut there instead: what its status says must not be lost
+    /// by a proxy that answers in plain text, and leaves the encoding of what it stands for.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), ExchangeError> {
-        if bytes.is_empty() {
+        if bytes.is_empty() || self.is_damaged {
             return Ok(());
         }
         self.is_empty = false;
@@ -111,72 +116,63 @@ impl Unpacker {
             Packing::Zstd(zstd) => zstd.push(bytes),
             Packing::Unread => Ok(()),
         };
-        pushed.map_err(|error| failed(&self.encoding, error))
+        match pushed.map_err(|error| failed(&self.encoding, error)) {
+            Err(ExchangeError::Transport(_)) if self.may_be_damaged => {
+                self.is_damaged = true;
+                Ok(())
+            }
+            pushed => pushed,
+        }
     }
 
-    /// Whether there is more than may be shown.
+    /// Whether there is more than may, or can, be shown.
     pub(super) fn is_cut(&self) -> bool {
-        match &self.packing {
-            Packing::Plain(sink) => sink.is_cut,
-            Packing::Gzip(gzip) => gzip.get_ref().is_cut,
-            Packing::Deflate(inflate) => inflate.sink.is_cut,
-            Packing::Brotli(brotli) => brotli.get_ref().is_cut,
-            Packing::Zstd(zstd) => zstd.sink.is_cut,
-            Packing::Unread => false,
-        }
+        self.is_damaged
+            || match &self.packing {
+                Packing::Plain(sink) => sink.is_cut,
+                Packing::Gzip(gzip) => gzip.get_ref().is_cut,
+                Packing::Deflate(inflate) => inflate.sink.is_cut,
+                Packing::Brotli(brotli) => brotli.get_ref().is_cut,
+                Packing::Zstd(zstd) => zstd.sink.is_cut,
+                Packing::Unread => false,
+            }
     }
 
-    /// What there is of a body that is cut.
-    fn beginning(self) -> Buffer {
-        match self.packing {
-            Packing::Plain(sink) => sink.body,
-            Packing::Gzip(mut gzip) => std::mem::take(&mut gzip.get_mut().body),
-            Packing::Deflate(inflate) => inflate.sink.body,
-            Packing::Brotli(mut brotli) => std::mem::take(&mut brotli.get_mut().body),
-            Packing::Zstd(zstd) => zstd.sink.body,
-            Packing::Unread => Buffer::default(),
-        }
-    }
-
-    /// The whole body, or what may be shown of it.
+    /// The whole body; or what may, or can, be shown of it, and that it is cut.
     ///
     /// # Errors
-    /// What is packed does not end where the answer ends.
-    pub(super) fn finish(self) -> Result<Buffer, ExchangeError> {
-        if self.is_cut() {
-            return Ok(self.beginning());
-        }
-        let Self { packing, encoding, is_empty } = self;
-        if is_empty {
+    /// What is packed does not end where the answer ends, and the answer is no error.
+    pub(super) fn finish(self) -> Result<(Buffer, bool), ExchangeError> {
+        if self.is_empty {
             // Such as that of 204, whatever its headers say.
-            return Ok(Buffer::default());
+            return Ok((Buffer::default(), false));
         }
-        let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        let body = match packing {
-            Packing::Plain(sink) => Ok(sink.body),
-            Packing::Gzip(gzip) => gzip.finish().map(|sink| sink.body),
-            Packing::Deflate(inflate) => {
-                if inflate.has_ended {
-                    Ok(inflate.sink.body)
-                } else {
-                    Err(cut())
-                }
+        let Self { packing, encoding, may_be_damaged, is_damaged, .. } = self;
+        let ended = |has_ended: bool| if has_ended { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        let (sink, end): (Option<Sink>, io::Result<()>) = match packing {
+            Packing::Plain(sink) => (Some(sink), Ok(())),
+            Packing::Gzip(mut gzip) => {
+                let end = gzip.try_finish();
+                (Some(gzip.get_mut().take()), end)
             }
-            Packing::Brotli(brotli) => brotli.into_inner().map(|sink| sink.body).map_err(|_| cut()),
-            Packing::Zstd(zstd) => {
-                if zstd.has_ended {
-                    Ok(zstd.sink.body)
-                } else {
-                    Err(cut())
-                }
-            }
-            Packing::Unread => Ok(Buffer::default()),
+            Packing::Deflate(inflate) => (Some(inflate.sink), ended(inflate.has_ended)),
+            Packing::Brotli(brotli) => match brotli.into_inner() {
+                Ok(sink) => (Some(sink), Ok(())),
+                Err(sink) => (Some(sink), ended(false)),
+            },
+            Packing::Zstd(zstd) => (Some(zstd.sink), ended(zstd.has_ended)),
+            Packing::Unread => (None, Ok(())),
         };
-        let mut body = body.map_err(|error| failed(&encoding, error))?;
+        let (mut body, is_cut) = sink.map(|sink| (sink.body, sink.is_cut || is_damaged)).unwrap_or_default();
+        let is_whole = match end.map_err(|error| failed(&encoding, error)) {
+            Ok(()) => true,
+            Err(ExchangeError::Transport(_)) if may_be_damaged => false,
+            Err(error) => return Err(error),
+        };
         if body.starts_with(BYTE_ORDER_MARK) {
             body.remove_start(BYTE_ORDER_MARK.len());
         }
-        Ok(body)
+        Ok((body, is_cut || !is_whole))
     }
 }
 
@@ -204,6 +200,14 @@ struct Sink {
     body: Buffer,
     most: Most,
     is_cut: bool,
+}
+
+impl Sink {
+    /// What has come so far, out of a decoder that keeps its sink.
+    fn take(&mut self) -> Self {
+        let body = std::mem::take(&mut self.body);
+        Self { buffers: self.buffers.clone(), body, most: self.most, is_cut: self.is_cut }
+    }
 }
 
 impl Write for Sink {
@@ -309,139 +313,4 @@ impl Zstd {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-    use flate2::Compression;
-    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-
-    const TEXT: &str = r#"{"items": [{"id": 1, "name": "Ada"}, {"id": 2, "name": "Ada"}]}"#;
-    /// The text behind a byte order mark.
-    const BROTLI: [u8; 64] = [
-        27, 65, 0, 248, 157, 5, 118, 44, 155, 148, 134, 198, 97, 96, 190, 18, 108, 22, 183, 6, 33, 219, 123, 223, 65,
-        97, 187, 191, 90, 36, 70, 102, 107, 179, 232, 116, 245, 1, 135, 220, 238, 154, 99, 96, 113, 96, 109, 117, 0,
-        41, 152, 241, 135, 190, 231, 208, 153, 40, 136, 67, 26, 202, 185, 1,
-    ];
-    /// 8 MiB of spaces.
-    const BROTLI_BOMB: [u8; 14] = [203, 255, 255, 63, 248, 37, 64, 226, 177, 64, 32, 247, 254, 111];
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-        packer.write_all(bytes).unwrap();
-        packer.finish().unwrap()
-    }
-
-    fn zlib(bytes: &[u8]) -> Vec<u8> {
-        let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
-        packer.write_all(bytes).unwrap();
-        packer.finish().unwrap()
-    }
-
-    fn deflate(bytes: &[u8]) -> Vec<u8> {
-        let mut packer = DeflateEncoder::new(Vec::new(), Compression::default());
-        packer.write_all(bytes).unwrap();
-        packer.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        zstd::bulk::compress(bytes, 3).unwrap()
-    }
-
-    fn unpacked(encoding: &str, pieces: std::slice::Chunks<'_, u8>, most: usize) -> Result<Vec<u8>, ExchangeError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
-        let mut unpacker = Unpacker::new(&mut headers, true, &Buffers::default(), 0, Most::Allowed(most))?;
-        for piece in pieces {
-            unpacker.push(piece)?;
-        }
-        unpacker.finish().map(|body| body.to_vec())
-    }
-
-    /// How texts are packed, by each name that a server may use.
-    fn packed(text: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-        let (first, second) = text.split_at(text.len() / 3);
-        vec![
-            ("identity", text.to_vec()),
-            ("gzip", gzip(text)),
-            ("X-GZIP", gzip(text)),
-            ("gzip", [gzip(first), gzip(second)].concat()),
-            ("deflate", zlib(text)),
-            ("deflate", deflate(text)),
-            ("zstd", zstd(text)),
-            ("identity, zstd", [zstd(first), zstd(second)].concat()),
-        ]
-    }
-
-    #[test]
-    fn every_packing_is_read_whatever_pieces_it_comes_in() {
-        let marked = format!("\u{feff}{TEXT}");
-        let long = TEXT.repeat(20_000);
-        let cases = [(marked.as_str(), TEXT), (TEXT, TEXT), (long.as_str(), long.as_str())].into_iter();
-        let mut cases: Vec<_> = cases
-            .flat_map(|(text, expected)| {
-                packed(text.as_bytes()).into_iter().map(move |(encoding, bytes)| (encoding, bytes, expected))
-            })
-            .collect();
-        cases.push(("br", BROTLI.to_vec(), TEXT));
-        for (encoding, bytes, expected) in cases {
-            for size in [1, 7, bytes.len()] {
-                let body = unpacked(encoding, bytes.chunks(size), 1 << 30).unwrap();
-                assert!(body == expected.as_bytes(), "{encoding} in pieces of {size}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_cut_or_damaged_is_no_body() {
-        let mut cases = packed(TEXT.as_bytes());
-        cases.push(("br", BROTLI.to_vec()));
-        for (encoding, bytes) in cases.into_iter().filter(|(encoding, _)| *encoding != "identity") {
-            for length in [1, 2, bytes.len() / 2, bytes.len() - 1] {
-                // Of two members or frames a cut may leave the first one whole, and that is where an answer may end.
-                match unpacked(encoding, bytes[..length].chunks(5), 1 << 30) {
-                    Err(ExchangeError::Transport(why)) => assert!(why.contains("broke off"), "{why}"),
-                    other => panic!("{encoding}, {length} of {}: {other:?}", bytes.len()),
-                }
-            }
-            let noise = unpacked(encoding, b"<html>not packed at all</html>".chunks(4), 1 << 30);
-            assert!(matches!(noise, Err(ExchangeError::Transport(_))), "{encoding}: {noise:?}");
-        }
-    }
-
-    #[test]
-    fn a_bomb_is_stopped_at_the_bound() {
-        let spaces = vec![b' '; 8 << 20];
-        let mut cases = packed(&spaces);
-        cases.push(("br", BROTLI_BOMB.to_vec()));
-        for (encoding, bytes) in cases {
-            assert_eq!(unpacked(encoding, bytes.chunks(1 << 20), 8 << 20).unwrap().len(), 8 << 20, "{encoding}");
-            let refused = unpacked(encoding, bytes.chunks(1 << 20), 3 << 20).unwrap_err().to_string();
-            assert!(refused.starts_with("the answer is larger than 3 MiB, uncompressed"), "{encoding}: {refused}");
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
-            let shown = Most::Shown(3 << 20);
-            let mut unpacker = Unpacker::new(&mut headers, false, &Buffers::default(), 0, shown).unwrap();
-            unpacker.push(&bytes).unwrap();
-            assert!(unpacker.is_cut(), "{encoding}");
-            assert_eq!(unpacker.finish().unwrap().len(), 3 << 20, "{encoding}: of an error's body the beginning");
-        }
-    }
-
-    #[test]
-    fn other_encodings_are_named_where_they_matter() {
-        for (value, named) in [("compress", "`compress`"), ("gzip, br", "`gzip, br`"), ("DCB", "`dcb`")] {
-            let refused = unpacked(value, b"x".chunks(1), 100).unwrap_err().to_string();
-            assert!(refused.contains(&format!("in encoding {named}, which cannot be read")), "{refused}");
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_ENCODING, value.parse().unwrap());
-            let mut unpacker = Unpacker::new(&mut headers, false, &Buffers::default(), 0, Most::Allowed(100)).unwrap();
-            unpacker.push(b"x").unwrap();
-            assert!(unpacker.finish().unwrap().is_empty(), "the body of an error");
-        }
-        for value in ["gzip", "br", "deflate", "zstd", "identity"] {
-            assert!(
-                unpacked(value, b"".chunks(1), 100).unwrap().is_empty(),
-                "{value}: an empty body is packed in nothing"
-            );
-        }
-    }
-}
+mod tests;

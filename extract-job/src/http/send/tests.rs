@@ -217,3 +217,42 @@ async fn answers_are_unpacked_however_the_server_packs_them() {
     assert!(error.contains("the answer is in encoding `compress`, which cannot be read"), "{error}");
     assert_eq!(server.count(), asked + 1, "no other try would bring another encoding");
 }
+
+#[tokio::test]
+async fn an_error_that_cannot_be_unpacked_keeps_its_status() {
+    use axum::response::IntoResponse;
+    let whole = {
+        use std::io::Write;
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packer.write_all(b"{\"message\": \"go away\"}").unwrap();
+        packer.finish().unwrap()
+    };
+    let plain = b"<html>the proxy says no</html>".to_vec();
+    let bodies = [("br", plain.clone()), ("gzip", plain.clone()), ("zstd", plain.clone()), ("deflate", plain)];
+    for (encoding, body) in bodies.into_iter().chain([("gzip", whole[..whole.len() - 4].to_vec())]) {
+        let server = TestServer::start(move |_, uri, _| {
+            let status = match uri.query() {
+                Some("page=1") => 404,
+                Some("page=3") => 418,
+                _ => 401,
+            };
+            (axum::http::StatusCode::from_u16(status).unwrap(), [("content-encoding", encoding)], body.clone())
+                .into_response()
+        });
+        let server = server.await;
+        let handled = REQUESTER.replace(
+            "path: items",
+            "path: items, error_handler: {type: DefaultErrorHandler, response_filters: [{type: HttpResponseFilter, http_codes: [404], action: IGNORE}, {type: HttpResponseFilter, http_codes: [418], action: SUCCESS}]}",
+        );
+        let (account, requester) = (account(&json!({"api": server.url})), requester(&handled));
+        let ignored = send(&account, &requester, 1, false).await;
+        assert!(matches!(ignored, Ok(Sent::Ignored(404))), "{encoding}: {ignored:?}");
+        let asked = server.count();
+        let error = send(&account, &requester, 2, false).await.unwrap_err().to_string();
+        assert!(error.contains("the API answered 401"), "{encoding}: {error}");
+        assert_eq!((asked, server.count()), (1, 2), "{encoding}: a refusal is not asked for again");
+        // What is not whole is no page, though the manifest takes such an error for one.
+        let error = send(&account, &requester, 3, false).await.unwrap_err().to_string();
+        assert!(error.contains("is not what its `content-encoding` says"), "{encoding}: {error}");
+    }
+}
