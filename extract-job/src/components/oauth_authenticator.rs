@@ -274,7 +274,7 @@ mod tests {
         let seconds = |oauth: &OAuthAuthenticator, expiry: Value| {
             let body = json!({"access_token": "t", "expires_in": expiry}).to_string().into_bytes();
             let headers = reqwest::header::HeaderMap::new();
-            let (foreign, named, kept, cut) = (false, false, false, false);
+            let (foreign, named, kept, cut) = (false, false, None, false);
             let answer = Answer { status: 200, headers, body: body.into(), foreign, named, kept, cut };
             oauth.read_token(&answer, "access_token", "expires_in").unwrap().left().as_secs_f64()
         };

@@ -3,7 +3,7 @@
 use super::budget::Pause;
 use super::client::{Answer, Client, ExchangeError, Outgoing};
 use super::homes::Homes;
-use super::response_cache::ResponseCache;
+use super::response_cache::{KeptAnswers, ResponseCache};
 use super::retry::Waits;
 use super::tokens::Tokens;
 use super::trace::Trace;
@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -46,8 +46,8 @@ pub(crate) struct Account {
     pub(crate) config_digest: u64,
     slices: Arc<Semaphore>,
     most_slices: usize,
-    /// Names of the streams that are read more than once in a run: parents.
-    shared: HashSet<String>,
+    /// How often streams are read in a run, where that is more than once: parents.
+    shared: HashMap<String, usize>,
 }
 
 impl Account {
@@ -84,7 +84,7 @@ impl Account {
             config_digest,
             slices: Arc::new(Semaphore::new(DEFAULT_SLICES)),
             most_slices: DEFAULT_SLICES,
-            shared: HashSet::new(),
+            shared: HashMap::new(),
         }
     }
 
@@ -101,13 +101,13 @@ impl Account {
                 homes.extend(parent.homes(scope));
             }
         }
-        let shared = readers.into_iter().filter(|(_, readers)| *readers > 1).map(|(name, _)| name).collect();
+        let shared = readers.into_iter().filter(|(_, readers)| *readers > 1).collect();
         Self { shared, ..self }.with_homes(homes)
     }
 
-    /// Whether a stream is read more than once in a run.
-    pub(crate) fn is_shared(&self, stream: &str) -> bool {
-        self.shared.contains(stream)
+    /// What is kept of a stream for one more reading of it; nothing if it is read once in a run, or does not fit.
+    pub(crate) fn kept_answers(&self, stream: &str) -> Option<Arc<KeptAnswers>> {
+        self.cache.join(stream, *self.shared.get(stream)?)
     }
 
     /// Reads so many slices at once, over all streams.

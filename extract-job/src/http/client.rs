@@ -3,8 +3,9 @@
 
 use super::buffers::{Buffer, Buffers};
 use super::homes::Homes;
+use super::kept_room::Room;
 use super::reach::{Guard, Internal, Reach};
-use super::response_cache::Room;
+use super::response_cache::Life;
 use super::trace::Trace;
 use super::unpack::{self, Most, Unpacker};
 use crate::read::cpu::Cpu;
@@ -58,8 +59,8 @@ pub(crate) struct Answer {
     pub(crate) foreign: bool,
     /// The manifest's error handler names this answer, and lets it pass.
     pub(crate) named: bool,
-    /// It was kept from an earlier request: to ask again would bring the same.
-    pub(crate) kept: bool,
+    /// It was kept from an earlier request, of this slice: to ask again would bring the same.
+    pub(crate) kept: Option<Arc<Life>>,
     /// Of an error, only the beginning of the body is here, or what could be unpacked of it.
     pub(crate) cut: bool,
 }
@@ -198,7 +199,7 @@ impl Client {
             unpacker.push(&chunk)?;
         }
         let (body, cut) = unpacker.finish()?;
-        Ok(Answer { status, headers, body, foreign, named: false, kept: false, cut })
+        Ok(Answer { status, headers, body, foreign, named: false, kept: None, cut })
     }
 
     fn request(

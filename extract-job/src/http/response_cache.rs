@@ -1,60 +1,79 @@
-//! Answers that several streams ask for, kept for the length of a run: a parent stream is requested once, however many children it has.
-//! They lie compressed in a nameless temporary file, which nobody else can open and which is gone when the process ends, however it ends.
-//! The file is bounded, since in Cloud Run it is memory: a stream whose answers do not fit is asked for anew by each of its readers, from the
-//! first page to the last, so that no reading is put together of old pages and new ones.
+//! Answers that several streams ask for, kept as long as one of them may still ask: a parent stream is requested once, however many children
+//! it has. They lie compressed in a nameless temporary file for each stream, which nobody else can open and which is gone with its last
+//! reader, or when the process ends, however it ends.
+//!
+//! What is kept is bounded, since in Cloud Run a file is memory: a stream whose answers do not fit is asked for by each of its readers. A
+//! reader that has had kept pages and finds no more of them begins its slice anew (`read/seam.rs`), so that no reading is put together of
+//! old pages and new ones.
 
-use super::buffers::Buffer;
 use super::client::Answer;
-use reqwest::header::HeaderMap;
+use super::kept_room::{MOST_KEPT, Room, Share};
+use super::packed::{Packed, Shape};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
-/// Fast, and small enough for JSON.
-const LEVEL: i32 = 1;
-
-/// The most bytes of kept answers, compressed, in a process: about ten times as much JSON.
-const MOST_KEPT: u64 = 64 << 20;
-
-/// The room for kept answers of all accounts; clones share it.
-#[derive(Debug, Clone)]
-pub(crate) struct Room {
-    left: Arc<AtomicU64>,
-}
+/// What it takes in memory to find an answer, beside the text of what was asked for.
+const SLOT: usize = 256;
 
 /// The kept answers of one account.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct ResponseCache {
-    /// By stream; nothing where they do not fit.
-    streams: Mutex<HashMap<String, Option<Slots>>>,
-    file: Arc<Mutex<Option<File>>>,
+    streams: Mutex<HashMap<String, Shared>>,
     room: Room,
 }
 
-/// By what was asked for.
-type Slots = HashMap<String, Arc<tokio::sync::Mutex<Option<Place>>>>;
-
-/// An answer, compressed and not yet kept.
 #[derive(Debug)]
-pub(crate) struct Packed {
-    status: u16,
-    headers: HeaderMap,
-    foreign: bool,
-    length: usize,
-    bytes: Vec<u8>,
+struct Shared {
+    answers: Arc<KeptAnswers>,
+    /// How many readings have begun.
+    readings: usize,
 }
 
-/// A kept answer: its head, and where its body lies.
+/// The kept answers of one stream, as all its readers see them.
+pub(crate) struct KeptAnswers {
+    stream: String,
+    since: Instant,
+    /// Nothing is kept, or found, any more.
+    open: Mutex<Option<Open>>,
+    closed: Arc<OnceLock<Instant>>,
+    given_up: OnceLock<()>,
+}
+
+struct Open {
+    /// By what was asked for.
+    slots: HashMap<String, Slot>,
+    file: SharedFile,
+    share: Share,
+}
+
+type Slot = Arc<tokio::sync::Mutex<Option<Place>>>;
+/// Made with the first answer, without a name and readable by this process alone.
+type SharedFile = Arc<Mutex<Option<File>>>;
+
+/// A kept answer: who has asked for it, and where it lies.
 #[derive(Debug, Clone)]
 struct Place {
-    status: u16,
-    headers: HeaderMap,
-    foreign: bool,
-    length: usize,
+    asker: Arc<Life>,
+    shape: Shape,
     at: u64,
     size: usize,
+}
+
+/// Whether a slice is still being read that has asked for answers which are kept.
+#[derive(Debug)]
+pub(crate) struct Life {
+    ended: OnceLock<Instant>,
+    /// The same for all that is kept of the stream.
+    closed: Arc<OnceLock<Instant>>,
+}
+
+/// One slice that asks for pages which others ask for, too.
+pub(crate) struct Asker {
+    answers: Arc<KeptAnswers>,
+    life: Arc<Life>,
 }
 
 /// What an asker gets.
@@ -66,40 +85,9 @@ pub(crate) enum Found<T> {
     Fresh(T),
 }
 
-impl std::fmt::Debug for ResponseCache {
+impl std::fmt::Debug for KeptAnswers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ResponseCache")
-    }
-}
-
-impl Packed {
-    /// Compresses an answer.
-    ///
-    /// # Errors
-    /// The compressor's.
-    pub(crate) fn of(answer: &Answer) -> std::io::Result<Self> {
-        let bytes = zstd::bulk::compress(&answer.body, LEVEL)?;
-        let (status, headers, foreign) = (answer.status, answer.headers.clone(), answer.foreign);
-        Ok(Self { status, headers, foreign, length: answer.body.len(), bytes })
-    }
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self::of(MOST_KEPT)
-    }
-}
-
-impl Room {
-    /// Room for so many bytes.
-    fn of(bytes: u64) -> Self {
-        Self { left: Arc::new(AtomicU64::new(bytes)) }
-    }
-
-    /// Whether so many more bytes fit; then they are taken.
-    fn take(&self, bytes: usize) -> bool {
-        let less = |left: u64| left.checked_sub(bytes as u64);
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        f.debug_struct("KeptAnswers").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
 
@@ -109,23 +97,119 @@ impl ResponseCache {
         Self { room: room.clone(), ..Self::default() }
     }
 
-    /// Whether answers of this stream are kept.
-    pub(crate) fn keeps(&self, stream: &str) -> bool {
-        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        streams.get(stream).is_none_or(Option::is_some)
+    /// What is kept of a stream, for one more reading of so many: nothing if its answers do not fit. With the last reading it goes.
+    pub(crate) fn join(&self, stream: &str, readings: usize) -> Option<Arc<KeptAnswers>> {
+        let new = || Arc::new(KeptAnswers::new(stream, &self.room));
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = streams.entry(stream.to_owned()).or_insert_with(|| Shared { answers: new(), readings: 0 });
+        if shared.answers.given_up.get().is_some() {
+            return None;
+        }
+        if shared.answers.closed.get().is_some() {
+            shared.answers = new();
+        }
+        shared.readings += 1;
+        let answers = shared.answers.clone();
+        if shared.readings >= readings {
+            streams.remove(stream);
+        }
+        Some(answers)
+    }
+}
+
+impl KeptAnswers {
+    fn new(stream: &str, room: &Room) -> Self {
+        let open = Open { slots: HashMap::new(), file: SharedFile::default(), share: room.share() };
+        Self {
+            stream: stream.to_owned(),
+            since: Instant::now(),
+            open: Mutex::new(Some(open)),
+            closed: Arc::default(),
+            given_up: OnceLock::new(),
+        }
     }
 
-    /// From now on each reader asks for this stream by itself.
-    fn give_up(&self, stream: &str) {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if streams.insert(stream.to_owned(), None).is_none_or(|before| before.is_some()) {
-            tracing::warn!(
-                stream,
-                "the answers of this parent stream do not fit into the {} MiB for answers that are kept: each of its child streams asks for \
-                 it by itself",
-                MOST_KEPT >> 20
-            );
+    /// One more slice that is read.
+    pub(crate) fn asker(self: &Arc<Self>) -> Asker {
+        let life = Life { ended: OnceLock::new(), closed: self.closed.clone() };
+        Asker { answers: self.clone(), life: Arc::new(life) }
+    }
+
+    /// What is kept is not gone on with: readings that begin later share answers of their own.
+    pub(crate) fn close(&self) {
+        self.close_as_of(Instant::now());
+    }
+
+    /// Who has had a kept answer, and asks for another page after this, begins anew.
+    fn close_as_of(&self, instant: Instant) {
+        // In this order: who finds nothing kept any more finds it closed.
+        self.closed.get_or_init(|| instant);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(open);
+    }
+
+    /// From now on each reading asks by itself.
+    fn give_up(&self, as_of: Instant, why: &str) {
+        if self.given_up.set(()).is_ok() {
+            tracing::warn!(stream = self.stream, "{why}: each of its child streams asks for it by itself");
         }
+        self.close_as_of(as_of);
+    }
+
+    fn does_not_fit(&self) {
+        let why = format!(
+            "the answers of this parent stream do not fit into the {} MiB for answers that are kept",
+            MOST_KEPT >> 20
+        );
+        self.give_up(Instant::now(), &why);
+    }
+
+    /// Where the answer to this is, or is to be; nothing where none is kept.
+    fn slot(&self, key: &str) -> Option<(Slot, SharedFile)> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { slots, file, share } = open.as_mut()?;
+        if let Some(slot) = slots.get(key) {
+            return Some((slot.clone(), file.clone()));
+        }
+        if share.take(SLOT + key.len()) {
+            let slot = slots.entry(key.to_owned()).or_default();
+            return Some((slot.clone(), file.clone()));
+        }
+        drop(open);
+        self.does_not_fit();
+        None
+    }
+
+    /// Whether there is room for so many bytes more.
+    fn has_room(&self, bytes: usize) -> bool {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Open { share, .. }) = open.as_mut() else { return false };
+        let fits = share.take(bytes);
+        drop(open);
+        if !fits {
+            self.does_not_fit();
+        }
+        fits
+    }
+}
+
+impl Life {
+    /// Whether it had ended then: nobody was on the way from the pages that it has asked for to the next one.
+    pub(crate) fn had_ended(&self, then: Instant) -> bool {
+        [&self.ended, &self.closed].into_iter().any(|end| end.get().is_some_and(|end| *end <= then))
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.life.ended.get_or_init(Instant::now);
+    }
+}
+
+impl Asker {
+    /// Whether answers of this stream are kept.
+    pub(crate) fn keeps(&self) -> bool {
+        self.answers.closed.get().is_none()
     }
 
     /// The kept answer under `key`, or else what `fetch` gives; the answer that comes with it is kept. Who asks while the same answer
@@ -133,188 +217,74 @@ impl ResponseCache {
     ///
     /// # Errors
     /// Those of `fetch`. If the file cannot be written or read the answer is fetched as if there were no cache.
-    pub(crate) async fn get_or_fetch<T, E, F>(
-        &self,
-        stream: &str,
-        key: &str,
-        fetch: impl FnOnce() -> F,
-    ) -> Result<Found<T>, E>
+    pub(crate) async fn get_or_fetch<T, E, F>(&self, key: &str, fetch: impl FnOnce() -> F) -> Result<Found<T>, E>
     where
         F: Future<Output = Result<(Option<Packed>, T), E>>,
     {
-        let slot = {
-            let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-            let slots = streams.entry(stream.to_owned()).or_insert_with(|| Some(Slots::new())).as_mut();
-            slots.map(|slots| slots.entry(key.to_owned()).or_default().clone())
+        let Some((slot, file)) = self.answers.slot(key) else {
+            return fetch().await.map(|(_, fresh)| Found::Fresh(fresh));
         };
-        let Some(slot) = slot else { return fetch().await.map(|(_, fresh)| Found::Fresh(fresh)) };
         let mut slot = slot.lock().await;
         if let Some(place) = slot.clone() {
             // Others may read it meanwhile.
             drop(slot);
-            match self.blocking(move |file| take(file, &place)).await {
-                Ok(answer) => return Ok(Found::Kept(answer)),
-                Err(error) => tracing::warn!(%error, "a kept answer cannot be read, asking again"),
+            let asker = place.asker.clone();
+            match blocking(file, move |file| take(file, &place)).await {
+                Ok(answer) => return Ok(Found::Kept(Answer { kept: Some(asker), ..answer })),
+                Err(error) => {
+                    // Also for who has taken those before it.
+                    let why = format!("a kept answer of this parent stream cannot be read ({error})");
+                    self.answers.give_up(self.answers.since, &why);
+                }
             }
             return fetch().await.map(|(_, fresh)| Found::Fresh(fresh));
         }
         let (packed, fresh) = fetch().await?;
-        if let Some(packed) = packed {
-            if !self.room.take(packed.bytes.len()) {
-                self.give_up(stream);
-                return Ok(Found::Fresh(fresh));
-            }
-            match self.blocking(move |file| keep(file, packed)).await {
+        if let Some(packed) = packed
+            && self.answers.has_room(packed.bytes.len())
+        {
+            let asker = self.life.clone();
+            match blocking(file, move |file| keep(file, packed, asker)).await {
                 Ok(place) => *slot = Some(place),
-                Err(error) => tracing::warn!(%error, "an answer cannot be kept, the next stream will ask for it again"),
+                Err(error) => {
+                    let why = format!("an answer of this parent stream cannot be kept ({error})");
+                    self.answers.give_up(Instant::now(), &why);
+                }
             }
         }
         Ok(Found::Fresh(fresh))
     }
-
-    /// Works with the file off the asynchronous threads.
-    async fn blocking<R: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut File) -> std::io::Result<R> + Send + 'static,
-    ) -> std::io::Result<R> {
-        let file = self.file.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            let file = match &mut *file {
-                Some(file) => file,
-                // Made with the first answer, without a name and readable by this process alone.
-                none => none.insert(tempfile::tempfile()?),
-            };
-            work(file)
-        });
-        done.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
-    }
 }
 
-fn keep(file: &mut File, packed: Packed) -> std::io::Result<Place> {
+/// Works with the file off the asynchronous threads.
+async fn blocking<R: Send + 'static>(
+    file: SharedFile,
+    work: impl FnOnce(&mut File) -> std::io::Result<R> + Send + 'static,
+) -> std::io::Result<R> {
+    let done = tokio::task::spawn_blocking(move || {
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match &mut *file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        work(file)
+    });
+    done.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
+
+fn keep(file: &mut File, packed: Packed, asker: Arc<Life>) -> std::io::Result<Place> {
     let at = file.seek(SeekFrom::End(0))?;
     file.write_all(&packed.bytes)?;
-    let Packed { status, headers, foreign, length, bytes } = packed;
-    Ok(Place { status, headers, foreign, length, at, size: bytes.len() })
+    Ok(Place { asker, shape: packed.shape, at, size: packed.bytes.len() })
 }
 
 fn take(file: &mut File, place: &Place) -> std::io::Result<Answer> {
     file.seek(SeekFrom::Start(place.at))?;
     let mut bytes = vec![0; place.size];
     file.read_exact(&mut bytes)?;
-    let body = Buffer::from(zstd::bulk::decompress(&bytes, place.length)?);
-    Ok(Answer {
-        status: place.status,
-        headers: place.headers.clone(),
-        body,
-        foreign: place.foreign,
-        named: false,
-        kept: true,
-        cut: false,
-    })
+    place.shape.unpack(&bytes)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::AtomicU32;
-    use std::time::Duration;
-
-    fn answer(text: &str) -> Answer {
-        let headers = HeaderMap::from_iter([("x-a".parse().unwrap(), "1".parse().unwrap())]);
-        Answer {
-            status: 200,
-            headers,
-            body: Buffer::from(text.as_bytes().to_vec()),
-            foreign: false,
-            named: false,
-            kept: false,
-            cut: false,
-        }
-    }
-
-    async fn ask(cache: &ResponseCache, key: &str, count: &AtomicU32) -> String {
-        let fetch = || async {
-            let number = count.fetch_add(1, Ordering::SeqCst) + 1;
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            let answer = answer(&format!("{key}-{number}"));
-            Ok::<_, String>((Some(Packed::of(&answer).unwrap()), answer))
-        };
-        let (Found::Kept(answer) | Found::Fresh(answer)) = cache.get_or_fetch("parents", key, fetch).await.unwrap();
-        assert_eq!((answer.status, answer.headers.len()), (200, 1));
-        String::from_utf8(answer.body.to_vec()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn everyone_gets_the_one_answer() {
-        let (cache, count) = (ResponseCache::default(), AtomicU32::new(0));
-        let all = futures::future::join_all((0..10).map(|_| ask(&cache, "a", &count))).await;
-        assert!(all.iter().all(|text| text == "a-1"), "{all:?}");
-        assert_eq!(ask(&cache, "b", &count).await, "b-2");
-        assert_eq!(ask(&cache, "a", &count).await, "a-1");
-        assert_eq!(count.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test]
-    async fn a_failure_and_an_answer_not_to_be_kept_leave_nothing() {
-        let (cache, count) = (ResponseCache::default(), AtomicU32::new(0));
-        let failed = cache.get_or_fetch("parents", "a", || async { Err::<(Option<Packed>, ()), _>("no") }).await;
-        assert_eq!(failed.unwrap_err(), "no");
-        let passed = cache.get_or_fetch("parents", "a", || async { Ok::<_, String>((None, 7)) }).await;
-        assert!(matches!(passed, Ok(Found::Fresh(7))));
-        assert_eq!(ask(&cache, "a", &count).await, "a-1");
-    }
-
-    #[tokio::test]
-    async fn large_and_empty_bodies_come_back_as_they_were() {
-        let cache = ResponseCache::default();
-        for body in [String::new(), "0123456789".repeat(300_000)] {
-            let answer = answer(&body);
-            let packed = Packed::of(&answer).unwrap();
-            let key = body.len().to_string();
-            cache.get_or_fetch("parents", &key, || async { Ok::<_, String>((Some(packed), ())) }).await.unwrap();
-            let again = cache.get_or_fetch("parents", &key, || async { Err::<(_, ()), _>("not asked") }).await.unwrap();
-            let Found::Kept(kept) = again else { panic!("kept") };
-            assert!(&*kept.body == body.as_bytes());
-        }
-    }
-
-    #[tokio::test]
-    async fn a_stream_that_does_not_fit_is_asked_for_anew_and_others_stay() {
-        let noise = |seed: u64| {
-            let mut state = seed;
-            let mut next = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                char::from(b'a' + (state >> 59) as u8 % 26)
-            };
-            (0..10_000).map(|_| next()).collect::<String>()
-        };
-        // One answer of noise takes about 6,000 bytes.
-        let room = Room::of(20_000);
-        let (cache, other) = (ResponseCache::within(&room), ResponseCache::within(&room));
-        let asked = AtomicU32::new(0);
-        let ask = async |cache: &ResponseCache, stream: &str, page: u64| {
-            let answer = answer(&noise(page));
-            let fetch = || async {
-                asked.fetch_add(1, Ordering::SeqCst);
-                Ok::<_, String>((Some(Packed::of(&answer).unwrap()), ()))
-            };
-            cache.get_or_fetch(stream, &page.to_string(), fetch).await.unwrap();
-            asked.swap(0, Ordering::SeqCst)
-        };
-        assert_eq!((ask(&other, "small", 1).await, ask(&other, "small", 1).await), (1, 0), "kept");
-        for page in 1..=4 {
-            assert_eq!(ask(&cache, "large", page).await, 1, "{page}");
-        }
-        assert!(!cache.keeps("large") && other.keeps("small") && other.keeps("large"));
-        for page in 1..=4 {
-            assert_eq!(
-                ask(&cache, "large", page).await,
-                1,
-                "page {page} of a stream that is not kept comes from the API"
-            );
-        }
-        assert_eq!(ask(&other, "small", 1).await, 0, "what fits stays");
-    }
-}
+mod tests;

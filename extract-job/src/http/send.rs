@@ -4,7 +4,8 @@
 
 use super::account::Account;
 use super::client::{Answer, ExchangeError, LARGEST_ERROR, Outgoing};
-use super::response_cache::{Found, Packed};
+use super::packed::Packed;
+use super::response_cache::{Asker, Found};
 use super::retry::{Failed, Tries, retry_after_of};
 use super::tokens::Forgot;
 use crate::components::backoff::Wait;
@@ -93,8 +94,8 @@ pub(crate) struct Call<'a> {
     pub(crate) injections: &'a [Injection],
     /// The size that the body will probably have.
     pub(crate) expected: usize,
-    /// Other streams ask for the same: a successful answer is kept for the run, and taken from there. The name of what is read.
-    pub(crate) cached: Option<&'a str>,
+    /// Other streams ask for the same: a successful answer is kept for them, and taken from there.
+    pub(crate) cached: Option<&'a Asker>,
     /// Whether there is anything to be had is not known: it is worth no more than one other try.
     pub(crate) is_probe: bool,
     /// Statuses that say that there is no such thing, whatever the error handler says of them.
@@ -157,7 +158,7 @@ enum Login {
 impl Call<'_> {
     /// Sends until it succeeds or is not worth another try.
     pub(crate) async fn send<T: 'static>(&self, decode: Decode<'_, T>) -> Result<Sent<T>, SendError> {
-        let Some(stream) = self.cached.filter(|stream| self.account.cache.keeps(stream)) else {
+        let Some(asker) = self.cached.filter(|asker| asker.keeps()) else {
             return self.repeat(Purpose::Records, decode).await;
         };
         let unsigned = self.build(&[])?;
@@ -186,7 +187,7 @@ impl Call<'_> {
                 Sent::Paging(action, why) => (None, Sent::Paging(action, why)),
             })
         };
-        match self.account.cache.get_or_fetch(stream, &self.cache_key(&unsigned)?, fetch).await? {
+        match asker.get_or_fetch(&self.cache_key(&unsigned)?, fetch).await? {
             Found::Fresh(sent) => Ok(sent),
             Found::Kept(answer) => {
                 let failed = |why: Undecoded| self.failed(&self.visible_url(&unsigned), &why.why());

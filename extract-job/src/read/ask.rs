@@ -92,7 +92,7 @@ impl StreamReader {
                 let reservation = memory.reserve(super::memory::Estimate::default().bytes()).await;
                 match asking.fetch(&Ask { index: 0, token: None, is_probe: false }, 0).await? {
                     Fetched::Ignored(status) if gone.contains(&status) => {}
-                    Fetched::Page(page) => {
+                    Fetched::Page(page, _) => {
                         let mut next = Some(*page);
                         while let Some(mut page) = next {
                             let rest = page.rest.take();

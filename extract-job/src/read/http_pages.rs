@@ -5,6 +5,7 @@ use super::cursor_sight::CursorSight;
 use super::hint_sight::HintSight;
 use super::memory::Estimate;
 use super::page::{Ask, Fetched, Page, PageBody, PageRest, PageSource, ReadError};
+use super::seam::Origin;
 use super::shown_size::ShownSize;
 use super::slice::Slice;
 use super::tally::PageProof;
@@ -16,6 +17,7 @@ use crate::components::windows::Window;
 use crate::http::account::Account;
 use crate::http::buffers::Buffer;
 use crate::http::client::{Answer, Outgoing};
+use crate::http::response_cache::{Asker, KeptAnswers};
 use crate::http::send::{Call, Sent, Undecoded, headers_value};
 use crate::record::extract::{BodyError, Extracted, extract, key_print};
 use crate::record::redaction::Redaction;
@@ -30,7 +32,8 @@ use reqwest::header::HeaderMap;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 mod proof;
 mod refining;
@@ -48,8 +51,10 @@ pub(crate) struct StreamPages {
     cursor_field: Option<String>,
     redaction: Option<Arc<Redaction>>,
     cpu: Cpu,
-    /// Answers are kept for others that ask for the same.
-    cached: AtomicBool,
+    /// What is kept for others that ask for the same. From its first slice on a reading has it or does without.
+    kept: OnceLock<Option<Arc<KeptAnswers>>>,
+    /// Slices that begin from now on do without.
+    asks_anew: AtomicBool,
     /// What slices have learned of the size of pages: in bytes, and in records.
     estimate: Mutex<Estimate>,
     size: Arc<ShownSize>,
@@ -73,6 +78,8 @@ pub(crate) struct HttpPages {
     gone: Vec<u16>,
     /// An answer may be a record itself.
     is_single: bool,
+    /// Whether answers are kept for others is decided for all pages of a slice.
+    asker: Option<Asker>,
 }
 
 impl StreamPages {
@@ -91,7 +98,6 @@ impl StreamPages {
         let path = stream.retriever.selector.extractor.path().path(&scope);
         let path = path.map_err(|error| ReadError(format!("`field_path`: {error}")))?;
         let cursor_field = stream.cursor.as_ref().map(|cursor| cursor.field(&scope)).transpose().map_err(ReadError)?;
-        let cached = AtomicBool::new(stream.retriever.requester.uses_cache && account.is_shared(&stream.name));
         Ok(Self {
             account,
             stream,
@@ -101,7 +107,8 @@ impl StreamPages {
             cursor_field,
             redaction,
             cpu,
-            cached,
+            kept: OnceLock::new(),
+            asks_anew: AtomicBool::new(false),
             estimate: Mutex::default(),
             size: Arc::default(),
             vague: Mutex::default(),
@@ -140,9 +147,21 @@ impl StreamPages {
         self.cursor_sight.warning(self.stream.cursor.as_ref()?, self.cursor_field.as_deref()?)
     }
 
-    /// Asks the API itself from now on: what is kept is not whole.
+    /// Slices that begin from now on ask the API itself: what is kept is not whole.
     pub(crate) fn ask_anew(&self) {
-        self.cached.store(false, Ordering::Relaxed);
+        self.asks_anew.store(true, Ordering::Relaxed);
+    }
+
+    /// Nobody goes on with what is kept: readings that begin later share answers of their own.
+    pub(crate) fn leave_kept(&self) {
+        self.kept.get().into_iter().flatten().for_each(|kept| kept.close());
+    }
+
+    fn asker(&self) -> Option<Asker> {
+        let uses_cache = self.stream.retriever.requester.uses_cache;
+        let join = || if uses_cache { self.account.kept_answers(&self.stream.name) } else { None };
+        let kept = self.kept.get_or_init(join);
+        kept.as_ref().filter(|_| !self.asks_anew.load(Ordering::Relaxed)).map(|kept| kept.asker())
     }
 
     pub(crate) fn estimate(&self) -> Estimate {
@@ -178,8 +197,8 @@ impl StreamPages {
         let bounds = slice.window.filter(|_| self.stream.cursor.as_ref().is_some_and(is_bounded));
         let open = DateTime::<Utc>::MIN_UTC.fixed_offset();
         let bounds = bounds.or(self.until.map(|until| Window { start: open, end: until.fixed_offset() }));
-        let (gone, is_single) = (Vec::new(), false);
-        Ok(HttpPages { shared: self.clone(), scope, partition_and_window: injections, bounds, gone, is_single })
+        let (gone, is_single, asker) = (Vec::new(), false, self.asker());
+        Ok(HttpPages { shared: self.clone(), scope, partition_and_window: injections, bounds, gone, is_single, asker })
     }
 
     /// The pages that an addition to the requests asks for, of no slice; where it is the path, the record itself.
@@ -191,6 +210,7 @@ impl StreamPages {
             partition_and_window: vec![injection],
             bounds: None,
             gone: gone.to_vec(),
+            asker: None,
         }
     }
 
@@ -255,23 +275,24 @@ impl PageSource for HttpPages {
             scope: &scope,
             injections: &injections,
             expected,
-            cached: shared.cached.load(Ordering::Relaxed).then_some(&*shared.stream.name),
+            cached: self.asker.as_ref(),
             is_probe: ask.is_probe,
             gone: &self.gone,
         };
-        let was_vague = Arc::new(AtomicBool::new(false));
+        let (was_vague, asked) = (Arc::new(AtomicBool::new(false)), Instant::now());
         let (is_probe, is_single) = (ask.is_probe, self.is_single);
         let decode = |answer: Answer| {
             let (pages, scope, bounds, was_vague) = (shared.clone(), scope.clone(), self.bounds, was_vague.clone());
             async move {
+                let origin = answer.kept.clone().map_or(Origin::Asked(asked), Origin::Kept);
                 let cpu = pages.cpu.clone();
                 let page = move || pages.page(answer, &scope, bounds, (!is_probe).then_some(&*was_vague), is_single);
-                cpu.run(page).await?
+                Ok((cpu.run(page).await??, origin))
             }
             .boxed()
         };
         match call.send(&decode).await.map_err(|error| ReadError(error.to_string()))? {
-            Sent::Decoded(page) => Ok(Fetched::Page(Box::new(page?))),
+            Sent::Decoded((page, origin)) => Ok(Fetched::Page(Box::new(page?), origin)),
             Sent::Ignored(status) => Ok(Fetched::Ignored(status)),
             Sent::Paging(action, why) => Ok(Fetched::Paging(action, why)),
         }
@@ -319,7 +340,7 @@ impl StreamPages {
                 let seen = scope.clone().with(Names::RESPONSE, &response).with(Names::HEADERS, &headers);
                 match retriever.selector.extractor.path().is_empty_when(&seen) {
                     Ok(true) => Proof::Of(PageProof::Whole),
-                    Ok(false) => self.proof(other, answer.named, answer.kept, was_vague)?,
+                    Ok(false) => self.proof(other, answer.named, answer.kept.is_some(), was_vague)?,
                     Err(error) => return Ok(Err(ReadError(format!("`x-empty-when`: {error}")))),
                 }
             }

@@ -14,6 +14,7 @@ pub(crate) mod partition_states;
 pub(crate) mod partitions;
 pub(crate) mod progress;
 pub(crate) mod read_ahead;
+pub(crate) mod seam;
 pub(crate) mod shown_size;
 pub(crate) mod slice;
 pub(crate) mod slice_reader;

@@ -1,6 +1,7 @@
 //! One page of a stream: its body, where the records are in it, and what the templates of the paginator see of it.
 
 use super::memory::Reservation;
+use super::seam::Origin;
 use super::tally::PageProof;
 use crate::components::expression::Scope;
 use crate::components::http_response_filter::PagingAction;
@@ -83,7 +84,7 @@ pub(crate) struct Page {
 /// What came of asking for a page.
 #[derive(Debug)]
 pub(crate) enum Fetched {
-    Page(Box<Page>),
+    Page(Box<Page>, Origin),
     /// An error answer that the manifest says to pass over: it ends the slice.
     Ignored(u16),
     /// The answer says that the slice has to be paged in another way; with its message.

@@ -4,6 +4,7 @@
 use super::endless::Endless;
 use super::memory::{Estimate, PageMemory, Reservation};
 use super::page::{Ask, Fetched, Page, PageSource, ReadError};
+use super::seam::Seam;
 use super::shown_size::ShownSize;
 use super::tally::{PageProof, Tally};
 use crate::components::default_paginator::{DefaultPaginator, Strategy, Total};
@@ -47,6 +48,8 @@ pub(crate) struct PageReader<'a> {
     tokens: HashSet<u64>,
     last_token: Option<Value>,
     paging: Option<(PagingAction, String)>,
+    seam: Seam,
+    is_torn: bool,
 }
 
 struct InFlight {
@@ -102,6 +105,8 @@ impl<'a> PageReader<'a> {
             tokens: HashSet::new(),
             last_token: token,
             paging: None,
+            seam: Seam::default(),
+            is_torn: false,
         };
         Ok(reader)
     }
@@ -138,6 +143,11 @@ impl<'a> PageReader<'a> {
     /// Why the pages have ended, if an answer asked for another way of paging.
     pub(crate) fn take_paging(&mut self) -> Option<(PagingAction, String)> {
         self.paging.take()
+    }
+
+    /// Whether the pages have ended because the next one is not of one reading with those before it.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.is_torn
     }
 
     pub(crate) fn estimate(&self) -> Estimate {
@@ -184,7 +194,13 @@ impl<'a> PageReader<'a> {
         let joined = (&mut flight.task.0).await.map_err(|_| ReadError("the reading of a page was cut off".into()))?;
         let (fetched, reservation) = joined?;
         let mut page = match fetched {
-            Fetched::Page(page) => *page,
+            Fetched::Page(page, origin) => {
+                if !self.seam.holds(origin) {
+                    self.tear();
+                    return Ok(None);
+                }
+                *page
+            }
             Fetched::Ignored(status) => {
                 tracing::debug!(status, page = head.index, "answer passed over: the slice ends");
                 self.in_flight.clear();
@@ -202,6 +218,13 @@ impl<'a> PageReader<'a> {
         self.advance(&head, &page)?;
         self.doubt_the_end(&head, &page).await?;
         Ok(Some(page))
+    }
+
+    /// What has come so far is to be read anew.
+    fn tear(&mut self) {
+        self.in_flight.clear();
+        self.head = None;
+        self.is_torn = true;
     }
 
     /// The token of the page after that with this index.

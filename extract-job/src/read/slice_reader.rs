@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Reads one slice.
 pub(super) struct SliceReader<'a> {
+    /// Of the whole slice.
     pub(super) pages: Arc<HttpPages>,
     pub(super) shared: &'a Arc<StreamPages>,
     pub(super) stream: &'a DeclarativeStream,
@@ -49,6 +50,8 @@ struct Pass {
     evidence: Evidence,
     /// Why it has to be paged in another way.
     paging: Option<(PagingAction, String)>,
+    /// Its pages are not of one reading.
+    is_torn: bool,
 }
 
 /// What all pieces have given.
@@ -62,29 +65,47 @@ struct Sum {
 
 impl SliceReader<'_> {
     /// Reads the slice into its sink.
-    pub(super) async fn read(&self, sink: &mut dyn SliceSink) -> Result<SliceOutcome, ReadError> {
+    pub(super) async fn read(mut self, sink: &mut dyn SliceSink) -> Result<SliceOutcome, ReadError> {
         let left = self.left.map(|left| left.load(Ordering::Relaxed));
-        let mut outcome = self.attempt(sink).await?;
+        let mut outcome = match self.attempt(sink).await? {
+            Some(outcome) => outcome,
+            None => {
+                tracing::info!(unit = %self.unit, "the pages that were kept end where others may follow by now; reading anew");
+                self.shared.leave_kept();
+                self.again(sink, left).await?
+            }
+        };
         let may_heal = |doubt: Doubt| doubt.may_pass() && (self.snapshot || doubt.holds_state());
         if !outcome.evidence.is_limited()
             && let Some(reason) = outcome.evidence.reasons(may_heal)
         {
             tracing::warn!(unit = %self.unit, %reason, "pages have shifted while they were read; reading once more");
-            sink.restart().await?;
-            self.shared.ask_anew();
-            if let (Some(counter), Some(left)) = (self.left, left) {
-                counter.store(left, Ordering::Relaxed);
-            }
-            outcome = self.attempt(sink).await?;
+            outcome = self.again(sink, left).await?;
         }
         Ok(outcome)
     }
 
-    async fn attempt(&self, sink: &mut dyn SliceSink) -> Result<SliceOutcome, ReadError> {
+    /// Reads the slice once more, from its beginning and from the API itself. `left` are the records that were left before it.
+    async fn again(&mut self, sink: &mut dyn SliceSink, left: Option<u64>) -> Result<SliceOutcome, ReadError> {
+        sink.restart().await?;
+        self.shared.ask_anew();
+        self.pages = Arc::new(self.shared.slice(self.slice)?);
+        if let (Some(counter), Some(left)) = (self.left, left) {
+            counter.store(left, Ordering::Relaxed);
+        }
+        let outcome = self.attempt(sink).await?;
+        outcome.ok_or_else(|| ReadError("pages that were kept came up where none was asked for".into()))
+    }
+
+    /// Nothing if pages of two readings have come together.
+    async fn attempt(&self, sink: &mut dyn SliceSink) -> Result<Option<SliceOutcome>, ReadError> {
         let mut pieces = VecDeque::from([Piece { window: self.slice.window, resets: 0 }]);
         let mut sum = Sum::default();
         while let Some(piece) = pieces.pop_front() {
             let mut pass = self.piece(&piece, sink).await?;
+            if pass.is_torn {
+                return Ok(None);
+            }
             if let Some((action, why)) = pass.paging.take() {
                 for next in self.instead(&piece, &pass, action, &why, sink, &mut sum).await?.into_iter().rev() {
                     pieces.push_front(next);
@@ -101,7 +122,7 @@ impl SliceReader<'_> {
         }
         // The pieces are one slice.
         let evidence = Evidence { slices: 1, ..sum.evidence };
-        Ok(SliceOutcome { records: sum.records, highest: sum.highest, last_token: sum.last_token, evidence })
+        Ok(Some(SliceOutcome { records: sum.records, highest: sum.highest, last_token: sum.last_token, evidence }))
     }
 
     /// The pieces that take the place of one that cannot be paged to its end.
@@ -212,6 +233,7 @@ impl SliceReader<'_> {
                 return Ok(pass);
             }
         }
+        pass.is_torn = reader.is_torn();
         pass.paging = reader.take_paging();
         self.shared.learn(reader.estimate());
         pass.evidence = reader.evidence();

@@ -11,6 +11,7 @@ async fn send(
     cached: bool,
 ) -> Result<Sent<String>, SendError> {
     let unit = Unit::new("test", "one", "items").unwrap();
+    let asker = account.cache.join("items", 1000).unwrap().asker();
     let token = json!({ "next_page_token": page });
     let scope = account.scope(chrono::Utc::now()).with(Names::NEXT_PAGE_TOKEN, token);
     let call = Call {
@@ -20,7 +21,7 @@ async fn send(
         scope: &scope,
         injections: &[],
         expected: 0,
-        cached: cached.then_some("items"),
+        cached: cached.then_some(&asker),
         is_probe: false,
         gone: &[],
     };

@@ -28,7 +28,11 @@ impl PageReader<'_> {
         }
         let reservation = self.memory.try_reserve(self.estimate.bytes());
         match self.source.fetch(&next, self.estimate.expected()).await {
-            Ok(Fetched::Page(more)) if more.received > 0 && !self.endless.knows(&more) => {
+            Ok(Fetched::Page(more, origin)) if more.received > 0 && !self.endless.knows(&more) => {
+                if !self.seam.holds(origin) {
+                    self.tear();
+                    return Ok(());
+                }
                 let mut more = *more;
                 size.more_came_after(page.received);
                 self.settle(&mut more, reservation);

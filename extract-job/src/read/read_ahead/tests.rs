@@ -4,13 +4,14 @@ use super::*;
 use crate::manifest::problem::Problems;
 use crate::manifest::reader::Reader;
 use crate::read::page::PageBody;
+use crate::read::seam::Origin;
 use crate::record::extract::fingerprint;
 use async_trait::async_trait;
 use chrono::Utc;
 use serde_json::json;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An API of numbered records.
 struct Fake {
@@ -72,7 +73,10 @@ impl PageSource for Fake {
         let end = (start + self.page_size.min(self.at_most)).min(self.records);
         let ids: Vec<Value> = (start..end).map(|id| json!({ "id": id })).collect();
         let more = self.repeats || end < self.records;
-        Ok(Fetched::Page(Box::new(page(&ids, json!({"more": more, "total": self.records, "next": end})))))
+        Ok(Fetched::Page(
+            Box::new(page(&ids, json!({"more": more, "total": self.records, "next": end}))),
+            Origin::Asked(Instant::now()),
+        ))
     }
 }
 
@@ -202,7 +206,10 @@ impl PageSource for Tokens {
         let index = usize::try_from(ask.index).unwrap();
         let next = self.0.get(index).copied().flatten();
         let more = index + 1 < self.0.len();
-        Ok(Fetched::Page(Box::new(page(&[json!({ "id": ask.index })], json!({"next": next, "more": more})))))
+        Ok(Fetched::Page(
+            Box::new(page(&[json!({ "id": ask.index })], json!({"next": next, "more": more}))),
+            Origin::Asked(Instant::now()),
+        ))
     }
 }
 
