@@ -78,6 +78,7 @@ fn existing() -> impl Strategy<Value = Option<Vec<ExistingColumn>>> {
                 name,
                 ty,
                 field: remembered.then(|| field.to_owned()),
+                is_described: false,
                 sibling: sibling && remembered,
                 is_canonical: false,
             }
@@ -334,6 +335,7 @@ fn a_clashing_name_that_the_table_has_forgotten_is_not_given_again() {
         name,
         ty: Some(ColumnType::String),
         field: None,
+        is_described: false,
         sibling: false,
         is_canonical: false,
     };

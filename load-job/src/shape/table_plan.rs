@@ -1,12 +1,15 @@
 //! The plan of a table: which column each field's values go to, and what must change in the table for that.
 //! It follows from the table that exists, the hints and all kinds seen; never from the first rows, nor from their order.
 
+mod owners;
+
 use super::AUDIT_COLUMNS;
 use super::column_type::ColumnType;
 use super::hint::{Hint, RAW_COLUMN, Reading};
 use super::kind::{Kind, Kinds};
 use super::name::{clashing_name, column_name, sibling_name};
 use super::observe::Observed;
+use owners::{first_choice, is_written, owners};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Bytes of a field's name that every warehouse remembers beside its column, however they are escaped.
@@ -21,6 +24,8 @@ pub struct ExistingColumn {
     pub ty: Option<ColumnType>,
     /// The field it was made for, where the table remembers it.
     pub field: Option<String>,
+    /// Whether it has a comment of somebody else, which may have taken the place of what the table remembered.
+    pub is_described: bool,
     /// Whether it stands beside the field's own column, for values that do not fit there.
     pub sibling: bool,
     /// Whether it holds JSON as [`ColumnPlan::is_canonical`] says.
@@ -196,45 +201,6 @@ impl TablePlan {
         let index = *self.fields.iter().find(|plan| plan.field == field)?.columns.first()?;
         self.columns.get(index)
     }
-}
-
-/// Which field each existing column belongs to: as the table remembers it, else the field that would like that name.
-fn owners(columns: &[ExistingColumn], hints: &[Hint], observed: &Observed) -> HashMap<String, String> {
-    let remembered: HashSet<&str> = columns.iter().filter_map(|column| column.field.as_deref()).collect();
-    let candidates = hints.iter().map(|hint| hint.field.as_str()).chain(observed.fields().into_iter().map(|(f, _)| f));
-    let mut wishes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for field in candidates.filter(|field| !remembered.contains(field)) {
-        wishes.entry(column_name(field)).or_default().push(field);
-    }
-    let mut owners = HashMap::new();
-    for column in columns.iter().filter(|column| !AUDIT_COLUMNS.contains(&column.name.as_str())) {
-        let wishing = wishes.get(&column.name.to_lowercase());
-        let owner = column.field.clone().or_else(|| wishing.and_then(|fields| first_choice(&column.name, fields)));
-        owners.insert(column.name.clone(), owner.unwrap_or_else(|| column.name.clone()));
-    }
-    owners
-}
-
-/// Which of the existing columns are written: not those that somebody has added to a table of ours for values of his own. A table that
-/// remembers the fields of its key was made here, with all fields remembered; one of another ETL does not tell what is whose.
-fn is_written<'a>(
-    columns: &'a [ExistingColumn],
-    hints: &'a [Hint],
-    keys: &'a [String],
-    observed: &'a Observed,
-) -> impl Fn(&str, &ExistingColumn) -> bool + 'a {
-    let remembers = |key: &String| columns.iter().any(|column| column.field.as_ref() == Some(key));
-    let is_ours = !keys.is_empty() && keys.iter().all(remembers);
-    move |field, column| {
-        let is_known = column.field.is_some() || hints.iter().any(|hint| hint.field == *field);
-        !is_ours || is_known || !observed.kinds(field).is_empty()
-    }
-}
-
-/// Of several fields that want one name: the one that is spelt like it, else the first by its letters.
-fn first_choice(name: &str, fields: &[&str]) -> Option<String> {
-    let exact = fields.iter().find(|field| **field == name);
-    exact.or_else(|| fields.iter().min()).map(|field| (*field).to_owned())
 }
 
 struct Planner {

@@ -26,7 +26,14 @@ fn observed(fields: &[(&str, &[Kind])]) -> Observed {
 }
 
 fn existing(name: &str, ty: ColumnType, field: &str) -> ExistingColumn {
-    ExistingColumn { name: name.into(), ty: Some(ty), field: Some(field.into()), sibling: false, is_canonical: false }
+    ExistingColumn {
+        name: name.into(),
+        ty: Some(ty),
+        field: Some(field.into()),
+        is_described: false,
+        sibling: false,
+        is_canonical: false,
+    }
 }
 
 fn show(plan: &TablePlan) -> Vec<String> {
@@ -126,7 +133,14 @@ fn hints_decide_new_columns_and_nothing_is_lost_beside_them() {
 
 #[test]
 fn a_column_of_a_foreign_type_is_left_alone() {
-    let foreign = [ExistingColumn { name: "tags".into(), ty: None, field: None, sibling: false, is_canonical: false }];
+    let foreign = [ExistingColumn {
+        name: "tags".into(),
+        ty: None,
+        field: None,
+        is_described: false,
+        sibling: false,
+        is_canonical: false,
+    }];
     let plan = plan(Some(&foreign), &[], &[("tags", &[Kind::Nested])]);
     assert_eq!(show(&plan), ["tags tags__json JSON"]);
 }
@@ -173,4 +187,26 @@ fn the_whole_record_has_the_last_column_and_takes_no_name_from_a_field() {
     let raw = Hint { reading: Reading::Record, ..Hint::of(RAW_COLUMN, ColumnType::Json) };
     let plan = plan(None, &[raw], &[("id", &[Kind::Int53]), ("x_etl_raw", &[Kind::Text])]);
     assert_eq!(show(&plan), ["id id INT64", "x_etl_raw x_etl_raw STRING", "_etl_raw _etl_raw JSON"]);
+}
+
+#[test]
+fn a_column_that_nobody_asks_for_is_left_alone_in_a_table_of_ours() {
+    let foreign = |name: &str, is_described: bool| ExistingColumn {
+        field: None,
+        is_described,
+        ..existing(name, ColumnType::String, name)
+    };
+    let keys = ["id".to_owned()];
+    let seen = observed(&[("id", &[Kind::Int53]), ("asked", &[Kind::Text])]);
+    let with = |key: ExistingColumn| {
+        let have = [key, foreign("asked", false), foreign("note", false), foreign("described", true)];
+        show(&TablePlan::make(Some(&have), &[], &keys, &seen, &mut Exact(true)).unwrap())
+    };
+    // What a comment of somebody else says nothing of may be ours.
+    let ours = ["id id INT64", "asked asked STRING", "described described STRING"];
+    assert_eq!(with(existing("id", ColumnType::Int64, "id")), ours);
+    // Another ETL's table remembers nothing.
+    let key = ExistingColumn { field: None, ..existing("id", ColumnType::Int64, "id") };
+    let all = ["id id INT64", "asked asked STRING", "note note STRING", "described described STRING"];
+    assert_eq!(with(key), all);
 }

@@ -107,6 +107,7 @@ pub(super) fn existing(field: &Value) -> Option<ExistingColumn> {
         ty: type_of(field),
         sibling: remembered.as_ref().is_some_and(|description| description.sibling),
         is_canonical: remembered.as_ref().is_some_and(|description| description.canonical),
+        is_described: remembered.is_none() && field["description"].as_str().is_some_and(|text| !text.is_empty()),
         field: remembered.map(|description| description.field),
         name,
     })
@@ -137,6 +138,7 @@ mod tests {
                     name: "c".into(),
                     ty: Some(ty),
                     field: Some(plan.field),
+                    is_described: false,
                     sibling: true,
                     is_canonical: false
                 }

@@ -73,6 +73,7 @@ pub(super) fn existing(name: String, type_name: &str, comment: Option<&str>) -> 
         ty: type_of(type_name, remembered.as_ref()),
         sibling: remembered.as_ref().is_some_and(|comment| comment.sibling),
         is_canonical: remembered.as_ref().is_some_and(|comment| comment.canonical),
+        is_described: remembered.is_none() && comment.is_some_and(|text| !text.is_empty()),
         field: remembered.map(|comment| comment.field),
         name,
     })
@@ -101,6 +102,7 @@ mod tests {
                     name: "c".into(),
                     ty: Some(ty),
                     field: Some(plan.field),
+                    is_described: false,
                     sibling: true,
                     is_canonical: false
                 }
