@@ -3,7 +3,7 @@ MERGE INTO {{ logs | path }} AS t
 USING (
     SELECT
 {% for column in columns %}
-        CAST(JSON_VALUE(r, '$.{{ column.name }}') AS {{ column.type }}) AS {{ column.name | id }},
+        {% if column.type == "STRING" %}JSON_VALUE(r, '$.{{ column.name }}'){% else %}CAST(JSON_VALUE(r, '$.{{ column.name }}') AS {{ column.type }}){% endif %} AS {{ column.name | id }},
 {% endfor %}
         JSON_VALUE(r, '$.changed') = 'true' AS changed
     FROM UNNEST(JSON_QUERY_ARRAY(PARSE_JSON(@rows), '$')) AS r
