@@ -27,8 +27,8 @@ pub(super) fn conflicts(document: &Node) -> Vec<Problem> {
     for (s, source) in document.get("sources").map(Node::items).unwrap_or_default().iter().enumerate() {
         let connector = source.get("connector").and_then(Node::as_str).unwrap_or_default();
         if !is_path(connector) {
-            let place = if is_bucket(connector) { "Cloud Storage" } else { "there" };
-            let message = format!("`{connector}`: a manifest is not read from {place}; use {ABSOLUTE}");
+            let place = if is_bucket(connector) { "Cloud Storage" } else { "a URL" };
+            let message = format!("`{connector}`: a manifest cannot be read from {place}; use {ABSOLUTE}");
             add(source.line_of("connector"), format!("sources[{s}].connector"), message);
         }
         let name = source_name(source.get("name").and_then(Node::as_str), connector);

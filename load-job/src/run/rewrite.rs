@@ -3,13 +3,14 @@
 use crate::shape::{SchemaChangeKind, TablePlan};
 use crate::warehouse::{TableName, Warehouse, WarehouseError};
 
-/// A line for each column that is affected.
+/// A line for each column that is affected. What changes by the load itself is told as done where it is done, as intended in a dry run.
 ///
 /// # Errors
 /// Those of the warehouse.
 pub(super) fn told(
     plan: &TablePlan,
     table: &TableName,
+    is_done: bool,
     warehouse: &dyn Warehouse,
 ) -> Result<Vec<String>, WarehouseError> {
     let mut lines = Vec::new();
@@ -17,7 +18,12 @@ pub(super) fn told(
         let column = &plan.columns[change.column];
         match (change.kind, change.from) {
             (SchemaChangeKind::Retyped, Some(from)) => {
-                lines.push(format!("column `{}` was {}, and is {} now", column.name, from.name(), column.ty.name()));
+                let (name, from, to) = (&column.name, from.name(), column.ty.name());
+                lines.push(if is_done {
+                    format!("column `{name}` was {from}, and is {to} now")
+                } else {
+                    format!("column `{name}` is {from}, and would become {to}")
+                });
             }
             (SchemaChangeKind::Added, _) => lines.push(format!(
                 "column `{}` is new: rows that this run has not read have no value there (--full-refresh reads all)",

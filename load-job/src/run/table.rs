@@ -117,10 +117,7 @@ fn load_candidates(
         Ok(TablePlan::make(existing.map(|table| table.columns.as_slice()), &hints, &keys, observed, &mut widening)?)
     })?;
 
-    if options.rewrite {
-        let told = rewrite::told(&plan, table, warehouse)?;
-        units.iter_mut().for_each(|unit| unit.warnings.extend(told.iter().cloned()));
-    }
+    let told = if options.rewrite { rewrite::told(&plan, table, !options.dry_run, warehouse)? } else { Vec::new() };
     clock.phase("staged");
     // What is staged may be a part only; and a lost lease means that another run is at work.
     if let Some(reason) = workers.shutdown.reason() {
@@ -192,13 +189,16 @@ fn load_candidates(
     let mut settled = comparison.settle(units, absences, missing, &mut decision)?;
     settled.iter_mut().filter_map(|settled| settled.suspects.as_mut()).for_each(|found| found.as_sent = as_sent);
     if options.dry_run {
+        units.iter_mut().for_each(|unit| unit.warnings.extend(told.iter().cloned()));
         return Ok(());
     }
-    let done: Vec<UnitReport> = units
+    let mut done: Vec<UnitReport> = units
         .iter()
         .filter(|unit| unit.status != UnitStatus::Failed)
         .map(|unit| unit.clone().finish(Utc::now()))
         .collect();
+    // The log tells it in the transaction that does it; the units' own reports once it is done.
+    done.iter_mut().for_each(|unit| unit.warnings.extend(told.iter().cloned()));
     let identity = target.identity();
     if !done.is_empty() {
         let synced = Utc::now();
@@ -216,6 +216,9 @@ fn load_candidates(
         let mut costs = done;
         warehouse.spent().share(&mut costs);
         for unit in units.iter_mut() {
+            if unit.status != UnitStatus::Failed {
+                unit.warnings.extend(told.iter().cloned());
+            }
             if let Some(cost) = costs.iter().find(|cost| cost.unit() == unit.unit()) {
                 (unit.bytes_processed, unit.bytes_billed) = (cost.bytes_processed, cost.bytes_billed);
             }
@@ -292,7 +295,8 @@ fn commit(
     commit: &Commit<'_>,
     warehouse: &mut dyn Warehouse,
 ) -> Result<(), LoadError> {
-    let changed = commit.units.iter().any(|unit| unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0);
+    let changed = commit.units.iter().any(|unit| unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0)
+        || (request.rewrite && !plan.changes.is_empty());
     if changed || !request.table_exists {
         with_memory(warehouse, |warehouse| warehouse.apply(request, plan, decision, commit))?;
     } else {

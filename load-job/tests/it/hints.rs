@@ -11,6 +11,7 @@ on_each_warehouse! {
     json_that_comes_as_text_is_what_it_says,
     the_record_stands_beside_its_columns,
     a_table_of_before_is_filled_as_before_and_changed_by_a_rewrite,
+    a_rewrite_without_rows_does_what_it_tells,
     a_dropped_column_comes_back_with_its_hint;
     on_duckdb_alone:
     a_rewrite_never_bends_a_value,
@@ -119,6 +120,13 @@ fn a_table_of_before_is_filled_as_before_and_changed_by_a_rewrite(new: fn() -> W
     let before = ["id BIGINT", "made BIGINT", "text VARCHAR", "count BIGINT", "mixed VARCHAR"];
     assert_eq!(world.columns(), before);
 
+    // A dry run tells what would be done, and does nothing.
+    let units = world.load_with(&run, &Options { dry_run: true, ..REWRITE() });
+    assert_eq!(units[0].status, UnitStatus::Done, "{:?}", units[0].error);
+    let told = units[0].warnings.join("\n");
+    assert!(told.contains("column `count` is INT64, and would become NUMERIC"), "{told}");
+    assert_eq!(world.columns(), before);
+
     let units = world.load_with(&run, &REWRITE());
     assert_eq!((units[0].status, units[0].rows_updated), (UnitStatus::Done, 2), "{:?}", units[0].error);
     let told = units[0].warnings.join("\n");
@@ -147,6 +155,22 @@ fn a_table_of_before_is_filled_as_before_and_changed_by_a_rewrite(new: fn() -> W
     let rows = world.lines("SELECT id, made, text, count, mixed FROM bronze.things ORDER BY id");
     assert_eq!(rows[0], "1 2024-02-26 08:41:36.489 2024-02-26 08:41:36.489 3.000000000 soon");
     assert_eq!(rows[2], "3 2024-02-26 08:41:36.491 2024-02-26 08:41:36.491 5.000000000 1708936896491");
+}
+
+fn a_rewrite_without_rows_does_what_it_tells(new: fn() -> World) {
+    let mut world = new();
+    world.run(&[raw(&[r#"{"id":1,"count":3}"#])]);
+    world.streams = "[{name: things, columns: {count: NUMERIC}}]".into();
+    let empty = Given { mode: contract::batch::BatchMode::Incremental, ..raw(&[]) };
+    let run = world.extract(&[empty]);
+    let units = world.load_with(&run, &REWRITE());
+    assert_eq!((units[0].status, units[0].rows_updated), (UnitStatus::Done, 0), "{:?}", units[0].error);
+    let told = units[0].warnings.join("\n");
+    assert!(told.contains("column `count` was INT64, and is NUMERIC now"), "{told}");
+    assert_eq!(world.columns(), ["id BIGINT", "count DECIMAL(38,9)"]);
+    let changes =
+        world.lines("SELECT column_name, from_type, to_type FROM management.schema_changes WHERE change = 'retyped'");
+    assert_eq!(changes, ["count INT64 NUMERIC"]);
 }
 
 fn a_dropped_column_comes_back_with_its_hint(new: fn() -> World) {
