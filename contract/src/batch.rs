@@ -55,6 +55,32 @@ pub enum Write {
     Append,
 }
 
+impl Write {
+    /// Its word in files, after which its SQL statements are named as well.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::Replace => "replace",
+            Self::Append => "append",
+        }
+    }
+
+    /// Whether rows are known by a key; else by their content.
+    pub fn is_by_key(self) -> bool {
+        self == Self::Merge
+    }
+
+    /// Whether live rows that a batch lacks are marked as deleted and stay.
+    pub fn marks_absent(self) -> bool {
+        self == Self::Merge
+    }
+
+    /// Whether rows of a content that a batch lacks go, and whether that takes a reading of everything.
+    pub fn removes_absent(self) -> bool {
+        self == Self::Replace
+    }
+}
+
 /// The range of a backfill, as given by `--from` and `--to`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {

@@ -10,7 +10,4 @@ SELECT
     {%+ if column.type == "JSON" %}PARSE_JSON(s.{{ column.name | id }}, wide_number_mode => 'round'){% elif column.type == "DATETIME" %}DATETIME(s.{{ column.name | id }}, 'UTC'){% else %}s.{{ column.name | id }}{% endif %},
 {% endfor %}
     @synced, 'INSERT', s._etl_account, s._etl_row_hash
-FROM {{ staging | path }} AS s
-JOIN {{ changes | path }} AS c
-    ON c._etl_account = s._etl_account AND c._etl_seq = s._etl_seq
-WHERE c._etl_action = 'INSERT' AND c._etl_account NOT IN UNNEST(@excluded)
+FROM {{ rows | path }} AS s

@@ -9,7 +9,7 @@ USING (
         c._etl_action,
         c._etl_row_hash
     FROM {{ changes | path }} AS c
-    LEFT JOIN {{ staging | path }} AS s
+    LEFT JOIN {{ rows | path }} AS s
         ON s._etl_account = c._etl_account AND s._etl_seq = c._etl_seq
     WHERE c._etl_account NOT IN UNNEST(@excluded)
 ) AS s

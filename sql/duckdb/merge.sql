@@ -5,7 +5,7 @@ USING (
         s.{{ column.name | id }}{{ column.cast }} AS {{ column.name | id }},
 {% endfor %}
         s._etl_account, s._etl_row_hash, c.action AS _etl_action
-    FROM temp.staging AS s
+    FROM temp.rows AS s
     JOIN temp.changes AS c ON c._etl_seq = s._etl_seq
 {% if deletions %}
     UNION ALL BY NAME

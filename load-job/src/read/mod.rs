@@ -7,6 +7,7 @@ use contract::landing::{Landing, LandingError};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 
@@ -37,8 +38,8 @@ pub(crate) struct Block {
     pub(crate) first: u64,
 }
 
-/// Reads all parts of a batch in order and hands their lines to `each`, which says whether to go on.
-/// Size, crc32c and number of records of every part are checked.
+/// Reads the parts of a batch in order and hands their lines to `each`, which says whether to go on. A part is left out if none of its records
+/// is wanted. Size, crc32c and number of records of every part that is read are checked.
 ///
 /// # Errors
 /// The landing zone refuses, or a part is damaged.
@@ -46,11 +47,17 @@ pub(crate) fn blocks(
     landing: &dyn Landing,
     runtime: &Handle,
     batch: &Batch,
+    is_wanted: impl Fn(Range<u64>) -> bool,
     mut each: impl FnMut(Block) -> bool,
 ) -> Result<(), ReadError> {
-    let mut first = 0;
+    let mut first: u64 = 0;
     for part in &batch.parts {
         let before = first;
+        let after = before.saturating_add(part.records);
+        if !is_wanted(before..after) {
+            first = after;
+            continue;
+        }
         if !part_blocks(landing, runtime, part, &mut first, &mut each)? {
             return Ok(());
         }

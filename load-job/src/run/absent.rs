@@ -1,10 +1,9 @@
 //! Live rows that a batch lacks: which of them are marked as deleted, which are suspects from now on, and which stay as they are.
 //! A row is marked only when it is missing again: from another complete reading, or because the API says that it does not have it.
 
-use super::UnitWork;
-use super::check::Checked;
+use super::check::{Candidate, Checked};
 use super::error::LoadError;
-use super::stage::Workers;
+use super::pass::Workers;
 use crate::warehouse::{AccountChange, Decision, TableName};
 use contract::batch::{Batch, BatchMode, Write};
 use contract::evidence::ReadingScope;
@@ -214,7 +213,7 @@ pub(super) fn covered_after(batch: &Batch, covered: Option<&ReadingScope>) -> Re
 pub(super) struct Comparison<'a> {
     pub(super) table: &'a TableName,
     pub(super) write: Write,
-    pub(super) works: &'a [(UnitWork, Checked)],
+    pub(super) candidates: &'a [Candidate],
     /// For each of them, whether another reason holds its deletes back.
     pub(super) held: &'a [bool],
     /// A person has said that any number may go.
@@ -222,7 +221,7 @@ pub(super) struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Decides on the rows that are missing, by the names that the warehouse gave them: the counts of the reports, one for each work, what
+    /// Decides on the rows that are missing, by the names that the warehouse gave them: the counts of the reports, one for each candidate, what
     /// the apply leaves out, and the suspects from now on.
     pub(super) fn settle(
         &self,
@@ -239,14 +238,15 @@ impl Comparison<'_> {
                 (account, None) => keyless.entry(account).or_default().push(name),
             }
         }
-        let Self { write, works, held, is_allowed, .. } = *self;
+        let Self { write, candidates, held, is_allowed, .. } = *self;
         let name = self.table.to_string();
         let mut all = Vec::with_capacity(units.len());
-        for (((unit, (work, checked)), absence), held) in units.iter_mut().zip(works).zip(absences).zip(held) {
-            if unit.status == UnitStatus::Failed || write != Write::Merge {
+        for (((unit, candidate), absence), held) in units.iter_mut().zip(candidates).zip(absences).zip(held) {
+            if unit.status == UnitStatus::Failed || !write.marks_absent() {
                 all.push(Settled::default());
                 continue;
             }
+            let Candidate { work, checked, .. } = candidate;
             let batch = &checked.batch;
             let absent = by_account.remove(&batch.account).unwrap_or_default();
             let counts = absence.counts() && !held;

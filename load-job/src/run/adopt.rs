@@ -60,8 +60,8 @@ pub fn adopt(
     let Some(work) = group.units.first() else { return Err(RunError::Usage("there is nothing to adopt".into())) };
     let unit = work.unit.clone();
     let keys = runtime.block_on(keys(landing.as_ref(), &unit))?;
-    if let Some((write, _)) = keys.as_ref().filter(|(write, _)| *write != Write::Merge) {
-        let write = if *write == Write::Append { "append" } else { "replace" };
+    if let Some((write, _)) = keys.as_ref().filter(|(write, _)| !write.is_by_key()) {
+        let write = write.as_str();
         return Err(RunError::Usage(format!(
             "stream {unit} is written by `{write}`: without a primary key its records cannot be matched with the rows of {}; load it into a table of its own",
             group.table
@@ -72,8 +72,8 @@ pub fn adopt(
     let warehouses = Warehouses::open(pipeline, landing, &options, groups, Task::ONLY, shutdown, runtime)?;
     let keys = keys.map(|(_, keys)| keys);
     let adopted = warehouses.with(group.place.as_ref(), |warehouse| {
-        warehouse.begin(&order(&group, run_id));
-        warehouse.adopt(&Adoption { table: &group.table, unit: &unit, keys: keys.as_deref(), run_id, at: Utc::now() })
+        let adoption = Adoption { table: &group.table, unit: &unit, keys: keys.as_deref(), run_id, at: Utc::now() };
+        warehouse.adopt(&order(&group, run_id), &adoption)
     })?;
     Ok(Adoptee { table: group.table, unit, adopted, keys_checked: keys.is_some() })
 }

@@ -2,9 +2,9 @@
 
 use super::continuity::{self, Known};
 use super::error::LoadError;
-use super::stage::Workers;
+use super::pass::Workers;
 use super::{Options, UnitWork, order_of_runs};
-use crate::warehouse::{Applied, ExistingTable, FULL, Identity, Remember, TableId, TableName, Warehouse, state_digest};
+use crate::warehouse::{Applied, ExistingTable, FULL, Identity, Remember, TableId, TableLoad, Target, state_digest};
 use chrono::{DateTime, Utc};
 use contract::batch::{Batch, BatchMode, Write};
 use contract::report::{Remedy, UnitReport};
@@ -37,32 +37,22 @@ pub(super) struct Checked {
     pub(super) warnings: Vec<String>,
 }
 
-/// The table that is loaded, as it is before.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Target<'a> {
-    pub(super) table: &'a TableName,
-    pub(super) existing: Option<&'a ExistingTable>,
-}
-
-impl Target<'_> {
-    /// The identity that the table has, or gets with this load.
-    pub(super) fn identity(self) -> Identity {
-        match self.existing {
-            None => Identity { id: TableId::of_new_table(), is_new: true },
-            Some(ExistingTable { id: Some(id), .. }) => Identity { id: id.clone(), is_new: false },
-            Some(_) => Identity { id: TableId::of_old_table(), is_new: true },
-        }
+/// The identity that a table has, or gets with this load.
+pub(super) fn identity(existing: Option<&ExistingTable>) -> Identity {
+    match existing {
+        None => Identity { id: TableId::of_new_table(), is_new: true },
+        Some(ExistingTable { id: Some(id), .. }) => Identity { id: id.clone(), is_new: false },
+        Some(_) => Identity { id: TableId::of_old_table(), is_new: true },
     }
 }
 
 /// The unit's batch, if it is there and may be loaded, and what is to be remembered of it then.
 pub(super) fn check(
     work: &UnitWork,
-    target: Target<'_>,
     options: &Options,
     run_id: &RunId,
     workers: &Workers<'_>,
-    warehouse: &mut dyn Warehouse,
+    session: &mut dyn TableLoad<'_>,
 ) -> Result<Checked, LoadError> {
     let unit = &work.unit;
     if let Some(rival) = &work.rival {
@@ -84,11 +74,12 @@ pub(super) fn check(
         return Err(LoadError::needs(Remedy::AnotherRun, message));
     }
     let checkpoint = workers.runtime.block_on(stored::read_checkpoint(workers.landing, unit))?;
-    let last = warehouse.last_applied(unit)?;
-    let remembered = warehouse.remembered(target.existing.and_then(|table| table.id.as_ref()), unit)?;
+    let last = session.last_applied(unit)?;
+    let remembered = session.remembered(unit)?;
+    let target: &dyn Target = session.target();
     let known = Known {
-        table: target.table,
-        existing: target.existing,
+        table: target.table(),
+        existing: target.existing(),
         remembered: &remembered,
         checkpoint: checkpoint.as_ref(),
         loaded_before: last.is_some(),
@@ -96,7 +87,8 @@ pub(super) fn check(
     if let Some(other) = known.other_writer(unit).filter(|_| !options.take_over) {
         let message = format!(
             "the rows of account {} in table {} were written by {other}, and now {unit} would write them; give one of the streams another `table`, or load with --take-over if {unit} is to have them from now on",
-            unit.account, target.table
+            unit.account,
+            target.table()
         );
         return Err(LoadError::needs(Remedy::TakeOver, message));
     }
@@ -131,27 +123,27 @@ pub(super) fn check(
 /// What an earlier reading has found missing; and what is to be told of it.
 fn suspects(
     work: &UnitWork,
-    target: Target<'_>,
+    target: &dyn Target,
     batch: &Batch,
     workers: &Workers<'_>,
 ) -> Result<(Option<Suspects>, Option<String>), LoadError> {
-    let is_merged = work.settings.write.unwrap_or(batch.write_mode()) == Write::Merge;
-    if !is_merged || batch.mode == BatchMode::Incremental {
+    let write = work.settings.write.unwrap_or(batch.write_mode());
+    if !write.marks_absent() || batch.mode == BatchMode::Incremental {
         return Ok((None, None));
     }
     match workers.runtime.block_on(suspects::read(workers.landing, &work.unit)) {
-        Ok(found) => Ok((found.filter(|found| found.table == target.table.to_string()), None)),
+        Ok(found) => Ok((found.filter(|found| found.table == target.table().to_string()), None)),
         // Its rows are suspects anew: they are marked a reading later.
         Err(error @ StoredError::Malformed { .. }) => Ok((None, Some(error.to_string()))),
         Err(error) => Err(error.into()),
     }
 }
 
-fn applied_batch(target: Target<'_>, batch: &Batch) -> Applied {
+fn applied_batch(target: &dyn Target, batch: &Batch) -> Applied {
     let state = batch.state_after.as_ref().filter(|state| !state.is_null() && batch.mode != BatchMode::Window);
     Applied {
-        table: target.table.in_schema(),
-        table_id: target.existing.and_then(|table| table.id.clone()),
+        table: target.table().in_schema(),
+        table_id: target.existing().and_then(|table| table.id.clone()),
         unit: batch.unit(),
         run_id: batch.run_id.clone(),
         mode: match batch.mode {
@@ -167,12 +159,12 @@ fn applied_batch(target: Target<'_>, batch: &Batch) -> Applied {
 /// Whether a batch can go into the table together with the others.
 pub(super) fn fits_with(others: &[Candidate], work: &UnitWork, batch: &Batch) -> Result<(), LoadError> {
     let write = work.settings.write.unwrap_or(batch.write_mode());
-    if write == Write::Merge && batch.primary_key.is_empty() {
+    if write.is_by_key() && batch.primary_key.is_empty() {
         return Err(LoadError::Refused(
             "`write: merge` needs a primary key, and the stream has none; use replace or append".into(),
         ));
     }
-    if write == Write::Replace && !matches!(batch.mode, BatchMode::Snapshot) {
+    if write.removes_absent() && !matches!(batch.mode, BatchMode::Snapshot) {
         return Err(LoadError::Refused(
             "`write: replace` needs a snapshot; set `mode: snapshot` or `write: append`".into(),
         ));

@@ -2,7 +2,7 @@
 
 use super::absent::{self, Absence};
 use super::error::LoadError;
-use super::stage::{Outcome, Workers};
+use super::pass::{Outcome, Workers};
 use super::{Options, UnitWork};
 use crate::read::ReadError;
 use crate::warehouse::{Counts, Decision};
@@ -28,8 +28,7 @@ pub(super) fn take_outcome(
     options: &Options,
 ) -> Result<Option<String>, LoadError> {
     if let Some(error) = outcome.error {
-        // A part that is damaged stays so.
-        unit.remedy = matches!(error, ReadError::Damaged { .. }).then_some(Remedy::AnotherRun);
+        unit.remedy = remedy(&error);
         return Ok(Some(error.to_string()));
     }
     let reading = RunRound { run: run_id.clone(), round: work.round };
@@ -55,6 +54,24 @@ pub(super) fn take_outcome(
         unit.warnings.push(format!("{} records were rejected; the first: {reason}", unit.rows_rejected));
     }
     Ok(None)
+}
+
+/// The units whose batches could not be read again, by their places. What they held was not applied.
+pub(super) fn damage(outcomes: Vec<Outcome>, units: &mut [UnitReport]) -> Vec<usize> {
+    let mut damaged = Vec::new();
+    for (index, (outcome, unit)) in outcomes.into_iter().zip(units).enumerate() {
+        if let Some(error) = outcome.error {
+            *unit = unit.clone().fail(error.to_string(), Utc::now());
+            unit.remedy = remedy(&error);
+            damaged.push(index);
+        }
+    }
+    damaged
+}
+
+/// A part that is damaged stays so.
+fn remedy(error: &ReadError) -> Option<Remedy> {
+    matches!(error, ReadError::Damaged { .. }).then_some(Remedy::AnotherRun)
 }
 
 /// What the counts of a change set are judged by.
@@ -89,7 +106,7 @@ impl Case<'_> {
         }
         let limit = work.settings.max_delete_fraction.unwrap_or(MAX_DELETE_FRACTION);
         // What is replaced has changed its content, not gone.
-        let gone = if write == Write::Replace {
+        let gone = if write.removes_absent() {
             unit.rows_deleted.saturating_sub(unit.rows_inserted)
         } else {
             unit.rows_deleted
@@ -122,7 +139,7 @@ impl Case<'_> {
         }
         // Of a stream in partitions, two may list the same row.
         let is_one_list = batch.evidence.as_ref().is_none_or(|evidence| !evidence.is_partitioned);
-        if self.write == Write::Merge && counts.distinct < counts.staged && is_one_list {
+        if self.write.is_by_key() && counts.distinct < counts.staged && is_one_list {
             let (records, keys) = (counts.staged, counts.distinct);
             return Some(format!("the reading holds a key twice ({records} records, {keys} keys): pages have shifted"));
         }

@@ -3,15 +3,17 @@
 
 mod absent;
 mod adopt;
+mod attempt;
 mod check;
 mod continuity;
 mod error;
+mod finish;
 mod judge;
 mod order_of_runs;
+mod pass;
 mod reject;
 mod rewrite;
 mod select;
-mod stage;
 mod table;
 mod warehouses;
 
@@ -33,7 +35,7 @@ use contract::shutdown::Shutdown;
 use contract::stored::{self, StoredError};
 use contract::telemetry::{self, Event};
 use contract::unit::{Task, Unit};
-use stage::Workers;
+use pass::Workers;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -211,7 +213,6 @@ impl Loading<'_> {
             group.units.iter().map(|work| UnitReport::start(&work.unit, &group.table.table, Utc::now())).collect();
         let place = group.place.clone();
         let loaded = self.warehouses.with(place.as_ref(), |warehouse| {
-            warehouse.begin(&order(&group, &self.reading.run));
             let units = table::load(group, self.options, &self.reading.run, self.workers, warehouse)?;
             self.log_failures(warehouse, &units);
             Ok(units)

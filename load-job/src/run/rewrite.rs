@@ -1,18 +1,13 @@
 //! What `--rewrite` does to columns, told to the user: those that take on the type of their hint, those that cannot, and those that are new.
 
 use crate::shape::{SchemaChangeKind, TablePlan};
-use crate::warehouse::{TableName, Warehouse, WarehouseError};
+use crate::warehouse::{Target, WarehouseError};
 
 /// A line for each column that is affected. What changes by the load itself is told as done where it is done, as intended in a dry run.
 ///
 /// # Errors
 /// Those of the warehouse.
-pub(super) fn told(
-    plan: &TablePlan,
-    table: &TableName,
-    is_done: bool,
-    warehouse: &dyn Warehouse,
-) -> Result<Vec<String>, WarehouseError> {
+pub(super) fn told(plan: &TablePlan, is_done: bool, target: &dyn Target) -> Result<Vec<String>, WarehouseError> {
     let mut lines = Vec::new();
     for change in &plan.changes {
         let column = &plan.columns[change.column];
@@ -40,7 +35,7 @@ pub(super) fn told(
             column.name,
             column.ty.name(),
             wanted.name(),
-            warehouse.dropping(table, &column.name)?.trim()
+            target.dropping(&column.name)?.trim()
         ));
     }
     Ok(lines)

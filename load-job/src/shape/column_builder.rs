@@ -37,7 +37,7 @@ pub(super) fn append(builders: &mut [Builder], plan: &[ColumnPlan], columns: &[u
                 builder.append(found, plan[*column].is_canonical);
                 value = None;
             }
-            // Where no column holds it, the plan is about to be made anew: the kind was observed.
+            // The plan follows from all records, so only a null has no column.
             _ => builder.append_null(),
         }
     }

@@ -76,6 +76,8 @@ impl Kinds {
             | Kind::Float as u32
             | Kind::LongDecimal as u32,
     );
+    /// No kind.
+    pub const NONE: Self = Self(0);
     /// Every kind.
     pub const ALL: Self = Self(u32::MAX);
 

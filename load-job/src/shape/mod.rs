@@ -14,9 +14,11 @@ mod kind;
 mod name;
 mod observe;
 mod record;
+mod record_reader;
 mod shaper;
 mod table_plan;
 mod value;
+mod wanted;
 
 pub use column_type::ColumnType;
 pub use epoch::EpochUnit;
@@ -27,6 +29,7 @@ pub(crate) use name::column_name;
 pub use observe::Observed;
 pub(crate) use shaper::{BatchContext, RejectReason, ShapedBlock, Shaper};
 pub use table_plan::{ColumnPlan, ExistingColumn, FieldPlan, SchemaChange, SchemaChangeKind, TablePlan, Widening};
+pub use wanted::Wanted;
 
 /// The audit columns, in their order after the data columns.
 pub const AUDIT_COLUMNS: [&str; 4] = ["_etl_synced", "_etl_operation", "_etl_account", "_etl_row_hash"];

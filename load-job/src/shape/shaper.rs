@@ -1,19 +1,18 @@
-//! Turns blocks of NDJSON lines into Arrow batches under a [`TablePlan`], and observes every value on the way.
+//! Turns blocks of NDJSON lines into Arrow batches under a [`TablePlan`]: of each record what decides (key, hash, order), or its whole row.
 //! Many shapers work side by side; the CPU-heavy middle of the load.
 
 use super::column_builder::{Builder, append, arrow_type};
-use super::hash;
-use super::hint::Reading;
-use super::kind::{Kind, Kinds};
+use super::kind::Kind;
 use super::observe::Observed;
-use super::record::{self, Fields};
-use super::table_plan::TablePlan;
+use super::record::Fields;
+use super::record_reader::{RecordReader, Slots};
+use super::table_plan::{ColumnPlan, TablePlan};
 use super::value::Value;
+use super::wanted::Wanted;
 use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use contract::cursor::{CursorOrder, CursorValue};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What a shaper must know of the batch that a block comes from.
@@ -65,7 +64,7 @@ impl std::fmt::Display for RejectReason {
 
 /// What came of a block.
 pub(crate) struct ShapedBlock {
-    /// The rows: the plan's columns, then `_etl_account`, `_etl_row_hash`, `_etl_seq` and `_etl_order`.
+    /// The rows: the columns, then `_etl_account`, `_etl_row_hash` and `_etl_seq`; of keys also `_etl_order`.
     pub(crate) rows: RecordBatch,
     /// The lines that could not be loaded, each with its reason.
     pub(crate) rejects: Vec<(std::ops::Range<usize>, RejectReason)>,
@@ -74,54 +73,57 @@ pub(crate) struct ShapedBlock {
 /// Shapes blocks, one after the other.
 pub(crate) struct Shaper {
     plan: Arc<TablePlan>,
+    reader: RecordReader,
     schema: Arc<Schema>,
-    index: HashMap<String, usize>,
-    /// The field plan of whole records.
-    record: Option<usize>,
-    /// Field plan of the n-th field of the last record: records of a stream mostly look alike.
-    expected: Vec<usize>,
-    /// The last record's fields sorted by name, to be used again while records look alike.
-    order: Vec<u32>,
-    kinds: Vec<(Kinds, (u64, u32))>,
-    others: Observed,
-    canonical: hash::Canonical,
+    /// The columns that come out.
+    columns: Vec<ColumnPlan>,
+    /// The slots whose values go into them, each with its columns.
+    filled: Vec<(usize, Vec<usize>)>,
+    /// Whether each row tells its place among the versions of its key.
+    has_order: bool,
 }
 
-const UNKNOWN: usize = usize::MAX;
-
 impl Shaper {
-    pub(crate) fn new(plan: Arc<TablePlan>) -> Self {
+    /// A shaper of what decides about each record: the columns of its key, its hash, and its place among the versions of its key, which follows from
+    /// its batch's cursor, one of `cursors`.
+    pub(crate) fn of_keys(plan: Arc<TablePlan>, keys: &[String], cursors: &[String]) -> Self {
+        let reader = RecordReader::new(plan.clone(), cursors);
+        let own = |key: &String| Some((reader.slot(key)?, plan.own_column(key)?.clone()));
+        let (slots, columns): (Vec<usize>, Vec<ColumnPlan>) = keys.iter().filter_map(own).unzip();
+        let filled = slots.into_iter().enumerate().map(|(column, slot)| (slot, vec![column])).collect();
+        Self::new(plan, reader, columns, filled, true)
+    }
+
+    /// A shaper of whole rows.
+    pub(crate) fn of_rows(plan: Arc<TablePlan>) -> Self {
+        let filled = plan.fields.iter().enumerate().map(|(slot, field)| (slot, field.columns.clone())).collect();
+        Self::new(plan.clone(), RecordReader::new(plan.clone(), &[]), plan.columns.clone(), filled, false)
+    }
+
+    fn new(
+        plan: Arc<TablePlan>,
+        reader: RecordReader,
+        columns: Vec<ColumnPlan>,
+        filled: Vec<(usize, Vec<usize>)>,
+        has_order: bool,
+    ) -> Self {
         let mut fields: Vec<Field> =
-            plan.columns.iter().map(|column| Field::new(&column.name, arrow_type(column.ty), true)).collect();
+            columns.iter().map(|column| Field::new(&column.name, arrow_type(column.ty), true)).collect();
         fields.push(Field::new("_etl_account", DataType::Utf8, false));
         fields.push(Field::new("_etl_row_hash", DataType::Utf8, false));
         fields.push(Field::new("_etl_seq", DataType::Int64, false));
-        fields.push(Field::new("_etl_order", DataType::Utf8, true));
-        Self {
-            schema: Arc::new(Schema::new(fields)),
-            index: plan.fields.iter().enumerate().map(|(index, field)| (field.field.clone(), index)).collect(),
-            record: plan.fields.iter().position(|field| field.reading == Reading::Record),
-            expected: Vec::new(),
-            order: Vec::new(),
-            kinds: vec![(Kinds::default(), (u64::MAX, 0)); plan.fields.len()],
-            others: Observed::default(),
-            canonical: hash::Canonical::default(),
-            plan,
+        if has_order {
+            fields.push(Field::new("_etl_order", DataType::Utf8, true));
         }
+        Self { plan, reader, schema: Arc::new(Schema::new(fields)), columns, filled, has_order }
     }
 
     /// What all blocks so far have shown.
     pub(crate) fn observed(&self) -> Observed {
-        let mut observed = self.others.clone();
-        for (field, (kinds, first)) in self.plan.fields.iter().zip(&self.kinds) {
-            if !kinds.is_empty() {
-                observed.add(&field.field, *kinds, *first);
-            }
-        }
-        observed
+        self.reader.observed()
     }
 
-    /// Shapes the lines of `data`; the first line's number is `first_seq`.
+    /// Shapes the lines of `data` that are wanted; the first line's number is `first_seq`.
     ///
     /// # Errors
     /// Arrow refuses the rows; that would be a fault of this program.
@@ -130,17 +132,18 @@ impl Shaper {
         data: &[u8],
         first_seq: u64,
         context: &BatchContext,
+        wanted: &Wanted,
     ) -> Result<ShapedBlock, ArrowError> {
-        let plan = self.plan.clone();
-        let mut builders: Vec<Builder> = plan.columns.iter().map(|column| Builder::new(column.ty)).collect();
+        let mut builders: Vec<Builder> = self.columns.iter().map(|column| Builder::new(column.ty)).collect();
         let (mut accounts, mut hashes, mut seqs) = (StringBuilder::new(), StringBuilder::new(), Int64Builder::new());
         let mut orders = StringBuilder::new();
-        let cursor = context.cursor.as_ref().and_then(|(field, order)| Some((*self.index.get(field)?, order)));
-        let keys: Vec<usize> = context.keys.iter().map(|key| self.index.get(key).copied().unwrap_or(UNKNOWN)).collect();
+        let cursor = context.cursor.as_ref().filter(|_| self.has_order);
+        let cursor = cursor.and_then(|(field, order)| Some((self.reader.slot(field)?, order)));
+        let keys: Vec<Option<usize>> = context.keys.iter().map(|key| self.reader.slot(key)).collect();
         let mut rejects = Vec::new();
-        let mut slots: Vec<Option<Value<'_>>> = vec![None; plan.fields.len()];
+        let mut slots = self.reader.slots();
         let mut fields: Fields<'_> = Vec::new();
-        let (mut start, mut seq) = (0, first_seq);
+        let (mut start, mut next) = (0, first_seq);
         while start < data.len() {
             let end = memchr::memchr(b'\n', &data[start..]).map_or(data.len(), |at| start + at);
             let range = start..end;
@@ -148,109 +151,51 @@ impl Shaper {
             if data[range.clone()].iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            slots.fill(None);
-            match self.read(&data[range.clone()], seq, &mut fields, &mut slots) {
+            let seq = next;
+            next += 1;
+            if !wanted.has(seq) {
+                continue;
+            }
+            match self.reader.read(&data[range.clone()], seq, &mut fields, &mut slots) {
                 Err(reason) => rejects.push((range, reason)),
                 Ok(hash) => match self.key_problem(&keys, context, &slots) {
                     Some(reason) => rejects.push((range, reason)),
                     None => {
-                        for (field, slot) in plan.fields.iter().zip(&slots) {
-                            append(&mut builders, &plan.columns, &field.columns, slot.as_ref());
+                        for (slot, columns) in &self.filled {
+                            append(&mut builders, &self.columns, columns, slots[*slot].as_ref());
                         }
                         accounts.append_value(&context.account);
                         hashes.append_value(String::from_utf8_lossy(&hash));
                         seqs.append_value(i64::try_from(seq).unwrap_or(i64::MAX));
-                        orders.append_option(cursor.and_then(|(index, order)| place(slots[index].as_ref()?, order)));
+                        if self.has_order {
+                            orders.append_option(cursor.and_then(|(slot, order)| place(slots[slot].as_ref()?, order)));
+                        }
                     }
                 },
             }
-            seq += 1;
         }
         let mut arrays: Vec<ArrayRef> = builders.into_iter().map(Builder::finish).collect::<Result<_, _>>()?;
         arrays.push(Arc::new(accounts.finish()));
         arrays.push(Arc::new(hashes.finish()));
         arrays.push(Arc::new(seqs.finish()));
-        arrays.push(Arc::new(orders.finish()));
+        if self.has_order {
+            arrays.push(Arc::new(orders.finish()));
+        }
         let rows = RecordBatch::try_new(self.schema.clone(), arrays)?;
         Ok(ShapedBlock { rows, rejects })
     }
 
-    /// Reads one record into the slots of its fields, and hashes it.
-    fn read<'a>(
-        &mut self,
-        line: &'a [u8],
-        seq: u64,
-        fields: &mut Fields<'a>,
-        slots: &mut [Option<Value<'a>>],
-    ) -> Result<[u8; 32], RejectReason> {
-        record::read(line, fields)
-            .map_err(|error| RejectReason::NoObject(format!("column {}: {}", error.column(), classify(&error))))?;
-        let mut alike = self.order.len() == fields.len();
-        for (place, (name, raw)) in fields.iter().enumerate() {
-            let index = match self.expected.get(place).copied() {
-                Some(index) if index != UNKNOWN && self.plan.fields[index].field == **name => index,
-                _ => {
-                    alike = false;
-                    let index = self.index.get(name.as_ref()).copied().unwrap_or(UNKNOWN);
-                    if place < self.expected.len() {
-                        self.expected[place] = index;
-                    } else {
-                        self.expected.push(index);
-                    }
-                    index
-                }
-            };
-            let mut value = Value::read(raw);
-            let first = (seq, u32::try_from(place).unwrap_or(u32::MAX));
-            if index == UNKNOWN {
-                self.others.add(name, Kinds::of(&[value.kind]), first);
-            } else {
-                value.read_as(self.plan.fields[index].reading);
-                let seen = &mut self.kinds[index];
-                seen.0.add(value.kind);
-                seen.1 = seen.1.min(first);
-                slots[index] = Some(value);
-            }
-        }
-        if let Some(index) = self.record {
-            let text = std::str::from_utf8(line).map_err(|error| RejectReason::NoObject(error.to_string()))?;
-            self.kinds[index].0.add(Kind::Nested);
-            slots[index] = Some(Value::record(text.trim()));
-        }
-        if !alike {
-            self.order = (0..u32::try_from(fields.len()).unwrap_or(0)).collect();
-            self.order.sort_by(|a, b| fields[*a as usize].0.cmp(&fields[*b as usize].0));
-        }
-        Ok(self.hash(fields))
-    }
-
-    fn hash(&mut self, fields: &Fields<'_>) -> [u8; 32] {
-        let hasher = &mut self.canonical;
-        hasher.clear();
-        hasher.update(b"o");
-        for (at, place) in self.order.iter().enumerate() {
-            let (name, raw) = &fields[*place as usize];
-            // Of a field given twice the last one counts, as in the row; the sort is stable.
-            if self.order.get(at + 1).is_none_or(|next| fields[*next as usize].0 != *name) {
-                hash::key(hasher, name);
-                hash::value(hasher, raw);
-            }
-        }
-        hasher.update(b"e");
-        hash::finish(hasher)
-    }
-
-    fn key_problem(&self, keys: &[usize], context: &BatchContext, slots: &[Option<Value<'_>>]) -> Option<RejectReason> {
-        for (name, index) in context.keys.iter().zip(keys) {
-            let value = slots.get(*index).and_then(Option::as_ref).filter(|value| value.kind != Kind::Null);
-            let Some(value) = value else {
+    fn key_problem(&self, keys: &[Option<usize>], context: &BatchContext, slots: &Slots<'_>) -> Option<RejectReason> {
+        for (name, slot) in context.keys.iter().zip(keys) {
+            let value = slot.and_then(|slot| slots[slot].as_ref()).filter(|value| value.kind != Kind::Null);
+            let (Some(slot), Some(value)) = (slot, value) else {
                 // A key that the plan does not know yet is null in every record, or the plan will be made anew.
                 return Some(RejectReason::KeyMissing(name.clone()));
             };
             if value.kind == Kind::TextBroken || value.has_half_characters() {
                 return Some(RejectReason::KeyBroken(name.clone()));
             }
-            let own = self.plan.fields[*index].columns.first().map(|column| &self.plan.columns[*column]);
+            let own = self.plan.fields.get(*slot).and_then(|field| self.plan.columns.get(*field.columns.first()?));
             if let Some(own) = own.filter(|own| !own.holds(value.kind)) {
                 return Some(RejectReason::KeyMisfit(name.clone(), own.ty.name()));
             }
@@ -265,14 +210,5 @@ fn place(value: &Value<'_>, order: &CursorOrder) -> Option<String> {
         b'"' => order.place(CursorValue::Text(&value.text)),
         b'-' | b'0'..=b'9' => order.place(CursorValue::Number(value.raw)),
         _ => None,
-    }
-}
-
-/// The parser's complaint without the place (a line has its own) and without any of the record's text.
-fn classify(error: &serde_json::Error) -> &'static str {
-    match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Data => "it is another kind of value",
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not valid JSON",
     }
 }

@@ -196,6 +196,18 @@ impl TablePlan {
         self.fields.iter().find(|plan| plan.field == field).map(|plan| plan.reading).unwrap_or_default()
     }
 
+    /// Whether what was staged and observed under a guess holds for this plan: the columns of the key are the same, and so is how values are
+    /// read.
+    pub(crate) fn is_foreseen_by(&self, guess: &Self, keys: &[String]) -> bool {
+        let is_read_alike = |field: &FieldPlan| guess.reading(&field.field) == field.reading;
+        self.key_columns(keys) == guess.key_columns(keys) && self.fields.iter().all(is_read_alike)
+    }
+
+    /// The columns of the key, as far as the plan has them.
+    pub fn key_columns(&self, keys: &[String]) -> Vec<&ColumnPlan> {
+        keys.iter().filter_map(|key| self.own_column(key)).collect()
+    }
+
     /// The column that a field's values go to first; `None` if it has none.
     pub fn own_column(&self, field: &str) -> Option<&ColumnPlan> {
         let index = *self.fields.iter().find(|plan| plan.field == field)?.columns.first()?;

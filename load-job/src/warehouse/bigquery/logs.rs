@@ -5,7 +5,7 @@ use super::client::{Client, Param};
 use super::sql::render;
 use crate::shape::TablePlan;
 use crate::warehouse::log_tables::{self, ETL_LOGS, LogColumn, LogTable, LoggedUnit, SCHEMA_CHANGES};
-use crate::warehouse::{ChangeRequest, Commit, LastApplied, WarehouseError};
+use crate::warehouse::{Commit, LastApplied, TableName, WarehouseError};
 use chrono::{DateTime, Utc};
 use contract::report::UnitReport;
 use contract::run_id::{RunId, latest_moment};
@@ -103,7 +103,7 @@ pub(super) fn units(
 pub(super) fn schema_changes(
     client: &mut Client,
     dataset: &str,
-    request: &ChangeRequest,
+    table: &TableName,
     plan: &TablePlan,
     commit: &Commit<'_>,
 ) -> Result<(), WarehouseError> {
@@ -124,7 +124,7 @@ pub(super) fn schema_changes(
             })
         })
         .collect();
-    let (rows, table) = (Value::from(rows).to_string(), format!("{}.{}", request.table.schema, request.table.table));
+    let (rows, table) = (Value::from(rows).to_string(), table.in_schema());
     let text = render("log_schema_change", &json!({ "schema_changes": [client.project, dataset, SCHEMA_CHANGES] }))?;
     let params = [
         ("run_id", Param::Text(commit.run_id.as_str())),

@@ -3,13 +3,16 @@
 
 mod adopt;
 mod apply_note;
+mod changes;
 mod client;
 mod core;
 mod cost;
 mod job;
 mod json;
+mod load;
 mod logs;
 mod memory;
+mod open;
 mod partition;
 mod places;
 mod schema;

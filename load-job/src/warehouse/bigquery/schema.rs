@@ -1,14 +1,23 @@
 //! BigQuery's names for our types, and what a table of ours looks like in `tables.get`.
 //! A column remembers its field in its description, so that names stay stable when fields clash.
 
-use crate::shape::{AUDIT_COLUMNS, ColumnPlan, ColumnType, ExistingColumn};
+use crate::shape::{ColumnPlan, ColumnType, ExistingColumn};
+use crate::warehouse::column_note::{self, ColumnNote};
 use gcp_bigquery_client::model::field_type::FieldType;
 use gcp_bigquery_client::model::table_field_schema::TableFieldSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The longest description of a column ("Quotas and limits").
 const LONGEST_DESCRIPTION: usize = 1024;
+
+/// What is staged of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StagedKind {
+    /// What decides about them: the columns of their keys, and their places among the versions of a key.
+    Keys,
+    /// Their whole rows.
+    Rows,
+}
 
 /// The type of a column of the staging table. A Parquet load cannot fill a JSON column, and its documentation names no way into DATETIME:
 /// both arrive as what it does name, and are converted on the way into the target.
@@ -30,16 +39,18 @@ fn field(name: &str, r#type: FieldType) -> TableFieldSchema {
     field
 }
 
-/// The fields of the staging table: the data columns, then what the load needs of each row.
-pub(super) fn staging_fields(columns: &[ColumnPlan]) -> Vec<TableFieldSchema> {
+/// The fields of a staging table: some columns, then what the load needs of each record.
+pub(super) fn staging_fields(columns: &[ColumnPlan], kind: StagedKind) -> Vec<TableFieldSchema> {
     let mut fields: Vec<TableFieldSchema> =
         columns.iter().map(|column| field(&column.name, staged_type(column.ty))).collect();
     fields.extend([
         field("_etl_account", FieldType::String),
         field("_etl_row_hash", FieldType::String),
         field("_etl_seq", FieldType::Int64),
-        field("_etl_order", FieldType::String),
     ]);
+    if kind == StagedKind::Keys {
+        fields.push(field("_etl_order", FieldType::String));
+    }
     fields
 }
 
@@ -64,21 +75,9 @@ pub(super) fn target_fields(columns: &[ColumnPlan]) -> Vec<TableFieldSchema> {
     fields
 }
 
-/// What a column's description says.
-#[derive(Debug, Serialize, Deserialize)]
-struct Description {
-    field: String,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    sibling: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    canonical: bool,
-}
-
 /// The description of a planned column; none for a field whose name does not fit.
 pub(super) fn description(column: &ColumnPlan) -> Option<String> {
-    let description =
-        Description { field: column.field.clone(), sibling: column.sibling, canonical: column.is_canonical };
-    serde_json::to_string(&description).ok().filter(|text| text.chars().count() <= LONGEST_DESCRIPTION)
+    Some(ColumnNote::of(column).text()).filter(|text| text.chars().count() <= LONGEST_DESCRIPTION)
 }
 
 /// Our type of a field in `tables.get`, which knows old and new names. A narrowed type (`NUMERIC(10, 2)`) would lose values: it is none of ours.
@@ -98,19 +97,7 @@ fn type_of(field: &Value) -> Option<ColumnType> {
 /// A data column of `tables.get`; `None` for an audit column.
 pub(super) fn existing(field: &Value) -> Option<ExistingColumn> {
     let name = field["name"].as_str()?.to_owned();
-    if AUDIT_COLUMNS.contains(&name.to_lowercase().as_str()) {
-        return None;
-    }
-    let remembered: Option<Description> =
-        field["description"].as_str().and_then(|text| serde_json::from_str(text).ok());
-    Some(ExistingColumn {
-        ty: type_of(field),
-        sibling: remembered.as_ref().is_some_and(|description| description.sibling),
-        is_canonical: remembered.as_ref().is_some_and(|description| description.canonical),
-        is_described: remembered.is_none() && field["description"].as_str().is_some_and(|text| !text.is_empty()),
-        field: remembered.map(|description| description.field),
-        name,
-    })
+    column_note::existing(name, type_of(field), field["description"].as_str())
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
-//! The SQL templates of `sql/bigquery`, rendered; the one place that quotes a BigQuery identifier.
+//! The SQL templates of `sql/bigquery`, and the one place that quotes a BigQuery identifier.
 //! Values never go into the text, but for the few places that take no parameter (descriptions, expiry, partition bounds).
 
 use crate::warehouse::WarehouseError;
+use crate::warehouse::templates::{Quoting, Templates};
 use chrono::{DateTime, Utc};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::Value;
 use std::sync::OnceLock;
 
@@ -22,7 +20,9 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "adopt_rows",
     "adopt_table",
     "append_changes",
+    "append_counts",
     "changed_partitions",
+    "changed_rows",
     "claim_batches",
     "counts",
     "drop_column",
@@ -35,10 +35,12 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "log_unit",
     "merge",
     "merge_changes",
+    "merge_counts",
     "remember_batch",
     "remembered",
     "replace",
     "replace_changes",
+    "replace_counts",
     "widen_column",
 ];
 
@@ -72,38 +74,10 @@ pub(super) fn timestamp(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S%.6f+00:00").to_string()
 }
 
-/// Renders a template; `{{ name | id }}` quotes an identifier, `{{ table | path }}` a list of them, `{{ text | lit }}` a literal.
-/// A name that is not given is an error.
+/// Renders a template.
 pub(super) fn render(name: &str, context: &Value) -> Result<String, WarehouseError> {
-    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    let environment = ENVIRONMENT.get_or_init(|| {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|_| AutoEscape::None);
-        // Block tags stand on lines of their own and leave none behind. The default delimiters always build.
-        if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
-            environment.set_syntax(syntax);
-        }
-        environment.add_filter("id", |text: String| quote(&text));
-        environment.add_filter("path", |parts: Vec<String>| {
-            parts.iter().map(|part| quote(part)).collect::<Vec<_>>().join(".")
-        });
-        environment.add_filter("lit", |text: String| literal(&text));
-        environment.add_filter("lit_timestamp", |text: String| format!("TIMESTAMP {}", literal(&text)));
-        for (name, text) in TEMPLATES {
-            // A template that does not parse shows at its first use, and in the test below.
-            let _ = environment.add_template(name, text);
-        }
-        environment
-    });
-    let failed = |error: minijinja::Error| WarehouseError::Statement {
-        what: format!("render the statement {name}.sql"),
-        message: format!("{error:#}"),
-    };
-    environment
-        .get_template(name)
-        .and_then(|template| template.render(minijinja::Value::from(Serde(context))))
-        .map_err(failed)
+    static ALL: OnceLock<Templates> = OnceLock::new();
+    ALL.get_or_init(|| Templates::new(TEMPLATES, Quoting { identifier: quote, literal })).render(name, context)
 }
 
 #[cfg(test)]
@@ -121,17 +95,6 @@ mod tests {
 
     #[test]
     fn every_file_of_the_folder_is_a_template_that_parses() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/bigquery");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-            .collect();
-        files.sort();
-        let mut names: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
-        names.sort_unstable();
-        assert_eq!(files, names);
-        for (name, text) in TEMPLATES {
-            Environment::new().add_template(name, text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        }
+        crate::warehouse::templates::check_folder("bigquery", TEMPLATES);
     }
 }

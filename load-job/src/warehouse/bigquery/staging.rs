@@ -22,7 +22,7 @@ const ROW_GROUP_BYTES: usize = 24 * 1024 * 1024;
 const FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What was staged.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Staged {
     /// Paths in the landing zone.
     pub(super) paths: Vec<String>,
@@ -60,13 +60,14 @@ struct File {
     bytes: u64,
 }
 
-/// Writes rows under `folder` until the channel closes.
+/// Writes rows under `folder` until the channel closes. `begun` gets the path of every file before it is begun.
 pub(super) fn write(
     columns: &[ColumnPlan],
     rows: &Receiver<RecordBatch>,
     landing: &dyn Landing,
     runtime: &Handle,
     folder: &str,
+    begun: &mut Vec<String>,
 ) -> Result<Staged, WarehouseError> {
     let mut staged = Staged::default();
     let mut open: Option<File> = None;
@@ -74,7 +75,11 @@ pub(super) fn write(
         let batch = for_parquet(&batch, columns).map_err(|error| failed("shape", &error.to_string()))?;
         let mut file = match open.take() {
             Some(file) => file,
-            None => start(&batch, landing, runtime, format!("{folder}/part-{:05}.parquet", staged.paths.len()))?,
+            None => {
+                let path = format!("{folder}/part-{:05}.parquet", staged.paths.len());
+                begun.push(path.clone());
+                start(&batch, landing, runtime, path)?
+            }
         };
         staged.rows += batch.num_rows() as u64;
         file.parquet.write(&batch).map_err(|error| failed(&file.path, &error.to_string()))?;

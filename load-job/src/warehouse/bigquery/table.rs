@@ -6,9 +6,8 @@ use super::memory;
 use super::partition::Partitioning;
 use super::schema;
 use super::sql::render;
-use crate::shape::{AUDIT_COLUMNS, ColumnPlan, ColumnType, ExistingColumn, SchemaChangeKind, TablePlan};
-use crate::warehouse::{ChangeRequest, TableId, TableName, WarehouseError};
-use contract::batch::Write;
+use crate::shape::{AUDIT_COLUMNS, ColumnType, ExistingColumn, SchemaChangeKind, TablePlan};
+use crate::warehouse::{ChangeRequest, TableId, TableName, WarehouseError, refuse_foreign};
 use serde_json::{Value, json};
 
 /// BigQuery clusters by four columns at most ("Clustered tables").
@@ -27,24 +26,17 @@ pub(super) fn columns(name: &TableName, table: &Value) -> Result<Vec<ExistingCol
         Some(other) => return Err(refuse(format!("it is a {other}, no table; name another `table`"))),
     }
     let fields: Vec<&Value> = table["schema"]["fields"].as_array().into_iter().flatten().collect();
+    let named = |audit: &str| {
+        fields.iter().find(|field| field["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(audit)))
+    };
+    refuse_foreign(name, |audit| named(audit).is_some())?;
     for audit in AUDIT_COLUMNS {
-        let found =
-            fields.iter().find(|field| field["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(audit)));
-        let expected: &[&str] = if audit == "_etl_synced" { &["TIMESTAMP"] } else { &["STRING"] };
-        match found {
-            None => {
-                return Err(refuse(format!(
-                    "it exists, but without the column {audit}: it was not made by Drayage, or was changed since; take it over by `adopt`, name another `table`, or drop it"
-                )));
-            }
-            Some(field) if !expected.contains(&field["type"].as_str().unwrap_or_default()) => {
-                return Err(refuse(format!(
-                    "its column {audit} is {}, not {}: it was changed since Drayage made it; restore it, or drop the table and extract with --full-refresh",
-                    field["type"].as_str().unwrap_or("of no type"),
-                    expected[0]
-                )));
-            }
-            Some(_) => {}
+        let expected = if audit == "_etl_synced" { "TIMESTAMP" } else { "STRING" };
+        let found = named(audit).and_then(|field| field["type"].as_str()).unwrap_or("of no type");
+        if found != expected {
+            return Err(refuse(format!(
+                "its column {audit} is {found}, not {expected}: it was changed since Drayage made it; restore it, or drop the table and extract with --full-refresh"
+            )));
         }
     }
     Ok(fields.into_iter().filter_map(schema::existing).collect())
@@ -56,14 +48,12 @@ pub(super) fn columns(name: &TableName, table: &Value) -> Result<Vec<ExistingCol
 /// Someone else has made a table of that name meanwhile.
 pub(super) fn create(
     client: &Client,
+    table: &TableName,
     request: &ChangeRequest,
-    plan: &TablePlan,
     id: &TableId,
     partitioning: Option<&Partitioning>,
 ) -> Result<(), WarehouseError> {
-    let table = &request.table;
-    let of = |name: &String| plan.columns.iter().find(|column| column.name == *name);
-    let keys: Vec<&ColumnPlan> = request.keys.iter().filter_map(of).collect();
+    let (plan, keys) = (&request.plan, &request.keys);
     let mut body = json!({
         "schema": { "fields": schema::target_fields(&plan.columns) },
         "labels": { "managed_by": "drayage", memory::LABEL: id.as_str() },
@@ -74,9 +64,8 @@ pub(super) fn create(
     clustering.extend(clusterable.map(|key| key.name.as_str()).take(MOST_CLUSTERING - 1));
     body["clustering"] = json!({ "fields": clustering });
     // The optimiser trusts a declared key, so only what the MERGE keeps unique is declared.
-    let plain = keys.len() == request.keys.len()
-        && !keys.iter().any(|key| matches!(key.ty, ColumnType::Json | ColumnType::Float64 | ColumnType::Bool));
-    if request.write == Write::Merge && plain && keys.len() < MOST_KEYS {
+    let plain = !keys.iter().any(|key| matches!(key.ty, ColumnType::Json | ColumnType::Float64 | ColumnType::Bool));
+    if request.write.is_by_key() && plain && keys.len() < MOST_KEYS {
         let names: Vec<&str> =
             std::iter::once("_etl_account").chain(keys.iter().map(|key| key.name.as_str())).collect();
         body["tableConstraints"] = json!({ "primaryKey": { "columns": names } });
@@ -94,8 +83,7 @@ pub(super) fn create(
 }
 
 /// Adds and widens columns. Each change may be repeated.
-pub(super) fn alter(client: &mut Client, request: &ChangeRequest, plan: &TablePlan) -> Result<(), WarehouseError> {
-    let table = &request.table;
+pub(super) fn alter(client: &mut Client, table: &TableName, plan: &TablePlan) -> Result<(), WarehouseError> {
     let target = json!([table.project, table.schema, table.table]);
     let changed = |kind: fn(SchemaChangeKind) -> bool| {
         plan.changes.iter().filter(move |change| kind(change.kind)).map(|change| &plan.columns[change.column])

@@ -6,7 +6,7 @@ use super::schema::{timestamp, type_name};
 use super::sql::render;
 use crate::shape::TablePlan;
 use crate::warehouse::log_tables::{self, LogColumn, LogTable, LoggedUnit};
-use crate::warehouse::{ChangeRequest, Commit, LastApplied, WarehouseError};
+use crate::warehouse::{Commit, LastApplied, TableName, WarehouseError};
 use chrono::{DateTime, Utc};
 use contract::report::{UnitReport, UnitStatus};
 use contract::run_id::{RunId, latest_moment};
@@ -70,7 +70,7 @@ pub(super) fn create(client: &Client, log_schema: &str, schemas: &[String]) -> R
 pub(super) fn schema_changes(
     client: &Client,
     log_schema: &str,
-    request: &ChangeRequest,
+    table: &TableName,
     plan: &TablePlan,
     commit: &Commit<'_>,
 ) -> Result<(), WarehouseError> {
@@ -79,7 +79,7 @@ pub(super) fn schema_changes(
         let column = &plan.columns[change.column];
         let row = params![
             commit.run_id.as_str(),
-            request.table.to_string(),
+            table.to_string(),
             column.name,
             column.field,
             change.kind.as_str(),

@@ -1,12 +1,17 @@
 //! DuckDB as the warehouse: one file on this machine, one writing process.
-//! Named alike in every warehouse: `client` (the connection), `core` (the trait), `schema` (types), `sql` (templates and quoting).
+//! Named alike in every warehouse: `client` (the connection), `core` (the warehouse), `open`, `load` and `changes` (a table's sessions), `schema`
+//! (types), `sql` (templates and quoting).
 
 mod adopt;
+mod changes;
 mod client;
 mod core;
+mod ingest;
 mod library;
+mod load;
 mod logs;
 mod memory;
+mod open;
 mod patience;
 mod retype;
 mod schema;

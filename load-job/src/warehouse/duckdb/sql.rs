@@ -1,10 +1,8 @@
-//! The SQL templates of `sql/duckdb`, rendered; the one place that quotes a DuckDB identifier.
+//! The SQL templates of `sql/duckdb`, and the one place that quotes a DuckDB identifier.
 //! Values never go into the text: they are bound.
 
 use crate::warehouse::WarehouseError;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use crate::warehouse::templates::{Quoting, Templates};
 use serde_json::Value;
 use std::sync::OnceLock;
 
@@ -20,6 +18,8 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "adopt_rows",
     "adopt_table",
     "append_changes",
+    "append_counts",
+    "changed_rows",
     "changed_value",
     "changes_exactly",
     "claim_batches",
@@ -28,14 +28,12 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "create_staging",
     "create_table",
     "delete_log",
-    "deletions",
     "describe_table",
     "drop_column",
     "exclude_accounts",
     "forget_batches",
     "has_duplicates",
     "identify_table",
-    "insert",
     "is_exact_as_double",
     "key_problems",
     "last_applied",
@@ -44,15 +42,16 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "logged_unit",
     "merge",
     "merge_changes",
+    "merge_counts",
     "remember_batch",
     "remembered",
     "replace",
     "replace_changes",
+    "replace_counts",
     "table_comment",
     "unique_constraints",
     "units",
     "widen_column",
-    "winners",
 ];
 
 /// Quotes an identifier.
@@ -65,33 +64,10 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Renders a template; `{{ name | id }}` quotes an identifier, `{{ text | lit }}` a literal. A name that is not given is an error.
+/// Renders a template.
 pub(super) fn render(name: &str, context: &Value) -> Result<String, WarehouseError> {
-    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    let environment = ENVIRONMENT.get_or_init(|| {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|_| AutoEscape::None);
-        // Block tags stand on lines of their own and leave none behind. The default delimiters always build.
-        if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
-            environment.set_syntax(syntax);
-        }
-        environment.add_filter("id", |text: String| quote(&text));
-        environment.add_filter("lit", |text: String| literal(&text));
-        for (name, text) in TEMPLATES {
-            // A template that does not parse shows at its first use, and in the test below.
-            let _ = environment.add_template(name, text);
-        }
-        environment
-    });
-    let failed = |error: minijinja::Error| WarehouseError::Statement {
-        what: format!("render the statement {name}.sql"),
-        message: format!("{error:#}"),
-    };
-    environment
-        .get_template(name)
-        .and_then(|template| template.render(minijinja::Value::from(Serde(context))))
-        .map_err(failed)
+    static ALL: OnceLock<Templates> = OnceLock::new();
+    ALL.get_or_init(|| Templates::new(TEMPLATES, Quoting { identifier: quote, literal })).render(name, context)
 }
 
 #[cfg(test)]
@@ -108,17 +84,6 @@ mod tests {
 
     #[test]
     fn every_file_of_the_folder_is_a_template_that_parses() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/duckdb");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-            .collect();
-        files.sort();
-        let mut names: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
-        names.sort_unstable();
-        assert_eq!(files, names);
-        for (name, text) in TEMPLATES {
-            Environment::new().add_template(name, text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        }
+        crate::warehouse::templates::check_folder("duckdb", TEMPLATES);
     }
 }

@@ -1,0 +1,213 @@
+//! One pass over the batches of a table: read, shape on every core, hand on to the warehouse; and what was seen on the way.
+//! The first pass keeps of each record what decides about it, the second one makes rows of those that change.
+
+use super::error::LoadError;
+use super::reject::Rejects;
+use crate::read::{self, Block, ReadError};
+use crate::shape::{
+    BatchContext, ColumnType, Hint, Observed, RejectReason, ShapedBlock, Shaper, TablePlan, Wanted, Widening,
+};
+use crate::warehouse::{Target, WarehouseError};
+use arrow::array::RecordBatch;
+use contract::batch::Batch;
+use contract::landing::Landing;
+use contract::shutdown::Shutdown;
+use contract::telemetry::{self, Event};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// Records that the types of a new table's keys are guessed from; the pass over all of them shows whether they are right.
+const SAMPLE: usize = 2_000;
+
+/// A batch that is to be loaded.
+pub(super) struct Input {
+    pub(super) batch: Batch,
+    pub(super) context: BatchContext,
+}
+
+/// What became of a batch in a pass.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) rejects: Rejects,
+    pub(super) error: Option<ReadError>,
+}
+
+/// Where the pieces of a pass run.
+pub(super) struct Workers<'a> {
+    pub(super) landing: &'a dyn Landing,
+    pub(super) runtime: &'a Handle,
+    pub(super) threads: usize,
+    pub(super) shutdown: &'a Shutdown,
+}
+
+/// What a pass reads.
+pub(super) struct Reading<'a> {
+    pub(super) inputs: &'a [Input],
+    /// The records, numbered over all inputs.
+    pub(super) wanted: &'a Wanted,
+    /// Inputs that are left out.
+    pub(super) excluded: &'a [bool],
+    /// Whether the pass tells how far it is.
+    pub(super) tells: bool,
+}
+
+/// What a pass has brought.
+pub(super) struct Passed<T> {
+    pub(super) staged: T,
+    pub(super) observed: Observed,
+    /// One for each input.
+    pub(super) outcomes: Vec<Outcome>,
+}
+
+/// Reads, shapes, and hands the rows to `stage`, which takes them until the channel closes.
+pub(super) fn pass<T>(
+    workers: &Workers<'_>,
+    reading: &Reading<'_>,
+    shaper: impl Fn() -> Shaper + Sync,
+    stage: impl FnOnce(&Receiver<RecordBatch>) -> Result<T, WarehouseError>,
+) -> Result<Passed<T>, LoadError> {
+    let outcomes: Vec<Mutex<Outcome>> = reading.inputs.iter().map(|_| Mutex::default()).collect();
+    let observed = Mutex::new(Observed::default());
+    let failure: Mutex<Option<LoadError>> = Mutex::new(None);
+    let fail = |error: LoadError| {
+        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    };
+    let (to_shapers, blocks) = bounded::<Job>(1);
+    let (to_stage, rows) = bounded::<RecordBatch>(1);
+    let staged = std::thread::scope(|scope| {
+        let (outcomes, observed, fail, shaper) = (&outcomes, &observed, &fail, &shaper);
+        scope.spawn(move || read_all(workers, reading, &to_shapers, outcomes));
+        for _ in 0..workers.threads.max(1) {
+            let (blocks, to_stage) = (blocks.clone(), to_stage.clone());
+            scope.spawn(move || {
+                let mut shaper = shaper();
+                if let Err(error) = shape_all(&mut shaper, reading, &blocks, &to_stage, outcomes) {
+                    fail(error);
+                }
+                observed.lock().unwrap_or_else(PoisonError::into_inner).merge(&shaper.observed());
+            });
+        }
+        drop((blocks, to_stage));
+        let staged = stage(&rows);
+        // Unblocks the threads above if staging ended early.
+        drop(rows);
+        staged
+    });
+    let staged = staged?;
+    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let outcomes = outcomes.into_iter().map(|outcome| outcome.into_inner().unwrap_or_else(PoisonError::into_inner));
+    Ok(Passed {
+        staged,
+        observed: observed.into_inner().unwrap_or_else(PoisonError::into_inner),
+        outcomes: outcomes.collect(),
+    })
+}
+
+/// What the first records show: enough to guess the types of a new table's keys.
+pub(super) fn sample(workers: &Workers<'_>, inputs: &[Input], blank: &Arc<TablePlan>) -> Result<Observed, LoadError> {
+    let mut shaper = Shaper::of_keys(blank.clone(), &[], &[]);
+    let Some(input) = inputs.iter().find(|input| input.batch.records > 0) else { return Ok(Observed::default()) };
+    let mut failure = None;
+    let all = |_: Range<u64>| true;
+    let result = read::blocks(workers.landing, workers.runtime, &input.batch, all, |block| {
+        let ends = memchr::memchr_iter(b'\n', &block.data).map(|at| at + 1);
+        let lines = &block.data[..ends.take(SAMPLE).last().unwrap_or(block.data.len())];
+        let shaped = shaper.shape(lines, block.first, &BatchContext::default(), &Wanted::All);
+        failure = shaped.err();
+        false
+    });
+    if let Some(error) = failure {
+        return Err(LoadError::Internal(error.to_string()));
+    }
+    // A damaged part shows again in the pass, where it counts against its batch alone.
+    drop(result);
+    Ok(shaper.observed())
+}
+
+struct Job {
+    input: usize,
+    block: Block,
+    seq: u64,
+}
+
+fn read_all(workers: &Workers<'_>, reading: &Reading<'_>, to_shapers: &Sender<Job>, outcomes: &[Mutex<Outcome>]) {
+    let mut base = 0;
+    for (index, input) in reading.inputs.iter().enumerate() {
+        let first = base;
+        base += input.batch.records;
+        if reading.excluded[index] {
+            continue;
+        }
+        let mut bytes = 0;
+        let is_wanted = |part: Range<u64>| reading.wanted.has_any(first + part.start..first + part.end);
+        let result = read::blocks(workers.landing, workers.runtime, &input.batch, is_wanted, |block| {
+            bytes += block.data.len() as u64;
+            let records = block.first;
+            let job = Job { input: index, seq: first + block.first, block };
+            let going_on = to_shapers.send(job).is_ok() && !workers.shutdown.is_requested();
+            if reading.tells {
+                telemetry::emit(&Event::Progress {
+                    stage: "load".into(),
+                    unit: input.batch.unit(),
+                    records,
+                    bytes,
+                    total: Some(input.batch.records),
+                });
+            }
+            going_on
+        });
+        if let Err(error) = result {
+            outcomes[index].lock().unwrap_or_else(PoisonError::into_inner).error = Some(error);
+        }
+    }
+}
+
+fn shape_all(
+    shaper: &mut Shaper,
+    reading: &Reading<'_>,
+    blocks: &Receiver<Job>,
+    to_stage: &Sender<RecordBatch>,
+    outcomes: &[Mutex<Outcome>],
+) -> Result<(), LoadError> {
+    for job in blocks {
+        let context = &reading.inputs[job.input].context;
+        let shaped = shaper.shape(&job.block.data, job.seq, context, reading.wanted);
+        let ShapedBlock { rows, rejects } = shaped.map_err(|error| LoadError::Internal(error.to_string()))?;
+        if !rejects.is_empty() {
+            let mut outcome = outcomes[job.input].lock().unwrap_or_else(PoisonError::into_inner);
+            for (range, reason) in rejects {
+                let is_misfit = matches!(reason, RejectReason::KeyMisfit(..));
+                let added = outcome.rejects.add(&job.block.data[range], &reason.to_string(), is_misfit);
+                added.map_err(|error| LoadError::Internal(format!("a reject cannot be kept: {error}")))?;
+            }
+        }
+        drop(job);
+        if rows.num_rows() > 0 && to_stage.send(rows).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Asks about the table whether a column may have another type.
+pub(super) struct AskTarget<'a> {
+    pub(super) target: &'a mut dyn Target,
+    /// Whether columns take on the types of their hints.
+    pub(super) retype: bool,
+}
+
+impl Widening for AskTarget<'_> {
+    type Error = WarehouseError;
+
+    fn is_exact_as_double(&mut self, column: &str) -> Result<bool, Self::Error> {
+        self.target.is_exact_as_double(column)
+    }
+
+    fn retypes(&mut self, column: &str, from: ColumnType, to: &Hint) -> Result<Option<bool>, Self::Error> {
+        self.retype.then(|| self.target.can_change(column, from, to)).transpose()
+    }
+}

@@ -1,0 +1,201 @@
+//! The change set of a table in a DuckDB file, and its application: one transaction, with the log rows and the memory.
+
+use super::load::{key, list, record, staged, written};
+use super::open::Open;
+use super::schema::timestamp;
+use super::sql::render;
+use super::{ingest, logs, retype, schema};
+use crate::shape::{ColumnPlan, ColumnType, SchemaChangeKind, TablePlan, Wanted};
+use crate::warehouse::templates::with;
+use crate::warehouse::{
+    ChangeRequest, ChangeSet, Commit, Counts, Decision, Ready, Spent, Target, WarehouseError, wanted_of,
+};
+use arrow::array::RecordBatch;
+use chrono::{DateTime, Utc};
+use crossbeam_channel::Receiver;
+use duckdb::params;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A table with its change set.
+pub(super) struct Changes<'w> {
+    pub(super) open: Open<'w>,
+    pub(super) request: ChangeRequest,
+    pub(super) counts: Vec<Counts>,
+    /// Whether absent rows were looked for.
+    pub(super) looked_for: bool,
+}
+
+/// A change set whose rows are written, in a transaction that is yet to be committed.
+struct Written<'w> {
+    open: Open<'w>,
+    plan: Arc<TablePlan>,
+    rows: u64,
+}
+
+impl<'w> ChangeSet<'w> for Changes<'w> {
+    fn target(&mut self) -> &mut dyn Target {
+        &mut self.open
+    }
+
+    fn counts(&self) -> &[Counts] {
+        &self.counts
+    }
+
+    fn absent(&mut self) -> Result<Vec<String>, WarehouseError> {
+        if !self.looked_for {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT _etl_name FROM temp.deletions";
+        self.open.client().query("list the rows that are missing", sql, [], |row| row.get(0))
+    }
+
+    fn changed(&mut self, records: u64) -> Result<Wanted, WarehouseError> {
+        wanted_of(&self.counts, records, || {
+            let sql = render("changed_rows", &json!({}))?;
+            self.open.client().query("list the rows that change", &sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        })
+    }
+
+    fn rows(
+        mut self: Box<Self>,
+        decision: Decision,
+        synced: DateTime<Utc>,
+        rows: &Receiver<RecordBatch>,
+    ) -> Result<Box<dyn Ready + 'w>, WarehouseError> {
+        let plan = self.request.plan.clone();
+        self.leave_out(&decision)?;
+        self.open.begin()?;
+        self.alter(&plan)?;
+        let what = format!("write into {}", self.open.table);
+        let names = self.open.names();
+        if self.request.write.removes_absent() && self.open.existing.is_some() {
+            self.open.client().batch(&what, &render(self.request.write.as_str(), &names)?)?;
+        }
+        let updates = self.count(&what, "SELECT count(*)::UBIGINT FROM temp.changes WHERE action <> 'INSERT'")?;
+        let deletes =
+            if self.looked_for { self.count(&what, "SELECT count(*)::UBIGINT FROM temp.deletions")? } else { 0 };
+        let rows = if updates + deletes == 0 {
+            let columns: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
+            ingest::into_target(self.open.client(), &self.open.table, &columns, synced, rows)?
+        } else {
+            self.merge(&plan, deletes, synced, rows)?
+        };
+        Ok(Box::new(Written { open: self.open, plan, rows }))
+    }
+
+    fn record(self: Box<Self>, commit: &Commit<'_>) -> Result<Spent, WarehouseError> {
+        record(self.open, commit).map(|()| Spent::default())
+    }
+}
+
+impl Changes<'_> {
+    /// Takes out of the change set what was decided against.
+    fn leave_out(&self, decision: &Decision) -> Result<(), WarehouseError> {
+        let client = self.open.client();
+        let mut removals: Vec<(&str, &String)> = decision.excluded.iter().map(|account| ("changes", account)).collect();
+        if self.looked_for {
+            removals.extend(decision.excluded.iter().chain(&decision.keep).map(|account| ("deletions", account)));
+        }
+        if self.request.write.removes_absent() {
+            removals.extend(decision.excluded.iter().map(|account| ("contents", account)));
+        }
+        for (table, account) in removals {
+            let sql = render("exclude_accounts", &json!({ "table": table }))?;
+            client.execute("leave out an account", &sql, params![account])?;
+        }
+        if self.looked_for && !decision.spare.is_empty() {
+            list(client, "spare", &decision.spare)?;
+            let sql = "DELETE FROM temp.deletions WHERE _etl_name IN (FROM temp.spare)";
+            client.batch("leave out rows that are suspects", sql)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the table, or changes its columns.
+    fn alter(&self, plan: &TablePlan) -> Result<(), WarehouseError> {
+        let (client, table) = (self.open.client(), &self.open.table);
+        if self.open.existing.is_none() {
+            let columns: Vec<Value> = plan.columns.iter().map(column).collect();
+            let sql =
+                render("create_table", &json!({ "schema": table.schema, "table": table.table, "columns": columns }))?;
+            return client.batch(&format!("create table {table}"), &sql);
+        }
+        for change in &plan.changes {
+            let changed = &plan.columns[change.column];
+            let template = match change.kind {
+                SchemaChangeKind::Added | SchemaChangeKind::Split => "add_column",
+                SchemaChangeKind::Widened | SchemaChangeKind::Retyped => "widen_column",
+            };
+            let mut names =
+                json!({ "schema": table.schema, "table": table.table, "column": column(changed), "using": null });
+            if let (SchemaChangeKind::Retyped, Some(from)) = (change.kind, change.from) {
+                names["using"] = json!(retype::value(&changed.name, from, changed.ty, plan.reading(&changed.field))?);
+            }
+            let sql = render(template, &names)?;
+            client.batch(&format!("change column {} of {table}", changed.name), &sql)?;
+        }
+        Ok(())
+    }
+
+    fn count(&self, what: &str, sql: &str) -> Result<u64, WarehouseError> {
+        let found = self.open.client().query(what, sql, [], |row| row.get::<_, u64>(0))?;
+        Ok(found.first().copied().unwrap_or(0))
+    }
+
+    /// Stages the rows beside the target and merges them.
+    fn merge(
+        &self,
+        plan: &TablePlan,
+        deletes: u64,
+        synced: DateTime<Utc>,
+        rows: &Receiver<RecordBatch>,
+    ) -> Result<u64, WarehouseError> {
+        let client = self.open.client();
+        let what = format!("write into {}", self.open.table);
+        let columns: Vec<Value> = plan.columns.iter().map(staged).collect();
+        let names = json!({ "table": "rows", "columns": columns, "has_order": false });
+        client.batch("create the staging table", &render("create_staging", &names)?)?;
+        let taken = ingest::into_temporary(client, "rows", rows)?;
+        let columns: Vec<Value> = plan.columns.iter().map(column).collect();
+        let keys: Vec<Value> = self.request.keys.iter().map(key).collect();
+        let names = json!({ "columns": columns, "keys": keys, "deletions": deletes > 0 });
+        let sql = render(self.request.write.as_str(), &with(&self.open.names(), names))?;
+        let synced = timestamp(synced);
+        let changed = if deletes > 0 {
+            client.execute(&what, &sql, params![synced, synced, synced])?
+        } else {
+            client.execute(&what, &sql, params![synced, synced])?
+        };
+        if changed as u64 != taken + deletes {
+            let message =
+                format!("{} rows were to change, but {changed} did: its keys are not unique any more", taken + deletes);
+            return Err(WarehouseError::Statement { what, message });
+        }
+        Ok(taken)
+    }
+}
+
+impl Ready for Written<'_> {
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn apply(mut self: Box<Self>, commit: &Commit<'_>) -> Result<Spent, WarehouseError> {
+        let (client, log_schema) = (self.open.client(), &self.open.file.log_schema);
+        logs::schema_changes(client, log_schema, &self.open.table, &self.plan, commit)?;
+        written(&self.open, commit)?;
+        self.open.commit()?;
+        Ok(Spent::default())
+    }
+}
+
+/// What a template sees of a column of the target.
+fn column(column: &ColumnPlan) -> Value {
+    json!({
+        "name": column.name,
+        "type": schema::type_name(column.ty),
+        "comment": schema::comment(column),
+        "cast": if column.ty == ColumnType::Json { "::JSON" } else { "" },
+    })
+}
