@@ -79,6 +79,31 @@ fn at_moments_all_over_the_load() {
     assert!(killed >= 4, "only {killed} of 12 loads were still at work when they were killed");
 }
 
+/// Between the passes, within the second one, and between it and the commit: the log tells when each phase of a table is over.
+#[test]
+fn in_both_passes_and_between_them() {
+    let (world, _, model) = prepared();
+    let mut killed = 0;
+    for (phase, times) in [("staged", 1), ("staged", 4), ("compared", 1), ("compared", 5), ("shaped", 1), ("shaped", 3)]
+    {
+        world.restore("before-second");
+        let mut command = world.command("load-job", &["--run-id", SECOND]);
+        command.env("DRAYAGE_LOG", "load_job=debug");
+        let mut running = Running::start(command, world.path("load.log"));
+        let is_there = |running: &Running| running.log().matches(&format!(r#""message":"{phase}""#)).count() >= times;
+        while !is_there(&running) && !running.is_over() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(is_there(&running), "{}", running.log());
+        killed += usize::from(!running.is_over());
+        running.kill();
+        model.check_that_nothing_is_deleted_falsely(&world);
+        world.run(&["--only", "load", "--run-id", SECOND]).expect(0);
+        model.check_after_a_break(&world.warehouse());
+    }
+    assert!(killed >= 5, "only {killed} of 6 loads were still at work when they were killed");
+}
+
 #[test]
 fn as_soon_as_something_is_committed() {
     let (world, _, mut model) = prepared();

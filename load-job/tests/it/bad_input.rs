@@ -1,6 +1,6 @@
 //! Broken files in the landing zone, wrong names, a file that is held by another process: clear errors, nothing lost.
 
-use crate::world::{World, on_each_warehouse, snapshot};
+use crate::world::{SecondReading, World, on_each_warehouse, snapshot};
 use contract::report::{Remedy, UnitStatus};
 use load_job::run::Options;
 #[cfg(feature = "duckdb")]
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 on_each_warehouse! {
     a_missing_part_or_a_broken_batch_json_is_named,
     an_empty_stream_is_zero_rows,
+    a_part_that_is_damaged_between_the_passes_changes_nothing,
     a_table_that_cannot_be_called_so_stops_nothing;
     // Decided before any warehouse is asked.
     on_duckdb_alone:
@@ -43,6 +44,28 @@ fn damaged_parts_fail_their_unit_alone(new: fn() -> World) {
         assert!(a.error.as_ref().unwrap().contains(message), "{:?}", a.error);
         assert_eq!(world.lines("SELECT _etl_account FROM bronze.things"), ["b"]);
     }
+}
+
+fn a_part_that_is_damaged_between_the_passes_changes_nothing(new: fn() -> World) {
+    let mut world = new();
+    let both =
+        |v: &str| ["a", "b"].map(|account| snapshot(account, &[json!({"id": 1, "v": v}), json!({"id": 2, "v": v})]));
+    world.run(&both("old"));
+    let run = world.extract(&both("new"));
+    let readings = std::sync::Mutex::default();
+    let zone = std::sync::Arc::new(SecondReading { landing: world.landing(), account: "a", readings });
+    let units = world.load_over(&run, zone.clone());
+    let find = |account: &str| units.iter().find(|unit| unit.account == account).unwrap();
+    let (a, b) = (find("a"), find("b"));
+    assert_eq!((a.status, a.remedy), (UnitStatus::Failed, Some(Remedy::AnotherRun)));
+    assert!(a.error.as_ref().unwrap().contains("is damaged"), "{:?}", a.error);
+    assert_eq!((b.status, b.rows_updated), (UnitStatus::Done, 2), "{:?}", b.error);
+    let rows = "SELECT _etl_account, id, v FROM bronze.things ORDER BY 1, 2";
+    assert_eq!(world.lines(rows), ["a 1 old", "a 2 old", "b 1 new", "b 2 new"]);
+    // Read in whole, it is loaded.
+    let units = world.load_with(&run, &Options { accounts: vec!["a".into()], ..Options::default() });
+    assert_eq!((units[0].status, units[0].rows_updated), (UnitStatus::Done, 2), "{:?}", units[0].error);
+    assert_eq!(world.lines(rows), ["a 1 new", "a 2 new", "b 1 new", "b 2 new"]);
 }
 
 fn a_missing_part_or_a_broken_batch_json_is_named(new: fn() -> World) {

@@ -3,9 +3,11 @@
 
 mod batches;
 mod cloud;
+mod second_reading;
 mod tables;
 
 pub(crate) use batches::{Given, incremental, snapshot};
+pub(crate) use second_reading::SecondReading;
 
 use batches::write_batch;
 use cloud::{BUCKET, Cloud};
@@ -204,16 +206,27 @@ impl World {
     }
 
     pub(crate) fn try_load(&self, run_id: &RunId, options: &Options) -> Result<RunReport, RunError> {
-        self.load(run_id, options, &Shutdown::new())
+        self.load(run_id, options, &Shutdown::new(), self.landing())
+    }
+
+    /// A load that reads another landing zone than the world's own.
+    pub(crate) fn load_over(&self, run_id: &RunId, landing: Arc<dyn Landing>) -> Vec<UnitReport> {
+        self.load(run_id, &Options::default(), &Shutdown::new(), landing).unwrap().units
     }
 
     /// A load that may be told to stop.
     pub(crate) fn load_until(&self, run_id: &RunId, options: &Options, shutdown: &Shutdown) -> RunReport {
-        self.load(run_id, options, shutdown).unwrap()
+        self.load(run_id, options, shutdown, self.landing()).unwrap()
     }
 
-    fn load(&self, run_id: &RunId, options: &Options, shutdown: &Shutdown) -> Result<RunReport, RunError> {
-        let (pipeline, landing) = (self.pipeline(), self.landing());
+    fn load(
+        &self,
+        run_id: &RunId,
+        options: &Options,
+        shutdown: &Shutdown,
+        landing: Arc<dyn Landing>,
+    ) -> Result<RunReport, RunError> {
+        let pipeline = self.pipeline();
         let options = &Options { bigquery: self.bigquery_endpoint(), ..options.clone() };
         let report = run::load(&pipeline, &landing, options, run_id, Task::ONLY, shutdown, self.runtime.handle())?;
         for unit in report.units.iter().filter(|unit| unit.status == UnitStatus::Done) {

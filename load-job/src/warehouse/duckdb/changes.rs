@@ -1,10 +1,10 @@
 //! The change set of a table in a DuckDB file, and its application: one transaction, with the log rows and the memory.
 
-use super::load::{key, list, record, staged, written};
+use super::load::{key, list, record, stage, written};
 use super::open::Open;
 use super::schema::timestamp;
 use super::sql::render;
-use super::{ingest, logs, retype, schema};
+use super::{logs, retype, schema, source};
 use crate::shape::{ColumnPlan, ColumnType, SchemaChangeKind, TablePlan, Wanted};
 use crate::warehouse::templates::with;
 use crate::warehouse::{
@@ -76,8 +76,10 @@ impl<'w> ChangeSet<'w> for Changes<'w> {
         let deletes =
             if self.looked_for { self.count(&what, "SELECT count(*)::UBIGINT FROM temp.deletions")? } else { 0 };
         let rows = if updates + deletes == 0 {
-            let columns: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
-            ingest::into_target(self.open.client(), &self.open.table, &columns, synced, rows)?
+            let columns: Vec<Value> = plan.columns.iter().map(column).collect();
+            let statement =
+                |source: &str| render("insert", &with(&names, json!({ "columns": columns, "source": source })));
+            source::read(self.open.client(), &what, rows, statement, params![timestamp(synced)])?
         } else {
             self.merge(&plan, deletes, synced, rows)?
         };
@@ -153,10 +155,7 @@ impl Changes<'_> {
     ) -> Result<u64, WarehouseError> {
         let client = self.open.client();
         let what = format!("write into {}", self.open.table);
-        let columns: Vec<Value> = plan.columns.iter().map(staged).collect();
-        let names = json!({ "table": "rows", "columns": columns, "has_order": false });
-        client.batch("create the staging table", &render("create_staging", &names)?)?;
-        let taken = ingest::into_temporary(client, "rows", rows)?;
+        let taken = stage(client, "rows", &plan.columns, false, rows)?;
         let columns: Vec<Value> = plan.columns.iter().map(column).collect();
         let keys: Vec<Value> = self.request.keys.iter().map(key).collect();
         let names = json!({ "columns": columns, "keys": keys, "deletions": deletes > 0 });

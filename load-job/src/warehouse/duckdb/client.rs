@@ -1,13 +1,13 @@
 //! The DuckDB connection: opening the file within bounds of memory, running statements, and telling errors apart.
 //! The one module, with `core` and `library`, that names the vendor crate.
 
-use super::library;
+use super::{library, source};
 use crate::warehouse::WarehouseError;
 use duckdb::{Config, Connection, Params, Row};
 use std::path::{Path, PathBuf};
 
 /// MiB for DuckDB unless the pipeline file says otherwise: staging spills to disk beyond it.
-const MEMORY_LIMIT_MIB: u64 = 192;
+const MEMORY_LIMIT_MIB: u64 = 64;
 
 pub(super) struct Client {
     pub(super) connection: Connection,
@@ -49,6 +49,7 @@ impl Client {
             None => Connection::open_in_memory_with_flags(config),
         };
         let connection = connection.map_err(|error| explain_open(&location, &error.to_string()))?;
+        source::register(&connection).map_err(|error| unreachable(error.to_string()))?;
         if let Some(path) = new {
             keep_private(path)
                 .map_err(|error| unreachable(format!("cannot set the rights of the new file: {error}")))?;

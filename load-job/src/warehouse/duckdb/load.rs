@@ -4,7 +4,7 @@ use super::changes::Changes;
 use super::client::{Client, failed};
 use super::open::Open;
 use super::sql::render;
-use super::{ingest, logs, memory, schema};
+use super::{logs, memory, schema, source};
 use crate::shape::{ColumnPlan, ColumnType};
 use crate::warehouse::templates::with;
 use crate::warehouse::{
@@ -49,11 +49,7 @@ impl<'w> TableLoad<'w> for Load<'w> {
         keys: &[ColumnPlan],
         rows: &Receiver<RecordBatch>,
     ) -> Result<Box<dyn Staged<'w> + 'w>, WarehouseError> {
-        let client = self.open.client();
-        let columns: Vec<Value> = keys.iter().map(staged).collect();
-        let names = json!({ "table": "staging", "columns": columns, "has_order": true });
-        client.batch("create the staging table", &render("create_staging", &names)?)?;
-        ingest::into_temporary(client, "staging", rows)?;
+        stage(self.open.client(), "staging", keys, true, rows)?;
         Ok(Box::new(Keys { open: self.open }))
     }
 }
@@ -159,8 +155,23 @@ fn has_duplicates(client: &Client, keys: &[ColumnPlan]) -> Result<bool, Warehous
     Ok(found.first().copied().unwrap_or(false))
 }
 
+/// Fills a temporary table until the channel closes; how many rows there were.
+pub(super) fn stage(
+    client: &Client,
+    table: &str,
+    columns: &[ColumnPlan],
+    has_order: bool,
+    rows: &Receiver<RecordBatch>,
+) -> Result<u64, WarehouseError> {
+    let columns: Vec<Value> = columns.iter().map(staged).collect();
+    let names = json!({ "table": table, "columns": columns, "has_order": has_order });
+    client.batch("create the staging table", &render("create_staging", &names)?)?;
+    let statement = |source: &str| render("stage", &json!({ "table": table, "source": source }));
+    source::read(client, "stage rows", rows, statement, [])
+}
+
 /// What a template sees of a column that is staged.
-pub(super) fn staged(column: &ColumnPlan) -> Value {
+fn staged(column: &ColumnPlan) -> Value {
     json!({ "name": column.name, "type": schema::staged_type_name(column.ty) })
 }
 

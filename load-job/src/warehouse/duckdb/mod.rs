@@ -6,7 +6,6 @@ mod adopt;
 mod changes;
 mod client;
 mod core;
-mod ingest;
 mod library;
 mod load;
 mod logs;
@@ -15,6 +14,7 @@ mod open;
 mod patience;
 mod retype;
 mod schema;
+mod source;
 mod sql;
 
 pub use core::DuckDb;

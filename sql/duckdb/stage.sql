@@ -1,0 +1,2 @@
+-- Rows into a temporary table, as the program hands them over.
+INSERT INTO temp.{{ table }} FROM {{ source }}
