@@ -85,6 +85,8 @@ pub(crate) struct Stored {
     pub(crate) parts: Vec<Part>,
     pub(crate) records: u64,
     pub(crate) bytes: u64,
+    /// Whether a progress file may lie beside them, which nobody needs any more.
+    pub(crate) has_progress: bool,
 }
 
 impl BatchSink {
@@ -112,7 +114,8 @@ impl BatchSink {
         state.close().await?;
         let mut parts = std::mem::take(&mut state.parts);
         parts.sort_by(|left, right| left.path.cmp(&right.path));
-        Ok(Stored { parts, records: state.records, bytes: state.bytes })
+        let has_progress = state.resume.may_be_there();
+        Ok(Stored { parts, records: state.records, bytes: state.bytes, has_progress })
     }
 
     /// After a failure that makes what was read unfit to lie there: no part of it is left, nor would another try go on with it. That is also

@@ -67,6 +67,8 @@ pub(crate) struct Resume {
     known: HashMap<String, usize>,
     /// When it was written last; at first, when the try began.
     written: Instant,
+    /// Whether the file may be there: an earlier try has left it, or this one has tried to write it.
+    may_be_there: bool,
     redaction: Option<Arc<Redaction>>,
 }
 
@@ -81,7 +83,7 @@ impl Resume {
     pub(crate) fn fresh(basis: Basis) -> Self {
         let (slices, parts, redacted) = (Vec::new(), Vec::new(), Vec::new());
         let file = File { version: VERSION, basis, slices, parts, redacted };
-        Self { file, known: HashMap::new(), written: Instant::now(), redaction: None }
+        Self { file, known: HashMap::new(), written: Instant::now(), may_be_there: false, redaction: None }
     }
 
     /// What an earlier try has stored, if it read by the same plan; else a fresh start.
@@ -94,10 +96,13 @@ impl Resume {
         run: &RunRound,
         basis: Basis,
     ) -> Result<Self, StoredError> {
-        let found = match stored::read::<File>(landing, &paths::progress(unit, run)).await {
-            Ok(found) => found,
+        let (found, may_be_there) = match stored::read::<File>(landing, &paths::progress(unit, run)).await {
+            Ok(found) => {
+                let is_there = found.is_some();
+                (found, is_there)
+            }
             // What cannot be read is of no use: the slices are read again.
-            Err(StoredError::Malformed { .. }) => None,
+            Err(StoredError::Malformed { .. }) => (None, true),
             Err(error) => return Err(error),
         };
         // After so long the first try's now is too far back: rows may have changed since then.
@@ -105,10 +110,10 @@ impl Resume {
         let fits = |file: &File| {
             file.version == VERSION && is_recent(file) && Basis { now: basis.now, ..file.basis.clone() } == basis
         };
-        let Some(file) = found.filter(fits) else { return Ok(Self::fresh(basis)) };
+        let Some(file) = found.filter(fits) else { return Ok(Self { may_be_there, ..Self::fresh(basis) }) };
         tracing::info!(%unit, slices = file.slices.len(), "going on with what an earlier try of this run has stored");
         let known = file.slices.iter().enumerate().map(|(place, slice)| (slice.slice.clone(), place)).collect();
-        Ok(Self { file, known, written: Instant::now(), redaction: None })
+        Ok(Self { file, known, written: Instant::now(), may_be_there, redaction: None })
     }
 
     /// Notes what a redaction finds, beside the slices in which it did; what was found in those that are stored is found.
@@ -126,6 +131,11 @@ impl Resume {
     /// When the first try began.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.file.basis.now
+    }
+
+    /// Whether there may be a file to be removed: asked in vain it costs a call to the landing zone, for every unit.
+    pub(super) fn may_be_there(&self) -> bool {
+        self.may_be_there
     }
 
     pub(super) fn next_part(&self) -> usize {
@@ -178,6 +188,7 @@ impl Resume {
         if let Some(redaction) = &self.redaction {
             self.file.redacted = redaction.found();
         }
+        self.may_be_there = true;
         stored::write(shared.landing.as_ref(), &path, &self.file)
             .await
             .map_err(|error| ReadError(error.to_string()))?;

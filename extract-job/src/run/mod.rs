@@ -1,4 +1,4 @@
-//! A run's extract: the units of this task side by side, each by itself; the report after every one of them.
+//! A run's extract: the units of this task side by side, each by itself; the report as they end.
 
 pub(crate) mod check;
 mod confirm;
@@ -270,16 +270,14 @@ async fn run_task(
     mine.sort_by_key(|(_, work)| std::cmp::Reverse(latest.durations_ms.get(&work.unit.to_string()).copied()));
     let shared = Arc::new(shared);
     let reporter = Reporter::start(shared.clone(), task).await?;
-    for report in left_alone {
-        reporter.add(report).await;
-    }
+    left_alone.into_iter().for_each(|report| reporter.add(report));
     futures::stream::iter(mine)
         .for_each_concurrent(pipeline.concurrency, |(account, work)| {
             let (shared, reporter, awaited) = (&shared, &reporter, &awaited);
             async move {
                 let suspects = awaited.as_ref().and_then(|awaited| awaited.get(&work.unit));
                 if let Some(report) = run_unit(shared, &account, work, suspects, shutdown).await {
-                    reporter.add(report).await;
+                    reporter.add(report);
                 }
             }
         })

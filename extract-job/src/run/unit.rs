@@ -124,10 +124,11 @@ async fn try_extract(
     // What an earlier try has stored is not looked at again, and may have had the fields.
     let hints = work.hints.as_ref().filter(|_| !goes_on);
     report.warnings.extend(hints.and_then(|hints| hints.warning()));
+    let has_progress = stored.has_progress;
     let batch = describe(shared, account, work, &way, plan, outcome, stored, report.started_at)?;
     let path = paths::batch(&work.unit, &shared.run);
     stored::write(shared.landing.as_ref(), &path, &batch).await.map_err(stored_error)?;
-    if may_resume(work, &way) {
+    if has_progress {
         resume::remove(shared.landing.as_ref(), &work.unit, &shared.run).await;
     }
     Ok(report.finish(Utc::now()))
