@@ -13,7 +13,7 @@ pub(crate) fn download(url: &str, pages: usize, page_size: usize, file: &Path) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let client = reqwest::Client::new();
     let options = sandbox::servicetitan::Options::default();
-    let tenant = &options.tenants[0];
+    let tenant = crate::stand_in::tenant(0);
     let form =
         format!("grant_type=client_credentials&client_id={}&client_secret={}", tenant.client_id, tenant.client_secret);
     let token = runtime.block_on(async {
@@ -58,8 +58,8 @@ pub(crate) fn duckdb(database: &Path, files: &[String]) {
             "SET preserve_insertion_order = false;
              CREATE TEMP TABLE staged AS
                  SELECT r.*, md5(r::VARCHAR) AS row_hash FROM read_json([{list}], format = 'newline_delimited') AS r;
-             CREATE TABLE jobs AS SELECT *, now()::TIMESTAMP AS synced, 'INSERT' AS operation FROM staged LIMIT 0;
-             MERGE INTO jobs AS t USING (SELECT *, now()::TIMESTAMP AS synced, 'INSERT' AS operation FROM staged) AS s ON t.id = s.id
+             CREATE TABLE IF NOT EXISTS things AS SELECT *, now()::TIMESTAMP AS synced, 'INSERT' AS operation FROM staged LIMIT 0;
+             MERGE INTO things AS t USING (SELECT *, now()::TIMESTAMP AS synced, 'INSERT' AS operation FROM staged) AS s ON t.id = s.id
                  WHEN MATCHED AND t.row_hash <> s.row_hash THEN UPDATE
                  WHEN NOT MATCHED THEN INSERT;
              CHECKPOINT;"
