@@ -1,1 +1,1 @@
-DELETE FROM temp.{{ table | id }} WHERE _etl_account = ?
+DELETE FROM temp.{{ table | id }} WHERE _etl_account IN (SELECT unnest(from_json(?, '["VARCHAR"]')))

@@ -3,10 +3,10 @@
 
 use super::check::{Candidate, Checked};
 use super::error::LoadError;
-use super::pass::Workers;
 use crate::warehouse::{AccountChange, Decision, TableName};
 use contract::batch::{Batch, BatchMode, Write};
 use contract::evidence::ReadingScope;
+use contract::landing::Landing;
 use contract::report::{UnitReport, UnitStatus};
 use contract::round::Round;
 use contract::suspects::{self, Suspects};
@@ -289,9 +289,9 @@ impl Comparison<'_> {
 }
 
 /// Writes down the rows that are suspects from now on.
-pub(super) fn keep_suspects(checked: &Checked, settled: Settled, workers: &Workers<'_>) -> Result<(), LoadError> {
+pub(super) async fn keep_suspects(checked: &Checked, settled: Settled, landing: &dyn Landing) -> Result<(), LoadError> {
     let Some(found) = settled.suspects else { return Ok(()) };
-    Ok(workers.runtime.block_on(suspects::write(workers.landing, &checked.batch.unit(), Some(&found)))?)
+    Ok(suspects::write(landing, &checked.batch.unit(), Some(&found)).await?)
 }
 
 /// A row's name in the warehouse, taken apart: its account and the texts of its key. No key where a part of it is null, as it can be in a

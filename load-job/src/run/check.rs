@@ -2,7 +2,7 @@
 
 use super::continuity::{self, Known};
 use super::error::LoadError;
-use super::pass::Workers;
+use super::pass::{SIDE_BY_SIDE, Workers};
 use super::{Options, UnitWork, order_of_runs};
 use crate::warehouse::{Applied, ExistingTable, FULL, Identity, Remember, TableId, TableLoad, Target, state_digest};
 use chrono::{DateTime, Utc};
@@ -12,6 +12,7 @@ use contract::round::RunRound;
 use contract::run_id::RunId;
 use contract::stored::{self, Checkpoint, StoredError};
 use contract::suspects::{self, Suspects};
+use futures::stream::{self, StreamExt};
 
 /// A unit whose batch may be loaded.
 pub(super) struct Candidate {
@@ -37,6 +38,32 @@ pub(super) struct Checked {
     pub(super) warnings: Vec<String>,
 }
 
+/// What the landing zone has of a unit.
+pub(super) struct Found {
+    batch: Result<Option<Batch>, StoredError>,
+    checkpoint: Result<Option<Checkpoint>, StoredError>,
+    suspects: Result<Option<Suspects>, StoredError>,
+}
+
+/// Reads what the landing zone has of units, side by side, in their order.
+pub(super) fn find(units: &[UnitWork], run_id: &RunId, workers: &Workers<'_>) -> Vec<Found> {
+    let find = async |work: &UnitWork| {
+        let (landing, unit) = (workers.landing, &work.unit);
+        let reading = RunRound { run: run_id.clone(), round: work.round };
+        let batch = stored::read_batch(landing, unit, &reading).await;
+        let has_suspects = |batch: &Batch| {
+            let write = work.settings.write.unwrap_or(batch.write_mode());
+            write.marks_absent() && batch.mode != BatchMode::Incremental
+        };
+        let suspects = match &batch {
+            Ok(Some(batch)) if has_suspects(batch) => suspects::read(landing, unit).await,
+            _ => Ok(None),
+        };
+        Found { batch, checkpoint: stored::read_checkpoint(landing, unit).await, suspects }
+    };
+    workers.runtime.block_on(stream::iter(units).map(find).buffered(SIDE_BY_SIDE).collect())
+}
+
 /// The identity that a table has, or gets with this load.
 pub(super) fn identity(existing: Option<&ExistingTable>) -> Identity {
     match existing {
@@ -49,9 +76,9 @@ pub(super) fn identity(existing: Option<&ExistingTable>) -> Identity {
 /// The unit's batch, if it is there and may be loaded, and what is to be remembered of it then.
 pub(super) fn check(
     work: &UnitWork,
+    found: Found,
     options: &Options,
     run_id: &RunId,
-    workers: &Workers<'_>,
     session: &mut dyn TableLoad<'_>,
 ) -> Result<Checked, LoadError> {
     let unit = &work.unit;
@@ -60,8 +87,7 @@ pub(super) fn check(
             "{rival} writes into the same table for the same account: their rows could not be told apart; give one of the streams another `table`"
         )));
     }
-    let reading = RunRound { run: run_id.clone(), round: work.round };
-    let batch = workers.runtime.block_on(stored::read_batch(workers.landing, unit, &reading))?.ok_or_else(|| {
+    let batch = found.batch?.ok_or_else(|| {
         let message = format!("run {run_id} has no complete batch of {unit}: its extract failed or was not run; the table is left as it is");
         LoadError::needs(Remedy::AnotherRun, message)
     })?;
@@ -73,9 +99,10 @@ pub(super) fn check(
         );
         return Err(LoadError::needs(Remedy::AnotherRun, message));
     }
-    let checkpoint = workers.runtime.block_on(stored::read_checkpoint(workers.landing, unit))?;
-    let last = session.last_applied(unit)?;
-    let remembered = session.remembered(unit)?;
+    let checkpoint = found.checkpoint?;
+    let id = session.target().existing().and_then(|table| table.id.clone());
+    let last = session.history().last_applied(unit).cloned();
+    let remembered = session.history().remembered(id.as_ref(), unit);
     let target: &dyn Target = session.target();
     let known = Known {
         table: target.table(),
@@ -108,7 +135,7 @@ pub(super) fn check(
         applied: Applied { synced: known.written_by(&batch), ..applied_batch(target, &batch) },
     };
     let newest = known.newest_written(&batch);
-    let (prior, broken) = suspects(work, target, &batch, workers)?;
+    let (prior, broken) = suspects(found.suspects, target)?;
     Ok(Checked {
         batch,
         memory,
@@ -122,16 +149,10 @@ pub(super) fn check(
 
 /// What an earlier reading has found missing; and what is to be told of it.
 fn suspects(
-    work: &UnitWork,
+    found: Result<Option<Suspects>, StoredError>,
     target: &dyn Target,
-    batch: &Batch,
-    workers: &Workers<'_>,
 ) -> Result<(Option<Suspects>, Option<String>), LoadError> {
-    let write = work.settings.write.unwrap_or(batch.write_mode());
-    if !write.marks_absent() || batch.mode == BatchMode::Incremental {
-        return Ok((None, None));
-    }
-    match workers.runtime.block_on(suspects::read(workers.landing, &work.unit)) {
+    match found {
         Ok(found) => Ok((found.filter(|found| found.table == target.table().to_string()), None)),
         // Its rows are suspects anew: they are marked a reading later.
         Err(error @ StoredError::Malformed { .. }) => Ok((None, Some(error.to_string()))),

@@ -3,17 +3,19 @@
 use super::Options;
 use super::absent::{Settled, covered_after, keep_suspects};
 use super::attempt::Attempt;
-use super::check::Checked;
+use super::check::{Candidate, Checked};
 use super::error::LoadError;
-use super::pass::Workers;
+use super::pass::SIDE_BY_SIDE;
 use crate::shape::TablePlan;
 use crate::warehouse::{Commit, Counts, Identity, Remember, Spent, Staged, TableId, TableName, WarehouseError};
 use chrono::{DateTime, Utc};
 use contract::batch::BatchMode;
 use contract::evidence::ReadingScope;
+use contract::landing::Landing;
 use contract::report::{UnitReport, UnitStatus};
 use contract::round::Round;
 use contract::stored::{self, Checkpoint};
+use futures::stream::{self, StreamExt};
 use serde_json::Value;
 
 /// What the end of an attempt needs.
@@ -78,23 +80,27 @@ impl Finish<'_> {
 
     /// Ends the units whose rows are committed: their suspects are written down, and their checkpoints move.
     pub(super) fn keep(&self, units: &mut [UnitReport], settled: Vec<Settled>, counts: &[Counts]) {
-        let workers = self.job.workers;
-        for (((unit, candidate), settled), counts) in units.iter_mut().zip(self.job.candidates).zip(settled).zip(counts)
-        {
-            if unit.status == UnitStatus::Failed {
-                continue;
-            }
-            *unit = unit.clone().finish(Utc::now());
-            let checked = &candidate.checked;
-            let covered = covered_before(checked, counts.live);
-            let kept = keep_suspects(checked, settled, workers)
-                .and_then(|()| move_checkpoint(checked, Some(&self.identity.id), covered.as_ref(), workers));
-            if let Err(error) = kept {
-                let message =
-                    format!("its rows are committed, but its checkpoint was not moved: {error}; load the run again");
-                *unit = unit.clone().fail(message, Utc::now());
-            }
-        }
+        let identity = Some(&self.identity.id);
+        let each = units.iter_mut().zip(self.job.candidates).zip(settled).zip(counts);
+        let done = each.filter(|(((unit, _), _), _)| unit.status != UnitStatus::Failed);
+        let keep =
+            async |(((unit, candidate), settled), counts): (((&mut UnitReport, &Candidate), Settled), &Counts)| {
+                *unit = unit.clone().finish(Utc::now());
+                let (checked, landing) = (&candidate.checked, self.job.workers.landing);
+                let covered = covered_before(checked, counts.live);
+                let kept = match keep_suspects(checked, settled, landing).await {
+                    Ok(()) => move_checkpoint(checked, identity, covered.as_ref(), landing).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = kept {
+                    let message = format!(
+                        "its rows are committed, but its checkpoint was not moved: {error}; load the run again"
+                    );
+                    *unit = unit.clone().fail(message, Utc::now());
+                }
+            };
+        let all = stream::iter(done).map(keep).buffer_unordered(SIDE_BY_SIDE).collect::<()>();
+        self.job.workers.runtime.block_on(all);
     }
 
     /// All records were rejected or there were none, and the table has no key column: only the log and the checkpoints are left to do.
@@ -114,7 +120,9 @@ impl Finish<'_> {
                 *unit = unit.clone().finish(Utc::now());
                 let covered = covered_before(&candidate.checked, 0);
                 let id = identity.as_ref().map(|identity| &identity.id);
-                move_checkpoint(&candidate.checked, id, covered.as_ref(), self.job.workers)?;
+                let landing = self.job.workers.landing;
+                let moved = move_checkpoint(&candidate.checked, id, covered.as_ref(), landing);
+                self.job.workers.runtime.block_on(moved)?;
             }
         }
         Ok(())
@@ -150,11 +158,11 @@ fn of_units(memory: Vec<Remember>, done: &[UnitReport], synced: DateTime<Utc>) -
 
 /// Moves the unit's checkpoint to the batch that was just committed. A backfill never moves it, but may have brought rows from before
 /// the start of all readings.
-fn move_checkpoint(
+async fn move_checkpoint(
     checked: &Checked,
     table: Option<&TableId>,
     covered: Option<&ReadingScope>,
-    workers: &Workers<'_>,
+    landing: &dyn Landing,
 ) -> Result<(), LoadError> {
     let batch = &checked.batch;
     let covered = covered_after(batch, covered);
@@ -173,5 +181,5 @@ fn move_checkpoint(
         },
     };
     let path = contract::landing::paths::checkpoint(&batch.unit());
-    Ok(workers.runtime.block_on(stored::write(workers.landing, &path, &checkpoint))?)
+    Ok(stored::write(landing, &path, &checkpoint).await?)
 }

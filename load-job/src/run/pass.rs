@@ -21,6 +21,9 @@ use tokio::runtime::Handle;
 /// Records that the types of a new table's keys are guessed from; the pass over all of them shows whether they are right.
 const SAMPLE: usize = 2_000;
 
+/// So many small objects of the landing zone are read or written at the same time.
+pub(super) const SIDE_BY_SIDE: usize = 16;
+
 /// A batch that is to be loaded.
 pub(super) struct Input {
     pub(super) batch: Batch,

@@ -2,7 +2,7 @@
 //! A batch that fails its checks is left out, the others go on (design, section 7).
 
 use super::attempt::{Attempt, Attempted, attempt};
-use super::check::{Candidate, check, fits_with};
+use super::check::{Candidate, check, find, fits_with};
 use super::error::LoadError;
 use super::pass::Workers;
 use super::{Options, TableGroup, UnitWork, order};
@@ -34,9 +34,10 @@ pub(super) fn load(
     };
     let mut reports = Vec::new();
     let mut candidates: Vec<Candidate> = Vec::new();
-    for work in &group.units {
+    let found = find(&group.units, run_id, workers);
+    for (work, found) in group.units.iter().zip(found) {
         let mut report = begin(work);
-        let checked = check(work, options, run_id, workers, session.as_mut());
+        let checked = check(work, found, options, run_id, session.as_mut());
         match checked.and_then(|checked| fits_with(&candidates, work, &checked.batch).map(|()| checked)) {
             Ok(checked) => {
                 report.warnings.extend(checked.warnings.iter().cloned());

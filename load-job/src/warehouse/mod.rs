@@ -9,6 +9,7 @@ mod commit;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
 mod error;
+mod history;
 mod log_tables;
 mod memory;
 mod session;
@@ -20,6 +21,7 @@ use change::wanted_of;
 pub use change::{AccountChange, ChangeRequest, Counts, Decision};
 pub use commit::{Commit, LastApplied, Spent};
 pub use error::WarehouseError;
+pub use history::History;
 pub(crate) use memory::FULL;
 pub use memory::{Applied, Identity, Remember, TableId, state_digest};
 pub use session::{ChangeSet, Ready, Staged, TableLoad, Warehouse};

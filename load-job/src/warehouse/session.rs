@@ -5,15 +5,13 @@
 //! target as it was and takes away what it has staged.
 
 use super::{
-    Adopted, Adoption, Applied, ChangeRequest, Commit, Counts, Decision, LastApplied, Spent, TableOrder, Target,
-    WarehouseError,
+    Adopted, Adoption, ChangeRequest, Commit, Counts, Decision, History, Spent, TableOrder, Target, WarehouseError,
 };
 use crate::shape::{ColumnPlan, Wanted};
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use contract::report::UnitReport;
 use contract::run_id::RunId;
-use contract::unit::Unit;
 use crossbeam_channel::Receiver;
 
 /// A warehouse.
@@ -48,17 +46,8 @@ pub trait TableLoad<'w> {
     /// The table.
     fn target(&mut self) -> &mut dyn Target;
 
-    /// What is remembered of a unit, in whatever table, and of the rows of its account in this one.
-    ///
-    /// # Errors
-    /// The statement fails.
-    fn remembered(&mut self, unit: &Unit) -> Result<Vec<Applied>, WarehouseError>;
-
-    /// The run that was applied to a unit last, by the log table. One that is ahead of the clock comes only where there is no other.
-    ///
-    /// # Errors
-    /// The statement fails.
-    fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError>;
+    /// What the warehouse knows of the loads before.
+    fn history(&self) -> &History;
 
     /// Stages what decides about each record until the channel closes: the key's columns, the account, the hash, the number and the place
     /// among the versions of its key.

@@ -10,12 +10,10 @@ use super::{logs, memory};
 use crate::shape::{ColumnPlan, ColumnType};
 use crate::warehouse::templates::with;
 use crate::warehouse::{
-    AccountChange, Applied, ChangeRequest, ChangeSet, Commit, Counts, LastApplied, Staged, TableLoad, Target,
-    WarehouseError,
+    AccountChange, ChangeRequest, ChangeSet, Commit, Counts, History, Staged, TableLoad, Target, WarehouseError,
 };
 use arrow::array::RecordBatch;
 use chrono::DateTime;
-use contract::unit::Unit;
 use crossbeam_channel::Receiver;
 use serde_json::{Value, json};
 
@@ -34,17 +32,8 @@ impl<'w> TableLoad<'w> for Load<'w> {
         &mut self.open
     }
 
-    fn remembered(&mut self, unit: &Unit) -> Result<Vec<Applied>, WarehouseError> {
-        let id = self.open.existing.as_ref().and_then(|table| table.id.as_ref());
-        let is_meant = |applied: &&Applied| {
-            let is_of_table = id.is_some() && applied.table_id.as_ref() == id;
-            applied.unit == *unit || (is_of_table && applied.unit.account == unit.account)
-        };
-        Ok(self.open.warehouse.prepared.memory.iter().filter(is_meant).cloned().collect())
-    }
-
-    fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError> {
-        Ok(self.open.warehouse.prepared.applied.get(unit).cloned())
+    fn history(&self) -> &History {
+        &self.open.warehouse.prepared.history
     }
 
     fn keys(

@@ -5,11 +5,10 @@ use super::client::Client;
 use super::core::BigQuery;
 use super::logs;
 use super::memory;
-use crate::warehouse::{Applied, LastApplied, WarehouseError};
+use crate::warehouse::{History, WarehouseError};
 use contract::google::Rest;
 use contract::landing::Landing;
 use contract::shutdown::Shutdown;
-use contract::unit::Unit;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -29,12 +28,11 @@ pub struct Place {
     pub location: Option<String>,
 }
 
-/// A place that is ready: a client for it, the run that was applied last to each unit, and what is remembered of its tables.
+/// A place that is ready: a client for it, and what it knows of the loads before.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) client: Client,
-    pub(super) applied: HashMap<Unit, LastApplied>,
-    pub(super) memory: Vec<Applied>,
+    pub(super) history: History,
 }
 
 /// One slot a place, so that two places are prepared side by side, and one place once.
@@ -115,6 +113,6 @@ impl Places {
         }
         let applied = logs::last_applied(&mut client, &place.log_dataset)?;
         let memory = memory::read(&mut client, &place.log_dataset)?;
-        Ok(Prepared { client, applied, memory })
+        Ok(Prepared { client, history: History::new(applied, memory) })
     }
 }

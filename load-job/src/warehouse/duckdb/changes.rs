@@ -95,16 +95,17 @@ impl Changes<'_> {
     /// Takes out of the change set what was decided against.
     fn leave_out(&self, decision: &Decision) -> Result<(), WarehouseError> {
         let client = self.open.client();
-        let mut removals: Vec<(&str, &String)> = decision.excluded.iter().map(|account| ("changes", account)).collect();
+        let (excluded, keep) = (decision.excluded.iter(), decision.keep.iter());
+        let mut removals: Vec<(&str, Vec<&String>)> = vec![("changes", excluded.clone().collect())];
         if self.looked_for {
-            removals.extend(decision.excluded.iter().chain(&decision.keep).map(|account| ("deletions", account)));
+            removals.push(("deletions", excluded.clone().chain(keep).collect()));
         }
         if self.request.write.removes_absent() {
-            removals.extend(decision.excluded.iter().map(|account| ("contents", account)));
+            removals.push(("contents", excluded.collect()));
         }
-        for (table, account) in removals {
+        for (table, accounts) in removals.into_iter().filter(|(_, accounts)| !accounts.is_empty()) {
             let sql = render("exclude_accounts", &json!({ "table": table }))?;
-            client.execute("leave out an account", &sql, params![account])?;
+            client.execute("leave out accounts", &sql, params![json!(accounts).to_string()])?;
         }
         if self.looked_for && !decision.spare.is_empty() {
             list(client, "spare", &decision.spare)?;

@@ -4,21 +4,21 @@ use super::client::Client;
 use super::load::Load;
 use super::open::Open;
 use super::sql::render;
-use super::{adopt, logs};
+use super::{adopt, logs, memory};
 use crate::warehouse::log_tables::{APPLIED_BATCHES, ETL_LOGS};
-use crate::warehouse::{Adopted, Adoption, TableLoad, TableOrder, Warehouse, WarehouseError};
+use crate::warehouse::{Adopted, Adoption, History, TableLoad, TableOrder, Warehouse, WarehouseError};
 use contract::report::UnitReport;
 use contract::run_id::RunId;
 use duckdb::params;
 use serde_json::json;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// A DuckDB file.
 pub struct DuckDb {
     pub(super) client: Client,
     pub(super) log_schema: String,
-    pub(super) has_logs: bool,
-    pub(super) has_memory: bool,
+    pub(super) history: History,
 }
 
 impl DuckDb {
@@ -40,8 +40,9 @@ impl DuckDb {
         let is_there = |table: &str| -> Result<bool, WarehouseError> {
             Ok(!client.query("read the catalogue", &find, params![log_schema, table], |_| Ok(()))?.is_empty())
         };
-        let (has_logs, has_memory) = (is_there(ETL_LOGS)?, is_there(APPLIED_BATCHES)?);
-        Ok(Self { client, log_schema: log_schema.to_owned(), has_logs, has_memory })
+        let last = if is_there(ETL_LOGS)? { logs::last_applied(&client, log_schema)? } else { HashMap::new() };
+        let applied = if is_there(APPLIED_BATCHES)? { memory::read(&client, log_schema)? } else { Vec::new() };
+        Ok(Self { client, log_schema: log_schema.to_owned(), history: History::new(last, applied) })
     }
 
     /// Makes schemas and log tables.
@@ -49,9 +50,7 @@ impl DuckDb {
     /// # Errors
     /// The statement fails.
     pub fn prepare(&mut self, schemas: &[String]) -> Result<(), WarehouseError> {
-        logs::create(&self.client, &self.log_schema, schemas)?;
-        (self.has_logs, self.has_memory) = (true, true);
-        Ok(())
+        logs::create(&self.client, &self.log_schema, schemas)
     }
 }
 

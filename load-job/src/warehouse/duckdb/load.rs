@@ -8,12 +8,10 @@ use super::{logs, memory, schema, source};
 use crate::shape::{ColumnPlan, ColumnType};
 use crate::warehouse::templates::with;
 use crate::warehouse::{
-    AccountChange, Applied, ChangeRequest, ChangeSet, Commit, Counts, LastApplied, Staged, TableLoad, Target,
-    WarehouseError,
+    AccountChange, ChangeRequest, ChangeSet, Commit, Counts, History, Staged, TableLoad, Target, WarehouseError,
 };
 use arrow::array::RecordBatch;
 use chrono::DateTime;
-use contract::unit::Unit;
 use crossbeam_channel::Receiver;
 use duckdb::params;
 use serde_json::{Value, json};
@@ -33,15 +31,8 @@ impl<'w> TableLoad<'w> for Load<'w> {
         &mut self.open
     }
 
-    fn remembered(&mut self, unit: &Unit) -> Result<Vec<Applied>, WarehouseError> {
-        let file = self.open.file;
-        let id = self.open.existing.as_ref().and_then(|table| table.id.as_ref());
-        if file.has_memory { memory::read(&file.client, &file.log_schema, id, unit) } else { Ok(Vec::new()) }
-    }
-
-    fn last_applied(&mut self, unit: &Unit) -> Result<Option<LastApplied>, WarehouseError> {
-        let file = self.open.file;
-        if file.has_logs { logs::last_applied(&file.client, &file.log_schema, unit) } else { Ok(None) }
+    fn history(&self) -> &History {
+        &self.open.file.history
     }
 
     fn keys(

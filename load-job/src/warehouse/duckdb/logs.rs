@@ -11,9 +11,9 @@ use chrono::{DateTime, Utc};
 use contract::report::{UnitReport, UnitStatus};
 use contract::run_id::{RunId, latest_moment};
 use contract::unit::Unit;
-use duckdb::types::Value as Bound;
-use duckdb::{params, params_from_iter};
-use serde_json::{Value, json};
+use duckdb::params;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// Writes the rows of units, replacing what an earlier attempt has written.
 pub(super) fn units(
@@ -23,22 +23,25 @@ pub(super) fn units(
     stage: &str,
     units: &[UnitReport],
 ) -> Result<(), WarehouseError> {
+    if units.is_empty() {
+        return Ok(());
+    }
     let what = "write the log";
-    let columns: Vec<Value> = log_tables::unit_columns().map(column).collect();
-    let names = json!({ "log_schema": log_schema, "columns": columns });
-    let (find, delete, insert) =
-        (render("logged_unit", &names)?, render("delete_log", &names)?, render("log_unit", &names)?);
-    for unit in units {
-        let key = params![run_id.as_str(), stage, unit.source, unit.account, unit.stream];
-        let logged = client.query(what, &find, key, |row| row.get::<_, String>(0))?;
+    let row = |unit: &UnitReport| {
+        let values = log_tables::unit_values(LoggedUnit { run_id, stage, unit });
+        let mut row: Map<String, Value> = values.map(|(column, value)| (column.name.to_owned(), value)).collect();
         let changed = unit.rows_inserted + unit.rows_updated + unit.rows_deleted > 0;
-        let worse = unit.status != UnitStatus::Done || !changed;
-        if worse && logged.iter().any(|status| status == UnitStatus::Done.as_str()) {
-            continue;
-        }
-        client.execute(what, &delete, key)?;
-        let row = log_tables::unit_values(LoggedUnit { run_id, stage, unit });
-        client.execute(what, &insert, params_from_iter(row.map(|(_, value)| bound(value))))?;
+        row.insert("tells_less".to_owned(), (unit.status != UnitStatus::Done || !changed).into());
+        Value::Object(row)
+    };
+    let rows = Value::from(units.iter().map(row).collect::<Vec<_>>()).to_string();
+    let mut fields: Map<String, Value> =
+        log_tables::unit_columns().map(|column| (column.name.to_owned(), "VARCHAR".into())).collect();
+    fields.insert("tells_less".to_owned(), "BOOLEAN".into());
+    let columns: Vec<Value> = log_tables::unit_columns().map(column).collect();
+    let names = json!({ "log_schema": log_schema, "columns": columns, "structure": json!([fields]).to_string() });
+    for statement in ["delete_log", "log_unit"] {
+        client.execute(what, &render(statement, &names)?, params![rows])?;
     }
     Ok(())
 }
@@ -46,16 +49,6 @@ pub(super) fn units(
 /// What a template sees of a column.
 fn column(column: LogColumn) -> Value {
     json!({ "name": column.name, "type": type_name(column.ty), "required": column.is_required })
-}
-
-/// A value as it is bound; the statement casts it to its column's type.
-fn bound(value: Value) -> Bound {
-    match value {
-        Value::Null => Bound::Null,
-        Value::String(text) => Bound::Text(text),
-        Value::Number(number) => number.as_u64().map_or_else(|| Bound::Text(number.to_string()), Bound::UBigInt),
-        other => Bound::Text(other.to_string()),
-    }
 }
 
 /// Makes the log tables, adds the columns that those of an older version lack, and makes schemas.
@@ -92,21 +85,18 @@ pub(super) fn schema_changes(
     Ok(())
 }
 
-/// The run that was applied to a unit last.
-pub(super) fn last_applied(
-    client: &Client,
-    log_schema: &str,
-    unit: &Unit,
-) -> Result<Option<LastApplied>, WarehouseError> {
+/// The run that was applied last to each unit.
+pub(super) fn last_applied(client: &Client, log_schema: &str) -> Result<HashMap<Unit, LastApplied>, WarehouseError> {
     let sql = render("last_applied", &json!({ "log_schema": log_schema }))?;
     let latest = latest_moment(Utc::now());
     let (moment, id) = (timestamp(latest), latest.format("%Y%m%dT%H%M%SZ-~").to_string());
-    let rows =
-        client.query("read the log", &sql, params![unit.source, unit.account, unit.stream, moment, id], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-        })?;
-    let applied = |(run, at): &(String, i64)| {
-        Some(LastApplied { run_id: run.parse().ok()?, at: DateTime::from_timestamp_micros(*at).unwrap_or_default() })
+    let rows = client.query("read the log", &sql, params![moment, id], |row| {
+        let unit = Unit { source: row.get(0)?, account: row.get(1)?, stream: row.get(2)? };
+        Ok((unit, row.get::<_, String>(3)?, row.get::<_, i64>(4)?))
+    })?;
+    let applied = |(unit, run, at): (Unit, String, i64)| {
+        let at = DateTime::from_timestamp_micros(at).unwrap_or_default();
+        Some((unit, LastApplied { run_id: run.parse().ok()?, at }))
     };
-    Ok(rows.first().and_then(applied))
+    Ok(rows.into_iter().filter_map(applied).collect())
 }

@@ -4,11 +4,11 @@
 use super::client::Client;
 use super::schema::timestamp;
 use super::sql::render;
-use crate::warehouse::{Applied, Commit, TableId, TableName, WarehouseError};
+use crate::warehouse::{Applied, Commit, Remember, TableId, TableName, WarehouseError};
 use chrono::DateTime;
 use contract::unit::Unit;
 use duckdb::params;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// The comment of a table.
 pub(super) fn comment(client: &Client, table: &TableName) -> Result<Option<String>, WarehouseError> {
@@ -18,16 +18,10 @@ pub(super) fn comment(client: &Client, table: &TableName) -> Result<Option<Strin
     Ok(found.into_iter().flatten().next())
 }
 
-/// What is remembered of a unit, and of its account's rows in a table.
-pub(super) fn read(
-    client: &Client,
-    log_schema: &str,
-    id: Option<&TableId>,
-    unit: &Unit,
-) -> Result<Vec<Applied>, WarehouseError> {
+/// Everything that is remembered, the newest batches of each unit.
+pub(super) fn read(client: &Client, log_schema: &str) -> Result<Vec<Applied>, WarehouseError> {
     let sql = render("remembered", &json!({ "log_schema": log_schema }))?;
-    let values = params![unit.account, unit.source, unit.stream, id.map(TableId::as_str)];
-    let rows = client.query("read what was applied before", &sql, values, |row| {
+    let rows = client.query("read what was applied before", &sql, [], |row| {
         let text = |at: usize| row.get::<_, String>(at);
         let maybe = |at: usize| row.get::<_, Option<String>>(at);
         let applied = || -> duckdb::Result<Option<Applied>> {
@@ -67,27 +61,28 @@ pub(super) fn write(
     if let Some(id) = id.filter(|_| commit.remember.iter().any(|remember| remember.claims)) {
         client.execute(what, &render("claim_batches", &names)?, params![id, table.in_schema()])?;
     }
-    for remember in commit.remember {
-        let applied = &remember.applied;
-        let (unit, run_id) = (&applied.unit, applied.run_id.as_str());
-        let place = params![id, applied.table, unit.account, unit.source, unit.stream, run_id];
-        client.execute(what, &render("forget_batches", &names)?, place)?;
-        client.execute(
-            what,
-            &render("remember_batch", &names)?,
-            params![
-                applied.table,
-                id,
-                unit.source,
-                unit.account,
-                unit.stream,
-                run_id,
-                applied.mode,
-                applied.state,
-                applied.synced.map(timestamp),
-                timestamp(remember.at),
-            ],
-        )?;
+    if commit.remember.is_empty() {
+        return Ok(());
+    }
+    let row = |remember: &Remember| {
+        let Applied { table, unit, run_id, mode, state, synced, .. } = &remember.applied;
+        json!({
+            "table_name": table, "table_id": id, "source": unit.source, "account": unit.account, "stream": unit.stream, "run_id": run_id.as_str(),
+            "mode": mode, "state": state, "synced": synced.map(timestamp), "applied_at": timestamp(remember.at),
+        })
+    };
+    let rows: Vec<Value> = commit.remember.iter().map(row).collect();
+    let fields: Map<String, Value> = rows
+        .iter()
+        .filter_map(Value::as_object)
+        .take(1)
+        .flat_map(Map::keys)
+        .map(|key| (key.clone(), "VARCHAR".into()))
+        .collect();
+    let names = json!({ "log_schema": log_schema, "structure": json!([fields]).to_string() });
+    let rows = Value::from(rows).to_string();
+    for statement in ["forget_batches", "remember_batch"] {
+        client.execute(what, &render(statement, &names)?, params![rows])?;
     }
     Ok(())
 }

@@ -40,7 +40,6 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "last_applied",
     "log_schema_change",
     "log_unit",
-    "logged_unit",
     "merge",
     "merge_changes",
     "merge_counts",
