@@ -11,6 +11,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 
+/// JSON is packed to a twelfth at best, but for what repeats itself; then room is made as bytes come.
+const MOST_PACKED: u64 = 12;
 /// Size that a block grows to before it is handed on.
 const BLOCK: usize = 1 << 20;
 
@@ -31,9 +33,10 @@ pub(crate) enum ReadError {
 }
 
 /// Whole lines of a part.
+#[derive(Clone)]
 pub(crate) struct Block {
     /// The lines, with their line ends.
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Bytes,
     /// Number of the first line, over all parts of the batch, from 0.
     pub(crate) first: u64,
 }
@@ -91,7 +94,7 @@ fn part_blocks(
     let mut rest: Vec<u8> = Vec::new();
     loop {
         let mut data = std::mem::take(&mut rest);
-        let read = fill(&mut decoder, &mut data);
+        let read = fill(&mut decoder, &mut data, part.bytes.saturating_mul(MOST_PACKED));
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = seen.failed.take() {
             return Err(error.into());
@@ -112,7 +115,7 @@ fn part_blocks(
             }
         }
         let lines = data.split(|b| *b == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace)).count() as u64;
-        let block = Block { data, first: *first };
+        let block = Block { data: data.into(), first: *first };
         *first += lines;
         if lines > 0 && !each(block) {
             return Ok(false);
@@ -131,27 +134,11 @@ fn part_blocks(
     Ok(true)
 }
 
-/// Fills up to a block; true at the end of the part.
-fn fill(decoder: &mut dyn Read, data: &mut Vec<u8>) -> io::Result<bool> {
-    let have = data.len();
-    let goal = have + BLOCK;
-    data.resize(goal, 0);
-    let mut at = have;
-    while at < goal {
-        match decoder.read(&mut data[at..]) {
-            Ok(0) => {
-                data.truncate(at);
-                return Ok(true);
-            }
-            Ok(read) => at += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                data.truncate(at);
-                return Err(error);
-            }
-        }
-    }
-    Ok(false)
+/// Adds up to a block; true at the end of the part. `room` is how much there may be left: most parts are far smaller than a block.
+fn fill(decoder: &mut dyn Read, data: &mut Vec<u8>, room: u64) -> io::Result<bool> {
+    data.reserve_exact(usize::try_from(room).map_or(BLOCK, |room| room.min(BLOCK)));
+    let read = decoder.take(BLOCK as u64).read_to_end(data)?;
+    Ok(read < BLOCK)
 }
 
 struct Seen {

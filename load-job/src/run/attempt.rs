@@ -7,7 +7,7 @@ use super::continuity;
 use super::error::LoadError;
 use super::finish::{Finish, covered_before};
 use super::judge::{Case, damage, take_outcome};
-use super::pass::{AskTarget, Input, Passed, Reading, Workers, pass, sample};
+use super::pass::{AskTarget, Input, Kept, Passed, Reading, Workers, pass, sample};
 use super::{Options, rewrite};
 use crate::shape::{BatchContext, ColumnPlan, ColumnType, Hint, Observed, Shaper, TablePlan, Wanted, hints};
 use crate::warehouse::{ChangeRequest, ChangeSet, Counts, Decision, TableLoad, TableName, Target, WarehouseError};
@@ -53,8 +53,8 @@ pub(super) fn attempt<'w>(
         None => columns.guess(session.target(), job.workers, &inputs)?,
     };
     let key_columns: Vec<ColumnPlan> = guess.key_columns(&columns.keys).into_iter().cloned().collect();
-    let none = vec![false; inputs.len()];
-    let reading = Reading { inputs: &inputs, wanted: &Wanted::All, excluded: &none, tells: true };
+    let (none, kept) = (vec![false; inputs.len()], Kept::default());
+    let reading = Reading { inputs: &inputs, wanted: &Wanted::All, excluded: &none, is_first: true, kept: &kept };
     let shaper = || Shaper::of_keys(guess.clone(), &columns.keys, &columns.cursors);
     let Passed { mut staged, observed, outcomes } =
         pass(job.workers, &reading, shaper, |rows| session.keys(&key_columns, rows))?;
@@ -111,7 +111,8 @@ pub(super) fn attempt<'w>(
         let spent = if finish.changes_something(units, &plan, changes.target().existing().is_none()) {
             let records = inputs.iter().map(|input| input.batch.records).sum();
             let wanted = changes.changed(records)?;
-            let reading = Reading { inputs: &inputs, wanted: &wanted, excluded: &is_left_out, tells: false };
+            let reading =
+                Reading { inputs: &inputs, wanted: &wanted, excluded: &is_left_out, is_first: false, kept: &kept };
             let synced = Utc::now();
             let shaper = || Shaper::of_rows(plan.clone());
             let Passed { staged: ready, outcomes, .. } =

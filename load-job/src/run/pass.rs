@@ -15,7 +15,8 @@ use contract::shutdown::Shutdown;
 use contract::telemetry::{self, Event};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 
 /// Records that the types of a new table's keys are guessed from; the pass over all of them shows whether they are right.
@@ -45,6 +46,9 @@ pub(super) struct Workers<'a> {
     pub(super) shutdown: &'a Shutdown,
 }
 
+/// So many batches are read at the same time: most are small, and take longer to be opened than to be read.
+const READERS: usize = 4;
+
 /// What a pass reads.
 pub(super) struct Reading<'a> {
     pub(super) inputs: &'a [Input],
@@ -52,8 +56,58 @@ pub(super) struct Reading<'a> {
     pub(super) wanted: &'a Wanted,
     /// Inputs that are left out.
     pub(super) excluded: &'a [bool],
-    /// Whether the pass tells how far it is.
-    pub(super) tells: bool,
+    /// Whether it is the first pass, which tells how far it is, and keeps blocks for the second.
+    pub(super) is_first: bool,
+    /// What the first pass keeps for the second.
+    pub(super) kept: &'a Kept,
+}
+
+/// So many bytes are kept between the passes.
+const MOST_KEPT: usize = 4 << 20;
+
+/// The blocks of small batches, from the first pass for the second: those are not opened twice.
+#[derive(Default)]
+pub(super) struct Kept(Mutex<KeptBlocks>);
+
+#[derive(Default)]
+struct KeptBlocks {
+    jobs: Vec<Job>,
+    bytes: usize,
+    /// All blocks of the first pass are there.
+    is_whole: bool,
+    overflows: bool,
+}
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, KeptBlocks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, job: &Job) {
+        let mut kept = self.lock();
+        kept.bytes += job.block.data.len();
+        if kept.bytes > MOST_KEPT {
+            kept.overflows = true;
+            kept.jobs = Vec::new();
+        } else {
+            kept.jobs.push(job.clone());
+        }
+    }
+
+    /// The first pass is over; `is_right`: it has read everything.
+    fn end(&self, is_right: bool) {
+        let mut kept = self.lock();
+        kept.is_whole = is_right && !kept.overflows;
+        if !kept.is_whole {
+            kept.jobs = Vec::new();
+        }
+    }
+
+    /// The blocks of the pass before, if all are there.
+    fn take(&self) -> Option<Vec<Job>> {
+        let mut kept = self.lock();
+        kept.is_whole.then(|| std::mem::take(&mut kept.jobs))
+    }
 }
 
 /// What a pass has brought.
@@ -81,7 +135,7 @@ pub(super) fn pass<T>(
     let (to_stage, rows) = bounded::<RecordBatch>(1);
     let staged = std::thread::scope(|scope| {
         let (outcomes, observed, fail, shaper) = (&outcomes, &observed, &fail, &shaper);
-        scope.spawn(move || read_all(workers, reading, &to_shapers, outcomes));
+        scope.spawn(move || hand_on(workers, reading, to_shapers, outcomes));
         for _ in 0..workers.threads.max(1) {
             let (blocks, to_stage) = (blocks.clone(), to_stage.clone());
             scope.spawn(move || {
@@ -131,42 +185,83 @@ pub(super) fn sample(workers: &Workers<'_>, inputs: &[Input], blank: &Arc<TableP
     Ok(shaper.observed())
 }
 
+#[derive(Clone)]
 struct Job {
     input: usize,
     block: Block,
     seq: u64,
 }
 
-fn read_all(workers: &Workers<'_>, reading: &Reading<'_>, to_shapers: &Sender<Job>, outcomes: &[Mutex<Outcome>]) {
+/// Hands all blocks to the shapers: those that were kept, else those that are read.
+fn hand_on(workers: &Workers<'_>, reading: &Reading<'_>, to_shapers: Sender<Job>, outcomes: &[Mutex<Outcome>]) {
+    if let Some(jobs) = reading.kept.take() {
+        for job in jobs.into_iter().filter(|job| !reading.excluded[job.input]) {
+            if to_shapers.send(job).is_err() {
+                return;
+            }
+        }
+        return;
+    }
     let mut base = 0;
-    for (index, input) in reading.inputs.iter().enumerate() {
+    let places = reading.inputs.iter().enumerate().map(|(index, input)| {
         let first = base;
         base += input.batch.records;
-        if reading.excluded[index] {
-            continue;
+        (index, first)
+    });
+    let places: Vec<(usize, u64)> = places.filter(|(index, _)| !reading.excluded[*index]).collect();
+    let next = AtomicUsize::new(0);
+    let is_right = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        for _ in 0..READERS.min(places.len()) {
+            let to_shapers = to_shapers.clone();
+            scope.spawn(|| {
+                let to_shapers = to_shapers;
+                while let Some((index, first)) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if !read_one(workers, reading, (*index, *first), &to_shapers, outcomes) {
+                        is_right.store(false, Ordering::Relaxed);
+                    }
+                }
+            });
         }
-        let mut bytes = 0;
-        let is_wanted = |part: Range<u64>| reading.wanted.has_any(first + part.start..first + part.end);
-        let result = read::blocks(workers.landing, workers.runtime, &input.batch, is_wanted, |block| {
-            bytes += block.data.len() as u64;
-            let records = block.first;
-            let job = Job { input: index, seq: first + block.first, block };
-            let going_on = to_shapers.send(job).is_ok() && !workers.shutdown.is_requested();
-            if reading.tells {
-                telemetry::emit(&Event::Progress {
-                    stage: "load".into(),
-                    unit: input.batch.unit(),
-                    records,
-                    bytes,
-                    total: Some(input.batch.records),
-                });
-            }
-            going_on
-        });
-        if let Err(error) = result {
-            outcomes[index].lock().unwrap_or_else(PoisonError::into_inner).error = Some(error);
+    });
+    reading.kept.end(is_right.into_inner() && !workers.shutdown.is_requested());
+}
+
+/// Reads one batch, whose records are numbered from `first`; whether it could be read.
+fn read_one(
+    workers: &Workers<'_>,
+    reading: &Reading<'_>,
+    (index, first): (usize, u64),
+    to_shapers: &Sender<Job>,
+    outcomes: &[Mutex<Outcome>],
+) -> bool {
+    let input = &reading.inputs[index];
+    let mut bytes = 0;
+    let is_wanted = |part: Range<u64>| reading.wanted.has_any(first + part.start..first + part.end);
+    let result = read::blocks(workers.landing, workers.runtime, &input.batch, is_wanted, |block| {
+        bytes += block.data.len() as u64;
+        let records = block.first;
+        let job = Job { input: index, seq: first + block.first, block };
+        if reading.is_first {
+            reading.kept.keep(&job);
         }
+        let going_on = to_shapers.send(job).is_ok() && !workers.shutdown.is_requested();
+        if reading.is_first {
+            telemetry::emit(&Event::Progress {
+                stage: "load".into(),
+                unit: input.batch.unit(),
+                records,
+                bytes,
+                total: Some(input.batch.records),
+            });
+        }
+        going_on
+    });
+    let is_right = result.is_ok();
+    if let Err(error) = result {
+        outcomes[index].lock().unwrap_or_else(PoisonError::into_inner).error = Some(error);
     }
+    is_right
 }
 
 fn shape_all(
