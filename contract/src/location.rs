@@ -2,6 +2,7 @@
 //! a path would make a folder of that name.
 
 use std::fmt;
+use std::path::Path;
 
 /// The scheme of Cloud Storage.
 const CLOUD_STORAGE: &str = "gs";
@@ -47,9 +48,14 @@ impl Location {
 
     /// The path; `None` for what is not on this machine.
     pub fn path(&self) -> Option<&str> {
+        if let Self::Folder(path) = self { Some(path) } else { None }
+    }
+
+    /// A relative path as one below a folder; anything else as it is.
+    pub(crate) fn below(self, folder: &Path) -> Self {
         match self {
-            Self::Folder(path) => Some(path),
-            Self::CloudStorage(_) => None,
+            Self::Folder(path) => Self::Folder(folder.join(path).to_string_lossy().into_owned()),
+            other => other,
         }
     }
 

@@ -92,7 +92,7 @@ fn unsafe_name(name: &str) -> String {
 }
 
 fn is_path(text: &str) -> bool {
-    matches!(Location::parse(text), Ok(Location::Folder(_)))
+    Location::parse(text).is_ok_and(|location| location.path().is_some())
 }
 
 fn is_bucket(text: &str) -> bool {
@@ -105,7 +105,7 @@ pub(super) fn schemes(document: &Node, value: &Value) -> Vec<Problem> {
         let text = value.pointer(pointer)?.as_str()?;
         let message = match Location::parse(text) {
             Err(unknown) => unknown.to_string(),
-            Ok(Location::CloudStorage(_)) if pointer == "/warehouse/path" => {
+            Ok(location) if pointer == "/warehouse/path" && location.path().is_none() => {
                 format!("`{text}`: a DuckDB file is not written in Cloud Storage; give a path")
             }
             Ok(_) => return None,

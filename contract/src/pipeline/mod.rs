@@ -10,6 +10,7 @@ mod redact;
 mod schema;
 mod span;
 mod tables;
+mod warehouse;
 
 pub use file::{
     AccountEntry, AccountWarehouse, ColumnHint, Compression, ConfirmDeletes, LandingEntry, PartitionEntry,
@@ -20,7 +21,7 @@ pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use redact::{Mask, Redact, RedactEntry, RedactMap, Redacted};
 pub use schema::{check, check_hiding, pipeline_schema};
 pub use span::Span;
-pub use tables::TablePlace;
+pub use warehouse::TablePlace;
 
 use crate::location::Location;
 use crate::secret::{self, Dotenv, DotenvError, Secret, SecretSource, Unresolved, WithDotenv};
@@ -117,7 +118,7 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it, in one report. What is wrong with `.env` is told with the references that only it could answer.
     pub fn parse(name: &str, text: &str, base: &Path, from: &dyn SecretSource) -> Result<Self, Problems> {
-        let is_remote = matches!(Location::parse(name), Ok(Location::CloudStorage(_)));
+        let is_remote = Location::parse(name).is_ok_and(|location| location.path().is_none());
         let dotenv = if is_remote { Ok(Dotenv::default()) } else { Dotenv::beside(base) };
         let from = &WithDotenv::new(from, dotenv.as_ref());
         let document = yaml::parse(text).map_err(|error| Problems::one(name, error.line, "", error.message))?;
@@ -159,11 +160,7 @@ impl Pipeline {
         };
         let below = |path: &str| base.join(path).to_string_lossy().into_owned();
         // Another scheme is among the problems that are told.
-        let landing = match Location::parse(&landing) {
-            Ok(bucket @ Location::CloudStorage(_)) => bucket,
-            Ok(Location::Folder(path)) => Location::Folder(below(&path)),
-            Err(_) => Location::Folder(landing),
-        };
+        let landing = Location::parse(&landing).map_or(Location::Folder(landing), |landing| landing.below(base));
         let mut warehouse = file.warehouse;
         if let WarehouseEntry::Duckdb { path, .. } = &mut warehouse {
             *path = below(path);

@@ -2,7 +2,7 @@
 
 use super::problem::Problems;
 use super::{Pipeline, folder_of};
-use crate::landing::{CloudStorageLanding, Landing, LandingError};
+use crate::landing::{self, LandingError};
 use crate::location::Location;
 use crate::secret::{self, SecretSource};
 use crate::yaml;
@@ -16,11 +16,12 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it, in one report.
     pub async fn open(path: &str, from: &(dyn SecretSource + Sync)) -> Result<Self, Problems> {
-        let (text, base) = match Location::parse(path).map_err(|error| unreadable(path, error))? {
-            Location::CloudStorage(uri) => (download(&uri).await?, PathBuf::new()),
-            Location::Folder(path) => {
-                let text = tokio::fs::read_to_string(&path).await;
-                (text.map_err(|error| unreadable(&path, error))?, folder_of(&path))
+        let location = Location::parse(path).map_err(|error| unreadable(path, error))?;
+        let (text, base) = match location.path() {
+            None => (download(location.as_str()).await?, PathBuf::new()),
+            Some(path) => {
+                let text = tokio::fs::read_to_string(path).await;
+                (text.map_err(|error| unreadable(path, error))?, folder_of(path))
             }
         };
         // What is no YAML names no secret either, and is reported by the parser below.
@@ -48,7 +49,8 @@ async fn download(uri: &str) -> Result<String, Problems> {
         }
         other => unreadable(uri, other),
     };
-    let bucket = CloudStorageLanding::open(folder).map_err(plain)?;
+    let folder = Location::parse(folder).map_err(|error| unreadable(uri, error))?;
+    let bucket = landing::open(&folder).map_err(plain)?;
     let object = bucket.get(name).await.map_err(plain)?;
     let object = object.ok_or_else(|| unreadable(uri, "there is no such object"))?;
     String::from_utf8(object.bytes.to_vec()).map_err(|_| unreadable(uri, "it is no UTF-8 text"))

@@ -2,19 +2,10 @@
 //! Rows of two streams in one table cannot be told apart, so that a snapshot of one would mark the rows of the other as deleted.
 
 use super::problem::{Problem, key_path};
-use super::{AccountEntry, Pipeline, Source, WarehouseEntry};
+use super::{AccountEntry, Pipeline, Source, TablePlace};
 use crate::table_name::{LOG_TABLES, table_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, PathBuf};
-
-/// Where an account's tables lie.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TablePlace {
-    /// BigQuery: the project; companies may have one each.
-    pub project: Option<String>,
-    /// Schema or dataset.
-    pub schema: String,
-}
 
 impl Source {
     /// The table of a stream: as the file says, or by the rule for names.
@@ -31,16 +22,7 @@ impl Source {
 impl Pipeline {
     /// Where an account's tables lie: its own project, dataset or schema, or the warehouse's.
     pub fn table_place(&self, account: &AccountEntry) -> TablePlace {
-        let own = &account.warehouse;
-        match &self.warehouse {
-            WarehouseEntry::Duckdb { schema, .. } => {
-                TablePlace { project: None, schema: own.schema.clone().unwrap_or_else(|| schema.clone()) }
-            }
-            WarehouseEntry::Bigquery { project, dataset, .. } => TablePlace {
-                project: Some(own.project.clone().unwrap_or_else(|| project.clone())),
-                schema: own.dataset.clone().unwrap_or_else(|| dataset.clone()),
-            },
-        }
+        self.warehouse.place(&account.warehouse)
     }
 
     /// Streams that share a table and must not: two streams of one source, streams of two connectors, or one account by two sources.
@@ -146,12 +128,7 @@ impl Pipeline {
     }
 
     fn is_log_table(&self, account: &AccountEntry, place: &TablePlace, table: &str) -> bool {
-        let logs = match &self.warehouse {
-            WarehouseEntry::Duckdb { log_schema, .. } => log_schema,
-            WarehouseEntry::Bigquery { log_dataset, .. } => {
-                account.warehouse.log_dataset.as_ref().unwrap_or(log_dataset)
-            }
-        };
+        let logs = self.warehouse.logs(&account.warehouse);
         logs.eq_ignore_ascii_case(&place.schema) && LOG_TABLES.iter().any(|log| log.eq_ignore_ascii_case(table))
     }
 }

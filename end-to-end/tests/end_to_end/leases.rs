@@ -130,6 +130,13 @@ fn a_stopped_job_of_a_killed_run_keeps_the_next_one_out_and_is_named() {
     let mut first = world.start("orchestrator", &["run"], "first.log");
     let job = first.child("extract-job");
     wait_until("its request", || world.api.requests().iter().any(|request| request.path.contains("/campaigns")));
+    // All others have been answered: a request that is on its way when the job stops would arrive later.
+    let answered = || world.api.requests().len();
+    wait_until("the end of all other units", || {
+        let before = answered();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        before == answered()
+    });
     signal(job, Signal::STOP);
     first.kill();
     let refused = world.run(&[]).expect(3);

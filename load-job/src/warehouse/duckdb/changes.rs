@@ -183,6 +183,7 @@ impl Ready for Written<'_> {
 
     fn apply(mut self: Box<Self>, commit: &Commit<'_>) -> Result<Spent, WarehouseError> {
         let (client, log_schema) = (self.open.client(), &self.open.file.log_schema);
+        client.release_memory();
         logs::schema_changes(client, log_schema, &self.open.table, &self.plan, commit)?;
         written(&self.open, commit)?;
         self.open.commit()?;

@@ -6,12 +6,13 @@ use crate::warehouse::WarehouseError;
 use duckdb::{Config, Connection, Params, Row};
 use std::path::{Path, PathBuf};
 
-/// MiB for DuckDB unless the pipeline file says otherwise: staging spills to disk beyond it.
+/// MiB for DuckDB while rows pass through it, unless the pipeline file says otherwise: what is staged spills to disk beyond it. What cannot
+/// spill (opening a file whose log is to be replayed, commits, checkpoints) may take more.
 const MEMORY_LIMIT_MIB: u64 = 64;
 
 pub(super) struct Client {
     pub(super) connection: Connection,
-    /// What DuckDB may take now, in MiB; `None` if the pipeline file has set the limit, which then stands.
+    /// What DuckDB may take while rows pass through it, in MiB; `None` if the pipeline file has set the limit, which then stands.
     memory_mib: Option<u64>,
 }
 
@@ -36,7 +37,7 @@ impl Client {
             )));
         }
         let spill: PathBuf = path.map_or_else(std::env::temp_dir, |path| path.with_extension("duckdb.tmp"));
-        let limit = memory_limit.map_or_else(|| format!("{MEMORY_LIMIT_MIB}MiB"), str::to_owned);
+        let limit = memory_limit.map_or_else(|| format!("{}MiB", most_mib()), str::to_owned);
         let config = Config::default()
             .max_memory(&limit)
             .and_then(|config| config.with("temp_directory", spill.to_string_lossy()))
@@ -57,17 +58,37 @@ impl Client {
         Ok(Self { connection, memory_mib: memory_limit.is_none().then_some(MEMORY_LIMIT_MIB) })
     }
 
-    /// Doubles DuckDB's memory, up to three quarters of what the machine has free; false if there is no more.
-    pub(super) fn take_more_memory(&mut self) -> Result<bool, WarehouseError> {
-        let Some(now) = self.memory_mib else { return Ok(false) };
+    /// Doubles DuckDB's memory for rows, up to three quarters of what the machine has free; false if there is no more.
+    pub(super) fn take_more_memory(&mut self) -> bool {
+        let Some(now) = self.memory_mib else { return false };
         let more = now * 2;
-        if more > free_mib() * 3 / 4 {
-            return Ok(false);
+        if more > most_mib() {
+            return false;
         }
         tracing::info!(memory_mib = more, "DuckDB needs more memory for this table; taking it");
-        self.batch("take more memory", &format!("SET memory_limit = '{more}MiB'"))?;
         self.memory_mib = Some(more);
-        Ok(true)
+        true
+    }
+
+    /// Before rows pass through: what DuckDB keeps and could read again must make room for them.
+    pub(super) fn hold_memory(&self) {
+        if let Some(mib) = self.memory_mib {
+            self.limit_memory(mib);
+        }
+    }
+
+    /// Before what cannot spill.
+    pub(super) fn release_memory(&self) {
+        if let Some(mib) = self.memory_mib {
+            self.limit_memory(most_mib().max(mib));
+        }
+    }
+
+    /// Where the limit cannot be set, because more is in use, the one before stands.
+    fn limit_memory(&self, mib: u64) {
+        if let Err(error) = self.batch("limit the memory", &format!("SET memory_limit = '{mib}MiB'")) {
+            tracing::debug!(%error, mib, "failed to limit DuckDB's memory");
+        }
     }
 
     /// Runs statements that take no values.
@@ -134,6 +155,11 @@ pub(super) fn failed(what: &str, error: &duckdb::Error) -> WarehouseError {
         return WarehouseError::OutOfMemory { what, message };
     }
     WarehouseError::Statement { what, message }
+}
+
+/// The most that DuckDB may have, in MiB.
+fn most_mib() -> u64 {
+    (free_mib() * 3 / 4).max(MEMORY_LIMIT_MIB)
 }
 
 /// Memory that the machine can still give, in MiB; where that cannot be told, so much that DuckDB's own limit decides.

@@ -60,7 +60,7 @@ impl Warehouse for DuckDb {
     }
 
     fn take_more_memory(&mut self) -> Result<bool, WarehouseError> {
-        self.client.take_more_memory()
+        Ok(self.client.take_more_memory())
     }
 
     fn adopt(&mut self, _: &TableOrder, adoption: &Adoption<'_>) -> Result<Adopted, WarehouseError> {

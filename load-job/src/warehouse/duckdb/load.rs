@@ -40,6 +40,7 @@ impl<'w> TableLoad<'w> for Load<'w> {
         keys: &[ColumnPlan],
         rows: &Receiver<RecordBatch>,
     ) -> Result<Box<dyn Staged<'w> + 'w>, WarehouseError> {
+        self.open.client().hold_memory();
         stage(self.open.client(), "staging", keys, true, rows)?;
         Ok(Box::new(Keys { open: self.open }))
     }
@@ -98,6 +99,7 @@ impl<'w> Staged<'w> for Keys<'w> {
 
 /// Writes the log rows and the memory in a transaction of their own.
 pub(super) fn record(mut open: Open<'_>, commit: &Commit<'_>) -> Result<(), WarehouseError> {
+    open.client().release_memory();
     open.begin()?;
     written(&open, commit)?;
     open.commit()

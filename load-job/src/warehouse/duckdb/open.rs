@@ -60,6 +60,7 @@ impl<'w> Open<'w> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
+        self.client().release_memory();
         if self.in_transaction {
             let _ = self.client().batch("roll back", "ROLLBACK");
         }
