@@ -1,4 +1,4 @@
--- New rows straight into the target, as the program hands them over.
+-- Rows straight into the target, as the program hands them over.
 INSERT INTO {{ schema | id }}.{{ table | id }} (
 {% for column in columns %}
     {{ column.name | id }},
@@ -7,7 +7,10 @@ INSERT INTO {{ schema | id }}.{{ table | id }} (
 )
 SELECT
 {% for column in columns %}
-    {{ column.name | id }}{{ column.cast }},
+    s.{{ column.name | id }},
 {% endfor %}
-    ?::TIMESTAMP, 'INSERT', _etl_account, _etl_row_hash
-FROM {{ source }}
+    ?::TIMESTAMP, {% if all_new %}'INSERT'{% else %}c.action{% endif %}, s._etl_account, s._etl_row_hash
+FROM {{ source }} AS s
+{% if not all_new %}
+JOIN temp.changes AS c ON c._etl_seq = s._etl_seq
+{% endif %}

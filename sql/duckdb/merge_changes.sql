@@ -28,7 +28,8 @@ SELECT
     CASE
         WHEN t._etl_account IS NULL THEN 'INSERT'
         ELSE 'UPDATE'
-    END AS action
+    END AS action,
+    t.rowid AS _etl_row
 FROM temp.winners AS s
 LEFT JOIN {{ schema | id }}.{{ table | id }} AS t
     ON t._etl_account = s._etl_account{% for key in keys %} AND t.{{ key.name | id }} = s.{{ key.name | id }}{{ key.cast }}{% endfor %}
@@ -40,7 +41,7 @@ WHERE t._etl_account IS NULL
    OR true
 {% endif %}
 {% else %}
-SELECT s._etl_account, s._etl_seq, 'INSERT' AS action
+SELECT s._etl_account, s._etl_seq, 'INSERT' AS action, NULL::BIGINT AS _etl_row
 FROM temp.winners AS s
 {% endif %};
 
@@ -50,7 +51,8 @@ CREATE OR REPLACE TEMP TABLE deletions AS
 SELECT
     t._etl_account{% for key in keys %},
     t.{{ key.name | id }}{% endfor %},
-    to_json([t._etl_account{% for key in keys %}, t.{{ key.name | id }}::VARCHAR{% endfor %}])::VARCHAR AS _etl_name
+    to_json([t._etl_account{% for key in keys %}, t.{{ key.name | id }}::VARCHAR{% endfor %}])::VARCHAR AS _etl_name,
+    t.rowid AS _etl_row
 FROM {{ schema | id }}.{{ table | id }} AS t
 JOIN temp.units AS u ON u._etl_account = t._etl_account AND u.may_delete
 WHERE t._etl_operation <> 'DELETE'
@@ -64,5 +66,5 @@ WHERE t._etl_operation <> 'DELETE'
   AND (NOT u.is_named OR to_json([t._etl_account{% for key in keys %}, t.{{ key.name | id }}::VARCHAR{% endfor %}])::VARCHAR IN (FROM temp.named))
 {% endif %}
 {% else %}
-SELECT NULL::VARCHAR AS _etl_account, NULL::VARCHAR AS _etl_name WHERE false
+SELECT NULL::VARCHAR AS _etl_account, NULL::VARCHAR AS _etl_name, NULL::BIGINT AS _etl_row WHERE false
 {% endif %};

@@ -114,7 +114,7 @@ fn part_blocks(
                 }
             }
         }
-        let lines = data.split(|b| *b == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace)).count() as u64;
+        let lines = lines(&data);
         let block = Block { data: data.into(), first: *first };
         *first += lines;
         if lines > 0 && !each(block) {
@@ -132,6 +132,17 @@ fn part_blocks(
         )));
     }
     Ok(true)
+}
+
+/// How many lines hold more than white space.
+fn lines(data: &[u8]) -> u64 {
+    let is_blank = |line: &[u8]| line.iter().all(u8::is_ascii_whitespace);
+    let (mut count, mut start) = (0, 0);
+    for end in memchr::memchr_iter(b'\n', data).chain([data.len()]) {
+        count += u64::from(!is_blank(&data[start..end]));
+        start = end + 1;
+    }
+    count
 }
 
 /// Adds up to a block; true at the end of the part. `room` is how much there may be left: most parts are far smaller than a block.

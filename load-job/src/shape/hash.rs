@@ -45,17 +45,13 @@ fn value_at(hasher: &mut Canonical, raw: &str, depth: usize) {
             }
         }
         Some(b'{' | b'[') if depth < MAX_DEPTH => nested(hasher, raw, depth),
-        _ => {
-            hasher.update(b"v");
-            sized(hasher, raw.as_bytes());
-        }
+        _ => sized(hasher, b'v', raw.as_bytes()),
     }
 }
 
 /// Adds a field's name to the hash.
 pub(super) fn key(hasher: &mut Canonical, name: &str) {
-    hasher.update(b"k");
-    sized(hasher, name.as_bytes());
+    sized(hasher, b'k', name.as_bytes());
 }
 
 /// The hash as text.
@@ -70,13 +66,14 @@ pub(super) fn finish(hasher: &Canonical) -> [u8; 32] {
 }
 
 fn content(hasher: &mut Canonical, text: &str) {
-    hasher.update(b"s");
-    sized(hasher, text.as_bytes());
+    sized(hasher, b's', text.as_bytes());
 }
 
-/// Length first, so that neighbours cannot run into each other.
-fn sized(hasher: &mut Canonical, bytes: &[u8]) {
-    hasher.update(&(bytes.len() as u64).to_le_bytes());
+/// What it is and its length first, so that neighbours cannot run into each other.
+fn sized(hasher: &mut Canonical, kind: u8, bytes: &[u8]) {
+    let mut head = [kind; 9];
+    head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+    hasher.update(&head);
     hasher.update(bytes);
 }
 

@@ -29,8 +29,11 @@ pub(super) struct RecordReader {
     record: Option<usize>,
     /// The n-th field of the last record, as an index of `names`: records of a stream mostly look alike.
     expected: Vec<usize>,
-    /// The last record's fields sorted by name, to be used again while records look alike.
+    /// The last record's fields sorted by name, to be used again while records look alike. Of a field given twice the last one counts, as in
+    /// the row.
     order: Vec<u32>,
+    /// So many fields the last record had.
+    fields: usize,
     canonical: hash::Canonical,
 }
 
@@ -53,6 +56,7 @@ impl RecordReader {
             record: plan.fields.iter().position(|field| field.reading == Reading::Record),
             expected: Vec::new(),
             order: Vec::new(),
+            fields: 0,
             canonical: hash::Canonical::default(),
             plan,
         }
@@ -90,7 +94,7 @@ impl RecordReader {
         slots.fill(None);
         record::read(line, fields)
             .map_err(|error| RejectReason::NoObject(format!("column {}: {}", error.column(), classify(&error))))?;
-        let mut alike = self.order.len() == fields.len();
+        let mut alike = self.fields == fields.len();
         for (place, (name, raw)) in fields.iter().enumerate() {
             let index = match self.expected.get(place).copied() {
                 Some(index) if self.names[index] == **name => index,
@@ -122,8 +126,14 @@ impl RecordReader {
             slots[index] = Some(Value::record(text.trim()));
         }
         if !alike {
+            self.fields = fields.len();
             self.order = (0..u32::try_from(fields.len()).unwrap_or(0)).collect();
-            self.order.sort_by(|a, b| fields[*a as usize].0.cmp(&fields[*b as usize].0));
+            // The sort is stable.
+            let name = |place: &u32| &fields[*place as usize].0;
+            self.order.sort_by(|a, b| name(a).cmp(name(b)));
+            self.order.reverse();
+            self.order.dedup_by(|before, last| name(before) == name(last));
+            self.order.reverse();
         }
         Ok(self.hash(fields))
     }
@@ -144,13 +154,10 @@ impl RecordReader {
         let hasher = &mut self.canonical;
         hasher.clear();
         hasher.update(b"o");
-        for (at, place) in self.order.iter().enumerate() {
+        for place in &self.order {
             let (name, raw) = &fields[*place as usize];
-            // Of a field given twice the last one counts, as in the row; the sort is stable.
-            if self.order.get(at + 1).is_none_or(|next| fields[*next as usize].0 != *name) {
-                hash::key(hasher, name);
-                hash::value(hasher, raw);
-            }
+            hash::key(hasher, name);
+            hash::value(hasher, raw);
         }
         hasher.update(b"e");
         hash::finish(hasher)

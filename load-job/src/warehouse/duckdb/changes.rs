@@ -5,7 +5,7 @@ use super::open::Open;
 use super::schema::timestamp;
 use super::sql::render;
 use super::{logs, retype, schema, source};
-use crate::shape::{ColumnPlan, ColumnType, SchemaChangeKind, TablePlan, Wanted};
+use crate::shape::{ColumnPlan, ColumnType, ExistingColumn, SchemaChangeKind, TablePlan, Wanted};
 use crate::warehouse::templates::with;
 use crate::warehouse::{
     ChangeRequest, ChangeSet, Commit, Counts, Decision, Ready, Spent, Target, WarehouseError, wanted_of,
@@ -76,10 +76,15 @@ impl<'w> ChangeSet<'w> for Changes<'w> {
         let deletes =
             if self.looked_for { self.count(&what, "SELECT count(*)::UBIGINT FROM temp.deletions")? } else { 0 };
         let rows = if updates + deletes == 0 {
-            let columns: Vec<Value> = plan.columns.iter().map(column).collect();
-            let statement =
-                |source: &str| render("insert", &with(&names, json!({ "columns": columns, "source": source })));
-            source::read(self.open.client(), &what, rows, statement, params![timestamp(synced)])?
+            self.insert(&plan, true, synced, rows)?
+        } else if self.may_replace_rows() {
+            self.expect(&what, updates, self.open.client().execute(&what, &render("take_out", &names)?, [])?)?;
+            let marked = render("mark_deleted", &names)?;
+            if deletes > 0 {
+                let marked = self.open.client().execute(&what, &marked, params![timestamp(synced)])?;
+                self.expect(&what, deletes, marked)?;
+            }
+            self.insert(&plan, false, synced, rows)?
         } else {
             self.merge(&plan, deletes, synced, rows)?
         };
@@ -146,6 +151,40 @@ impl Changes<'_> {
         Ok(found.first().copied().unwrap_or(0))
     }
 
+    /// Whether a row may be taken out and put in again: it has no values but those that the program writes, and stands where it stood when it
+    /// was compared.
+    fn may_replace_rows(&self) -> bool {
+        let plan = &self.request.plan;
+        let is_written = |found: &ExistingColumn| plan.columns.iter().any(|column| column.name == found.name);
+        let existing = self.open.existing.as_ref();
+        plan.changes.is_empty() && existing.is_some_and(|table| table.columns.iter().all(is_written))
+    }
+
+    fn expect(&self, what: &str, expected: u64, changed: usize) -> Result<(), WarehouseError> {
+        if changed as u64 == expected {
+            return Ok(());
+        }
+        let message = format!("{expected} rows were to change, but {changed} did: its keys are not unique any more");
+        Err(WarehouseError::Statement { what: what.to_owned(), message })
+    }
+
+    /// Takes rows straight into the target.
+    fn insert(
+        &self,
+        plan: &TablePlan,
+        all_new: bool,
+        synced: DateTime<Utc>,
+        rows: &Receiver<RecordBatch>,
+    ) -> Result<u64, WarehouseError> {
+        let columns: Vec<Value> = plan.columns.iter().map(column).collect();
+        let names = with(&self.open.names(), json!({ "columns": columns, "all_new": all_new }));
+        let is_json = |column: &&ColumnPlan| column.ty == ColumnType::Json;
+        let json = plan.columns.iter().filter(is_json).map(|column| column.name.clone()).collect();
+        let what = format!("write into {}", self.open.table);
+        let statement = |source: &str| render("insert", &with(&names, json!({ "source": source })));
+        source::read(self.open.client(), &what, rows, json, statement, params![timestamp(synced)])
+    }
+
     /// Stages the rows beside the target and merges them.
     fn merge(
         &self,
@@ -167,11 +206,7 @@ impl Changes<'_> {
         } else {
             client.execute(&what, &sql, params![synced, synced])?
         };
-        if changed as u64 != taken + deletes {
-            let message =
-                format!("{} rows were to change, but {changed} did: its keys are not unique any more", taken + deletes);
-            return Err(WarehouseError::Statement { what, message });
-        }
+        self.expect(&what, taken + deletes, changed)?;
         Ok(taken)
     }
 }

@@ -160,7 +160,7 @@ pub(super) fn stage(
     let names = json!({ "table": table, "columns": columns, "has_order": has_order });
     client.batch("create the staging table", &render("create_staging", &names)?)?;
     let statement = |source: &str| render("stage", &json!({ "table": table, "source": source }));
-    source::read(client, "stage rows", rows, statement, [])
+    source::read(client, "stage rows", rows, Vec::new(), statement, [])
 }
 
 /// What a template sees of a column that is staged.

@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::core::DuckDb;
 use super::sql::render;
-use super::{memory, retype, schema};
+use super::{memory, retype, schema, source};
 use crate::shape::{ColumnType, Hint};
 use crate::warehouse::{ExistingTable, TableId, TableName, Target, WarehouseError, refuse_foreign};
 use duckdb::params;
@@ -60,10 +60,11 @@ impl<'w> Open<'w> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.client().release_memory();
         if self.in_transaction {
             let _ = self.client().batch("roll back", "ROLLBACK");
         }
+        self.client().release_memory();
+        let _ = self.client().batch("use all threads", source::MANY_THREADS);
         let sql = "DROP VIEW IF EXISTS temp.winners; DROP TABLE IF EXISTS temp.ranked; DROP TABLE IF EXISTS temp.changes; \
                    DROP TABLE IF EXISTS temp.deletions; DROP TABLE IF EXISTS temp.contents; DROP TABLE IF EXISTS temp.staging; \
                    DROP TABLE IF EXISTS temp.rows";

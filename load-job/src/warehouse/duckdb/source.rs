@@ -16,6 +16,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The function; its one parameter says which source is meant.
 const FUNCTION: &str = "_etl_source";
+/// Ends what [`read`] begins with.
+pub(super) const MANY_THREADS: &str = "RESET threads";
+/// More rows than any other side of a join has.
+const MANY: u64 = 1 << 40;
 /// Rows that DuckDB takes at a time ("Vectors": STANDARD_VECTOR_SIZE).
 const VECTOR: usize = 2048;
 
@@ -24,6 +28,8 @@ static OPEN: Mutex<BTreeMap<i64, Arc<Source>>> = Mutex::new(BTreeMap::new());
 
 /// Rows on their way.
 struct Source {
+    /// Columns whose texts are JSON.
+    json: Vec<String>,
     state: Mutex<State>,
 }
 
@@ -66,8 +72,15 @@ impl VTab for Function {
         let source = open().get(&id).cloned().ok_or_else(|| format!("there is no source {id}"))?;
         let schema = source.state().batch.as_ref().map(RecordBatch::schema).ok_or("a source without rows")?;
         for field in schema.fields() {
-            bind.add_result_column(field.name(), to_duckdb_logical_type_for_field(field)?);
+            let mut ty = to_duckdb_logical_type_for_field(field)?;
+            if source.json.contains(field.name()) {
+                // The type that the JSON extension gives its texts. A cast would parse once more what was parsed before.
+                ty.set_alias("JSON");
+            }
+            bind.add_result_column(field.name(), ty);
         }
+        // Nobody knows how many there are; they must not be gathered to be joined with what is known to be less.
+        bind.set_cardinality(MANY, false);
         Ok(source)
     }
 
@@ -100,27 +113,33 @@ pub(super) fn register(connection: &Connection) -> duckdb::Result<()> {
     connection.register_table_function::<Function>(FUNCTION)
 }
 
-/// Runs a statement that reads rows until the channel closes; how many they were. `statement` is given what to read from, and what to do with
+/// Runs a statement that reads rows until the channel closes; how many they were. The texts of the columns `json` are known to be JSON. `statement` is given what to read from, and what to do with
 /// the statement's text is left to it. Without any rows nothing is run.
 pub(super) fn read(
     client: &Client,
     what: &str,
     rows: &Receiver<RecordBatch>,
+    json: Vec<String>,
     statement: impl FnOnce(&str) -> Result<String, WarehouseError>,
     params: impl duckdb::Params,
 ) -> Result<u64, WarehouseError> {
     let Ok(first) = rows.recv() else { return Ok(0) };
-    let source = Arc::new(Source { state: Mutex::new(State { batch: Some(first), rows: rows.clone(), taken: 0 }) });
+    let source =
+        Arc::new(Source { json, state: Mutex::new(State { batch: Some(first), rows: rows.clone(), taken: 0 }) });
     let id = {
         let mut open = open();
         let id = open.last_key_value().map_or(0, |(last, _)| last + 1);
         open.insert(id, source.clone());
         id
     };
+    // One thread reads the source. A second one would turn in circles until there is something to do, and take a core from the shaping.
+    client.batch(what, "SET threads = 1")?;
     let done = statement(&format!("{FUNCTION}({id})"))
         .and_then(|text| client.connection.execute(&text, params).map_err(|error| failed(what, &error)));
     open().remove(&id);
     let inserted = done? as u64;
+    // Where the statement has failed, that waits for the end of its transaction.
+    client.batch(what, MANY_THREADS)?;
     let taken = source.state().taken;
     if inserted != taken {
         let message = format!("{taken} rows were handed over, but {inserted} were taken");
