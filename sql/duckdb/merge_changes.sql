@@ -45,7 +45,7 @@ SELECT s._etl_account, s._etl_seq, 'INSERT' AS action, NULL::BIGINT AS _etl_row
 FROM temp.winners AS s
 {% endif %};
 
--- Live rows of the accounts whose batch lacks them, where such rows are looked for; `name` is the JSON list of account and key.
+-- Live rows of the accounts whose batch lacks them, where such rows are looked for; `_etl_name` is the JSON list of account and key.
 CREATE OR REPLACE TEMP TABLE deletions AS
 {% if looked_for %}
 SELECT

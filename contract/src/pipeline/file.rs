@@ -114,7 +114,7 @@ pub enum WarehouseEntry {
         /// The schema of the log tables (default `management`).
         #[serde(default = "management")]
         log_schema: String,
-        /// The most memory that DuckDB may use, for example `2GB` (default: 64 MiB, and more only where a table needs it).
+        /// The most memory that DuckDB may use, for example `2GB` (default: 64 MiB for rows on their way, and more where a table needs it).
         #[serde(default)]
         memory_limit: Option<String>,
         /// How long the load waits while another program has the file open (default `5m`).

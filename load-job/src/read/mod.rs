@@ -115,6 +115,9 @@ fn part_blocks(
             }
         }
         let lines = lines(&data);
+        if data.capacity() > 2 * data.len() {
+            data.shrink_to_fit();
+        }
         let block = Block { data: data.into(), first: *first };
         *first += lines;
         if lines > 0 && !each(block) {

@@ -56,7 +56,7 @@ pub(super) struct Settled {
 }
 
 impl Absence {
-    /// `is_loadable`: no record of the batch was rejected, and it is merged by key.
+    /// `is_loadable`: no record of the batch was rejected.
     /// `share` is the part of a statement's names that this account may take.
     pub(super) fn of(batch: &Batch, is_loadable: bool, prior: Option<Suspects>, share: usize) -> Self {
         let says = match batch.mode {

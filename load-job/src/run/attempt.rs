@@ -6,11 +6,13 @@ use super::check::{Candidate, identity, write_mode};
 use super::continuity;
 use super::error::LoadError;
 use super::finish::{Finish, covered_before};
-use super::judge::{Case, damage, take_outcome};
+use super::judge::{Case, damage, reason_to_hold, take_outcome};
 use super::pass::{AskTarget, Input, Kept, Passed, Reading, Workers, pass, sample};
 use super::{Options, rewrite};
 use crate::shape::{BatchContext, ColumnPlan, ColumnType, Hint, Observed, Shaper, TablePlan, Wanted, hints};
-use crate::warehouse::{ChangeRequest, ChangeSet, Counts, Decision, TableLoad, TableName, Target, WarehouseError};
+use crate::warehouse::{
+    AccountChange, ChangeRequest, ChangeSet, Counts, Decision, TableLoad, TableName, Target, WarehouseError,
+};
 use chrono::Utc;
 use contract::batch::Write;
 use contract::report::{Remedy, UnitReport, UnitStatus};
@@ -58,14 +60,13 @@ pub(super) fn attempt<'w>(
     let shaper = || Shaper::of_keys(guess.clone(), &columns.keys, &columns.cursors);
     let Passed { mut staged, observed, outcomes } =
         pass(job.workers, &reading, shaper, |rows| session.keys(&key_columns, rows))?;
+    // What is staged may be a part only; and a lost lease means that another run is at work.
+    job.refuse_if_stopped()?;
     let plan = Arc::new(columns.plan(staged.target(), &observed)?);
     if !plan.is_foreseen_by(&guess, &columns.keys) {
         return Ok(Attempted::OtherKeys(plan));
     }
     clock.phase("staged");
-    // What is staged may be a part only; and a lost lease means that another run is at work.
-    job.refuse_if_stopped()?;
-
     let mut decision = Decision::default();
     for (((unit, candidate), input), outcome) in units.iter_mut().zip(job.candidates).zip(&inputs).zip(outcomes) {
         unit.mode = input.batch.mode.as_str().to_owned();
@@ -89,11 +90,21 @@ pub(super) fn attempt<'w>(
         Absence::of(&candidate.checked.batch, is_loadable(unit), candidate.checked.prior.clone(), share)
     };
     let absences: Vec<Absence> = units.iter().zip(job.candidates).map(absence).collect();
+    let exists = staged.target().existing().is_some();
+    let change = |((input, candidate), absence): ((&Input, &Candidate), &Absence)| {
+        let change = absence.change(&input.batch);
+        let checked = &candidate.checked;
+        // Contents are replaced as a whole: what they may not take away must be known before they are compared.
+        let covered = covered_before(checked, u64::from(exists));
+        let is_held = columns.write.removes_absent()
+            && reason_to_hold(&input.batch, covered.as_ref(), checked.is_older).is_some();
+        AccountChange { may_delete: change.may_delete && !is_held, ..change }
+    };
     let request = ChangeRequest {
         write: columns.write,
         plan: plan.clone(),
         keys: key_columns,
-        accounts: inputs.iter().zip(&absences).map(|(input, absence)| absence.change(&input.batch)).collect(),
+        accounts: inputs.iter().zip(job.candidates).zip(&absences).map(change).collect(),
         rewrite: job.options.rewrite,
     };
     let mut changes = staged.compare(request)?;

@@ -61,7 +61,7 @@ pub(super) fn damage(outcomes: Vec<Outcome>, units: &mut [UnitReport]) -> Vec<us
     let mut damaged = Vec::new();
     for (index, (outcome, unit)) in outcomes.into_iter().zip(units).enumerate() {
         if let Some(error) = outcome.error {
-            *unit = unit.clone().fail(error.to_string(), Utc::now());
+            *unit = undone(unit.clone()).fail(error.to_string(), Utc::now());
             unit.remedy = remedy(&error);
             damaged.push(index);
         }
@@ -118,9 +118,7 @@ impl Case<'_> {
                 "the snapshot would delete {gone} of {} live rows, more than max_delete_fraction {limit} allows; nothing of it was loaded; if that is right, load again with --allow-mass-delete",
                 counts.live
             );
-            (unit.rows_inserted, unit.rows_updated, unit.rows_deleted) = (0, 0, 0);
-            (unit.rows_unchanged, unit.rows_repeated) = (0, 0);
-            *unit = unit.clone().fail(message, Utc::now()).needing(Some(Remedy::AllowMassDelete));
+            *unit = undone(unit.clone()).fail(message, Utc::now()).needing(Some(Remedy::AllowMassDelete));
             decision.excluded.push(batch.account.clone());
         }
         held.is_some()
@@ -128,21 +126,40 @@ impl Case<'_> {
 
     fn reason_to_hold(&self) -> Option<String> {
         let Self { batch, counts, .. } = self;
-        match batch.mode {
-            BatchMode::Snapshot => {}
-            BatchMode::Confirm => return absent::reason_to_hold(batch, None, self.is_older),
-            BatchMode::Incremental | BatchMode::Window => return None,
-        }
-        if !batch.is_whole() {
-            let told = batch.evidence.as_ref().and_then(|evidence| evidence.reasons(|_| true));
-            return Some(told.unwrap_or_else(|| "the reading is not known to be whole".into()));
-        }
         // Of a stream in partitions, two may list the same row.
         let is_one_list = batch.evidence.as_ref().is_none_or(|evidence| !evidence.is_partitioned);
-        if self.write.is_by_key() && counts.distinct < counts.staged && is_one_list {
+        let is_whole_list = batch.mode == BatchMode::Snapshot && batch.is_whole() && is_one_list;
+        if self.write.is_by_key() && counts.distinct < counts.staged && is_whole_list {
             let (records, keys) = (counts.staged, counts.distinct);
             return Some(format!("the reading holds a key twice ({records} records, {keys} keys): pages have shifted"));
         }
-        absent::reason_to_hold(batch, self.covered, self.is_older)
+        reason_to_hold(batch, self.covered, self.is_older)
+    }
+}
+
+/// Why a batch takes no rows away, as far as that is known before it is compared.
+pub(super) fn reason_to_hold(batch: &Batch, covered: Option<&ReadingScope>, is_older: bool) -> Option<String> {
+    match batch.mode {
+        BatchMode::Snapshot => {}
+        BatchMode::Confirm => return absent::reason_to_hold(batch, None, is_older),
+        BatchMode::Incremental | BatchMode::Window => return None,
+    }
+    if !batch.is_whole() {
+        let told = batch.evidence.as_ref().and_then(|evidence| evidence.reasons(|_| true));
+        return Some(told.unwrap_or_else(|| "the reading is not known to be whole".into()));
+    }
+    absent::reason_to_hold(batch, covered, is_older)
+}
+
+/// The report of a unit of which nothing was applied: what would have been done is not told as done.
+pub(super) fn undone(unit: UnitReport) -> UnitReport {
+    UnitReport {
+        rows_inserted: 0,
+        rows_updated: 0,
+        rows_deleted: 0,
+        rows_unchanged: 0,
+        rows_repeated: 0,
+        rows_suspected: 0,
+        ..unit
     }
 }

@@ -217,26 +217,36 @@ fn hand_on(workers: &Workers<'_>, reading: &Reading<'_>, to_shapers: Sender<Job>
             scope.spawn(|| {
                 let to_shapers = to_shapers;
                 while let Some((index, first)) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if !read_one(workers, reading, (*index, *first), &to_shapers, outcomes) {
-                        is_right.store(false, Ordering::Relaxed);
+                    match read_one(workers, reading, (*index, *first), &to_shapers, outcomes) {
+                        Ended::Whole => {}
+                        Ended::Broken => is_right.store(false, Ordering::Relaxed),
+                        Ended::Stopped => return is_right.store(false, Ordering::Relaxed),
                     }
                 }
             });
         }
     });
-    reading.kept.end(is_right.into_inner() && !workers.shutdown.is_requested());
+    reading.kept.end(is_right.into_inner());
 }
 
-/// Reads one batch, whose records are numbered from `first`; whether it could be read.
+/// How the reading of a batch ended.
+enum Ended {
+    Whole,
+    Broken,
+    /// Nobody wants more.
+    Stopped,
+}
+
+/// Reads one batch, whose records are numbered from `first`.
 fn read_one(
     workers: &Workers<'_>,
     reading: &Reading<'_>,
     (index, first): (usize, u64),
     to_shapers: &Sender<Job>,
     outcomes: &[Mutex<Outcome>],
-) -> bool {
+) -> Ended {
     let input = &reading.inputs[index];
-    let mut bytes = 0;
+    let (mut bytes, mut going_on) = (0, true);
     let is_wanted = |part: Range<u64>| reading.wanted.has_any(first + part.start..first + part.end);
     let result = read::blocks(workers.landing, workers.runtime, &input.batch, is_wanted, |block| {
         bytes += block.data.len() as u64;
@@ -245,7 +255,7 @@ fn read_one(
         if reading.is_first {
             reading.kept.keep(&job);
         }
-        let going_on = to_shapers.send(job).is_ok() && !workers.shutdown.is_requested();
+        going_on = to_shapers.send(job).is_ok() && !workers.shutdown.is_requested();
         if reading.is_first {
             telemetry::emit(&Event::Progress {
                 stage: "load".into(),
@@ -257,11 +267,14 @@ fn read_one(
         }
         going_on
     });
-    let is_right = result.is_ok();
-    if let Err(error) = result {
-        outcomes[index].lock().unwrap_or_else(PoisonError::into_inner).error = Some(error);
+    match result {
+        Err(error) => {
+            outcomes[index].lock().unwrap_or_else(PoisonError::into_inner).error = Some(error);
+            Ended::Broken
+        }
+        Ok(()) if going_on => Ended::Whole,
+        Ok(()) => Ended::Stopped,
     }
-    is_right
 }
 
 fn shape_all(

@@ -4,6 +4,7 @@
 use super::attempt::{Attempt, Attempted, attempt};
 use super::check::{Candidate, check, find, fits_with};
 use super::error::LoadError;
+use super::judge::undone;
 use super::pass::Workers;
 use super::{Options, TableGroup, UnitWork, order};
 use crate::warehouse::{Warehouse, WarehouseError};
@@ -11,7 +12,7 @@ use chrono::Utc;
 use contract::report::{UnitReport, UnitStatus};
 use contract::run_id::RunId;
 
-/// So many guesses of the key's types there are: the second one has seen all records, so a third would mean a fault in this program.
+/// So many guesses of the key's types there are. The second one has seen all records; only a batch that is left out calls for another.
 const MOST_GUESSES: u32 = 3;
 
 /// Loads a table; one report a unit, in any order. A warehouse that is out of reach is the only error.
@@ -92,8 +93,9 @@ pub(super) fn load(
             Err(error) => Err(error.into()),
         };
     };
-    let fail = |unit: UnitReport| {
-        if unit.status == UnitStatus::Failed { unit } else { unit.fail(error.to_string(), Utc::now()) }
+    let fail = |unit: UnitReport| match unit.status {
+        UnitStatus::Failed => unit,
+        _ => undone(unit).fail(error.to_string(), Utc::now()),
     };
     reports.extend(units.into_iter().map(fail));
     Ok(reports)

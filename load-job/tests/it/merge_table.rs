@@ -2,6 +2,8 @@
 
 use crate::world::{Given, World, incremental, on_each_warehouse, snapshot};
 use contract::batch::BatchMode;
+use contract::report::UnitStatus;
+use load_job::run::Options;
 use serde_json::{Value, json};
 
 on_each_warehouse! {
@@ -12,6 +14,10 @@ on_each_warehouse! {
     keys_of_several_fields,
     keys_from_within_other_fields,
     keys_that_are_times,
+    a_field_that_is_called_like_the_place_of_a_row;
+    // BigQuery's MERGE refuses it by itself.
+    on_duckdb_alone:
+    a_row_that_somebody_has_doubled_is_told,
 }
 
 fn record(id: u32, v: &str) -> Value {
@@ -170,4 +176,30 @@ fn keys_that_are_times(new: fn() -> World) {
         world.run(&[given(v)]);
         assert_eq!(world.lines("SELECT v, _etl_operation FROM bronze.things"), [format!("{v} {operation}")]);
     }
+}
+
+/// DuckDB calls the place of a row `rowid`, and a column of that name hides it.
+fn a_field_that_is_called_like_the_place_of_a_row(new: fn() -> World) {
+    let mut world = new();
+    let row = |id: u32, rowid: Value, v: &str| json!({"id": id, "rowid": rowid, "v": v});
+    let old = [row(1, json!(7), "old"), row(2, json!(5), "old"), row(3, json!(7), "old"), row(4, Value::Null, "old")];
+    world.run(&[incremental("a", &old)]);
+    let units = world.run(&[incremental("a", &[row(1, json!(7), "new"), row(4, Value::Null, "new")])]);
+    assert_eq!((units[0].rows_updated, units[0].rows_inserted), (2, 0));
+    assert_eq!(world.lines("SELECT id, v FROM bronze.things ORDER BY id"), ["1 new", "2 old", "3 old", "4 new"]);
+    world.run(&[snapshot("a", &[row(1, json!(7), "new"), row(2, json!(5), "old"), row(4, Value::Null, "new")])]);
+    let live = "SELECT id FROM bronze.things WHERE _etl_operation <> 'DELETE' ORDER BY id";
+    assert_eq!(world.lines(live), ["1", "2", "4"]);
+}
+
+fn a_row_that_somebody_has_doubled_is_told(new: fn() -> World) {
+    let mut world = new();
+    world.run(&[incremental("a", &[record(1, "old"), record(2, "old")])]);
+    world.tamper("INSERT INTO bronze.things SELECT * FROM bronze.things WHERE id = 1");
+    let run = world.extract(&[incremental("a", &[record(1, "new"), record(3, "new")])]);
+    let units = world.load_with(&run, &Options::default());
+    assert_eq!((units[0].status, units[0].rows_inserted), (UnitStatus::Failed, 0));
+    let error = units[0].error.as_deref().unwrap();
+    assert!(error.contains("1 of its rows have the account and the key of another one"), "{error}");
+    assert_eq!(world.lines("SELECT id, v FROM bronze.things ORDER BY id"), ["1 old", "1 old", "2 old"]);
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 on_each_warehouse! {
     a_snapshot_without_a_key_replaces_the_accounts_rows,
     an_unstable_snapshot_without_a_key_removes_nothing,
+    a_replacement_that_is_held_back_removes_nothing,
     append_adds_each_content_once;
     // Decided before any warehouse is asked.
     on_duckdb_alone:
@@ -41,6 +42,18 @@ fn an_unstable_snapshot_without_a_key_removes_nothing(new: fn() -> World) {
     world.run(&[keyless(snapshot("a", &values(&["x", "y"])))]);
     world.run(&[keyless(Given { stable: false, ..snapshot("a", &values(&["z"])) })]);
     assert_eq!(world.lines(ROWS), ["a x 1", "a y 1", "a z 1"]);
+}
+
+fn a_replacement_that_is_held_back_removes_nothing(new: fn() -> World) {
+    let mut world = new();
+    let older = world.extract(&[keyless(snapshot("a", &values(&["x", "z"])))]);
+    world.run(&[keyless(snapshot("a", &values(&["x", "x", "x", "y"]))), keyless(snapshot("b", &values(&["x"])))]);
+    let units = world.load_with(&older, &Options { force: true, ..Options::default() });
+    assert_eq!(units[0].status, UnitStatus::Done, "{:?}", units[0].error);
+    let told = units[0].warnings.join("\n");
+    assert!(told.contains("deletes are held back: a later batch was applied before it"), "{told}");
+    assert_eq!((units[0].rows_inserted, units[0].rows_deleted), (1, 0));
+    assert_eq!(world.lines(ROWS), ["a x 3", "a y 1", "a z 1", "b x 1"]);
 }
 
 fn append_adds_each_content_once(new: fn() -> World) {

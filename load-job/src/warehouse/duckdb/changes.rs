@@ -75,6 +75,9 @@ impl<'w> ChangeSet<'w> for Changes<'w> {
         let updates = self.count(&what, "SELECT count(*)::UBIGINT FROM temp.changes WHERE action <> 'INSERT'")?;
         let deletes =
             if self.looked_for { self.count(&what, "SELECT count(*)::UBIGINT FROM temp.deletions")? } else { 0 };
+        if updates > 0 {
+            self.refuse_doubled(&what)?;
+        }
         let rows = if updates + deletes == 0 {
             self.insert(&plan, true, synced, rows)?
         } else if self.may_replace_rows() {
@@ -152,19 +155,36 @@ impl Changes<'_> {
     }
 
     /// Whether a row may be taken out and put in again: it has no values but those that the program writes, and stands where it stood when it
-    /// was compared.
+    /// was compared. A column of DuckDB's name for that place hides it.
     fn may_replace_rows(&self) -> bool {
         let plan = &self.request.plan;
-        let is_written = |found: &ExistingColumn| plan.columns.iter().any(|column| column.name == found.name);
+        let is_written = |found: &ExistingColumn| {
+            let is_place = found.name.eq_ignore_ascii_case("rowid");
+            !is_place && plan.columns.iter().any(|column| column.name == found.name)
+        };
         let existing = self.open.existing.as_ref();
         plan.changes.is_empty() && existing.is_some_and(|table| table.columns.iter().all(is_written))
+    }
+
+    /// Refuses a table in which several rows have the key of one record: which of them is meant nobody can tell.
+    fn refuse_doubled(&self, what: &str) -> Result<(), WarehouseError> {
+        let sql = "SELECT (count(*) - count(DISTINCT _etl_seq))::UBIGINT FROM temp.changes WHERE action <> 'INSERT'";
+        match self.count(what, sql)? {
+            0 => Ok(()),
+            rows => Err(WarehouseError::Table {
+                table: self.open.table.to_string(),
+                message: format!(
+                    "{rows} of its rows have the account and the key of another one, which no load has made: remove what is doubled, then load the run again"
+                ),
+            }),
+        }
     }
 
     fn expect(&self, what: &str, expected: u64, changed: usize) -> Result<(), WarehouseError> {
         if changed as u64 == expected {
             return Ok(());
         }
-        let message = format!("{expected} rows were to change, but {changed} did: its keys are not unique any more");
+        let message = format!("{expected} rows were to change, but {changed} did");
         Err(WarehouseError::Statement { what: what.to_owned(), message })
     }
 

@@ -1,5 +1,4 @@
 //! The DuckDB connection: opening the file within bounds of memory, running statements, and telling errors apart.
-//! The one module, with `core` and `library`, that names the vendor crate.
 
 use super::{library, source};
 use crate::warehouse::WarehouseError;

@@ -113,8 +113,26 @@ pub(super) fn register(connection: &Connection) -> duckdb::Result<()> {
     connection.register_table_function::<Function>(FUNCTION)
 }
 
-/// Runs a statement that reads rows until the channel closes; how many they were. The texts of the columns `json` are known to be JSON. `statement` is given what to read from, and what to do with
-/// the statement's text is left to it. Without any rows nothing is run.
+/// A source that is open, until this is dropped: as long as it is, whoever sends rows waits for them to be taken.
+struct Opened(i64);
+
+impl Opened {
+    fn new(source: &Arc<Source>) -> Self {
+        let mut open = open();
+        let id = open.last_key_value().map_or(0, |(last, _)| last + 1);
+        open.insert(id, source.clone());
+        Self(id)
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        open().remove(&self.0);
+    }
+}
+
+/// Runs a statement that reads rows until the channel closes; how many they were. `statement` is told what to read from. Without any rows
+/// nothing is run. The texts of the columns `json` are known to be JSON.
 pub(super) fn read(
     client: &Client,
     what: &str,
@@ -124,20 +142,13 @@ pub(super) fn read(
     params: impl duckdb::Params,
 ) -> Result<u64, WarehouseError> {
     let Ok(first) = rows.recv() else { return Ok(0) };
-    let source =
-        Arc::new(Source { json, state: Mutex::new(State { batch: Some(first), rows: rows.clone(), taken: 0 }) });
-    let id = {
-        let mut open = open();
-        let id = open.last_key_value().map_or(0, |(last, _)| last + 1);
-        open.insert(id, source.clone());
-        id
-    };
+    let state = State { batch: Some(first), rows: rows.clone(), taken: 0 };
+    let source = Arc::new(Source { json, state: Mutex::new(state) });
     // One thread reads the source. A second one would turn in circles until there is something to do, and take a core from the shaping.
     client.batch(what, "SET threads = 1")?;
-    let done = statement(&format!("{FUNCTION}({id})"))
-        .and_then(|text| client.connection.execute(&text, params).map_err(|error| failed(what, &error)));
-    open().remove(&id);
-    let inserted = done? as u64;
+    let opened = Opened::new(&source);
+    let text = statement(&format!("{FUNCTION}({})", opened.0))?;
+    let inserted = client.connection.execute(&text, params).map_err(|error| failed(what, &error))? as u64;
     // Where the statement has failed, that waits for the end of its transaction.
     client.batch(what, MANY_THREADS)?;
     let taken = source.state().taken;
