@@ -10,18 +10,17 @@ mod redact;
 mod schema;
 mod span;
 mod tables;
-mod warehouse;
 
 pub use file::{
     AccountEntry, AccountWarehouse, ColumnHint, Compression, ConfirmDeletes, LandingEntry, PartitionEntry,
-    PartitionEvery, PartitionMap, PipelineFile, SourceEntry, StreamEntry, StreamMode, StreamSettings, WarehouseEntry,
+    PartitionEvery, PartitionMap, PipelineFile, SourceEntry, StreamEntry, StreamMode, StreamSettings, TablePlace,
+    WarehouseEntry,
 };
 pub use launching::{CloudRunEntry, LauncherEntry, LauncherKind, LauncherMap, NotifyEntry, OrchestratorEntry};
 pub use problem::{Problem, Problems, did_you_mean, key_path};
 pub use redact::{Mask, Redact, RedactEntry, RedactMap, Redacted};
 pub use schema::{check, check_hiding, pipeline_schema};
 pub use span::Span;
-pub use warehouse::TablePlace;
 
 use crate::location::Location;
 use crate::secret::{self, Dotenv, DotenvError, Secret, SecretSource, Unresolved, WithDotenv};
