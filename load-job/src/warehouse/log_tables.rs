@@ -1,10 +1,11 @@
 //! The log tables as data, for every warehouse: from a list of columns follow the statement that makes the table, those that add what a table
 //! of an older version lacks, and the one that writes a row, by name. Columns that users add are left alone.
 
-use crate::shape::ColumnType;
+use crate::shape::{ColumnType, TablePlan};
 use chrono::{DateTime, SecondsFormat, Utc};
 use contract::report::UnitReport;
 use contract::run_id::RunId;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// A log table.
@@ -117,6 +118,30 @@ pub(super) fn unit_columns() -> impl Iterator<Item = LogColumn> {
 /// A row of `etl_logs`, in the order of its columns.
 pub(super) fn unit_values<'a>(row: LoggedUnit<'a>) -> impl Iterator<Item = (LogColumn, Value)> + 'a {
     UNIT_COLUMNS.iter().map(move |(column, value)| (*column, value(&row)))
+}
+
+/// A row of `schema_changes`, without what all rows of a load share.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct ChangedColumn<'a> {
+    pub(super) column: &'a str,
+    pub(super) field: &'a str,
+    pub(super) change: &'static str,
+    pub(super) from: Option<&'static str>,
+    pub(super) to: &'static str,
+}
+
+/// The rows of `schema_changes` that a plan leaves.
+pub(super) fn changed_columns(plan: &TablePlan) -> impl Iterator<Item = ChangedColumn<'_>> {
+    plan.changes.iter().map(|change| {
+        let column = &plan.columns[change.column];
+        ChangedColumn {
+            column: &column.name,
+            field: &column.field,
+            change: change.kind.as_str(),
+            from: change.from.map(|ty| ty.name()),
+            to: column.ty.name(),
+        }
+    })
 }
 
 /// An instant as every warehouse reads it.

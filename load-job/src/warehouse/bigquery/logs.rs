@@ -110,21 +110,8 @@ pub(super) fn schema_changes(
     if plan.changes.is_empty() {
         return Ok(());
     }
-    let rows: Vec<Value> = plan
-        .changes
-        .iter()
-        .map(|change| {
-            let column = &plan.columns[change.column];
-            json!({
-                "column": column.name,
-                "field": column.field,
-                "change": change.kind.as_str(),
-                "from": change.from.map(|ty| ty.name()),
-                "to": column.ty.name(),
-            })
-        })
-        .collect();
-    let (rows, table) = (Value::from(rows).to_string(), table.in_schema());
+    let rows: Vec<_> = log_tables::changed_columns(plan).collect();
+    let (rows, table) = (json!(rows).to_string(), table.in_schema());
     let text = render("log_schema_change", &json!({ "schema_changes": [client.project, dataset, SCHEMA_CHANGES] }))?;
     let params = [
         ("run_id", Param::Text(commit.run_id.as_str())),

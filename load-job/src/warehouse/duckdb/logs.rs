@@ -68,16 +68,15 @@ pub(super) fn schema_changes(
     commit: &Commit<'_>,
 ) -> Result<(), WarehouseError> {
     let sql = render("log_schema_change", &json!({ "log_schema": log_schema }))?;
-    for change in &plan.changes {
-        let column = &plan.columns[change.column];
+    for changed in log_tables::changed_columns(plan) {
         let row = params![
             commit.run_id.as_str(),
             table.to_string(),
-            column.name,
-            column.field,
-            change.kind.as_str(),
-            change.from.map(|ty| ty.name()),
-            column.ty.name(),
+            changed.column,
+            changed.field,
+            changed.change,
+            changed.from,
+            changed.to,
             timestamp(commit.synced),
         ];
         client.execute("write the log", &sql, row)?;
