@@ -32,6 +32,7 @@ pub struct ChangeRequest {
     pub rewrite: bool,
 }
 
+#[cfg(feature = "duckdb")]
 impl ChangeRequest {
     /// Whether live rows that are absent are looked for, in a table that is there.
     pub(super) fn looks_for_absent(&self) -> bool {
