@@ -84,8 +84,7 @@ fn at_moments_all_over_the_load() {
 fn in_both_passes_and_between_them() {
     let (world, _, model) = prepared();
     let mut killed = 0;
-    for (phase, times) in [("staged", 1), ("staged", 4), ("compared", 1), ("compared", 5), ("shaped", 1), ("shaped", 3)]
-    {
+    for (phase, times) in [("staged", 2), ("compared", 1), ("compared", 5), ("shaped", 2)] {
         world.restore("before-second");
         let mut command = world.command("load-job", &["--run-id", SECOND]);
         command.env("DRAYAGE_LOG", "load_job=debug");
@@ -101,7 +100,7 @@ fn in_both_passes_and_between_them() {
         world.run(&["--only", "load", "--run-id", SECOND]).expect(0);
         model.check_after_a_break(&world.warehouse());
     }
-    assert!(killed >= 5, "only {killed} of 6 loads were still at work when they were killed");
+    assert!(killed >= 3, "only {killed} of 4 loads were still at work when they were killed");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn damaged_parts_fail_their_unit_alone(new: fn() -> World) {
 fn a_part_that_is_damaged_between_the_passes_changes_nothing(new: fn() -> World) {
     let mut world = new();
     // More than what is kept from one pass to the other.
-    let long = "x".repeat(3 << 20);
+    let long = "x".repeat(5 << 18);
     let record = |id: u32, v: &str| json!({"id": id, "v": v, "long": long});
     let both = |v: &str| ["a", "b"].map(|account| snapshot(account, &[record(1, v), record(2, v)]));
     world.run(&both("old"));
