@@ -75,7 +75,7 @@ impl Write {
         self == Self::Merge
     }
 
-    /// Whether rows of a content that a batch lacks go, and whether that takes a reading of everything.
+    /// Whether rows are removed whose content a batch lacks; only a reading of everything can tell which they are.
     pub fn removes_absent(self) -> bool {
         self == Self::Replace
     }

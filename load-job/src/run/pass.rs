@@ -226,7 +226,9 @@ fn hand_on(workers: &Workers<'_>, reading: &Reading<'_>, to_shapers: Sender<Job>
             });
         }
     });
-    reading.kept.end(is_right.into_inner());
+    if reading.is_first {
+        reading.kept.end(is_right.into_inner());
+    }
 }
 
 /// How the reading of a batch ended.

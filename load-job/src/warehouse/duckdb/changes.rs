@@ -82,9 +82,9 @@ impl<'w> ChangeSet<'w> for Changes<'w> {
             self.insert(&plan, true, synced, rows)?
         } else if self.may_replace_rows() {
             self.expect(&what, updates, self.open.client().execute(&what, &render("take_out", &names)?, [])?)?;
-            let marked = render("mark_deleted", &names)?;
             if deletes > 0 {
-                let marked = self.open.client().execute(&what, &marked, params![timestamp(synced)])?;
+                let sql = render("mark_deleted", &names)?;
+                let marked = self.open.client().execute(&what, &sql, params![timestamp(synced)])?;
                 self.expect(&what, deletes, marked)?;
             }
             self.insert(&plan, false, synced, rows)?
